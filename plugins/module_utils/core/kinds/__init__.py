@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The kinds of things that Holdfast manages on a host, one file each, all of one form.
+
+A kind is a Python module with these functions, all on JSON values, keyword-free and without globals:
+
+``desired(model, host, services, secrets) -> wanted``
+    On the controller. What this host should have of this kind; an empty value when nothing.
+``question(wanted) -> asked``
+    On the controller. What ``read`` has to look at: names and paths, never contents or secrets.
+``read(io, asked) -> current``
+    On the host, standard library only, in the probe and in the module. Digests rather than contents.
+    It answers on a bare host too: a missing tool or daemon means that nothing is there.
+``plan(current, wanted) -> Plan``
+    Anywhere. Pure. The changes in order, and findings for what must be refused (a disk that holds data).
+``apply(io, plan) -> None``
+    On the host, in the module. Does each change; may be killed at any point and run again.
+
+The module of a kind has the same name, takes ``wanted`` as its arguments and does read, plan, diff, apply, read
+again (see ``runner.converge``). ``registry.KINDS`` gives the phase of each.
+"""

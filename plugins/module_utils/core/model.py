@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The model: what the inventory says, checked, completed with defaults and addresses, as plain frozen values.
+
+Built by ``inventory.build`` on the controller. It holds no secret: those come from ``secrets``, beside it.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import asdict, dataclass
+from typing import Any, Mapping
+
+
+@dataclass(frozen=True)
+class Network:
+    """One of the three networks. ``name`` is ``mgmt``, ``storage`` or ``repl``."""
+
+    name: str
+    bridge: str
+    cidr: str
+    mtu: int = 1500
+    gateway: str | None = None
+    dns: tuple[str, ...] = ()
+    routes: tuple[Mapping[str, str], ...] = ()
+
+    @property
+    def prefix_length(self) -> int:
+        return ipaddress.ip_network(self.cidr).prefixlen
+
+
+@dataclass(frozen=True)
+class Host:
+    """A host: ``variables`` are the host's own values of every known variable, defaults filled in.
+
+    ``addresses`` maps the networks that the host is on to its address there, without prefix length.
+    ``ports`` maps them to what carries the bridge: ``{interface, vlan?}`` or ``{bond: {...}, vlan?}``.
+    """
+
+    name: str
+    groups: frozenset[str]
+    addresses: Mapping[str, str]
+    ports: Mapping[str, Mapping[str, Any]]
+    variables: Mapping[str, Any]
+    connect: str = ""
+
+    @property
+    def is_container(self) -> bool:
+        return bool(self.variables.get("holdfast_host_kind") == "container")
+
+
+@dataclass(frozen=True)
+class Model:
+    """A deployment. ``variables`` are those that are the same on every host."""
+
+    deployment: str
+    networks: Mapping[str, Network]
+    hosts: Mapping[str, Host]
+    variables: Mapping[str, Any]
+
+    def group(self, *names: str) -> tuple[Host, ...]:
+        """Members of any of the groups, each once, in a stable order (by host name)."""
+        return tuple(host for _, host in sorted(self.hosts.items()) if host.groups.intersection(names))
+
+    def as_dict(self) -> dict[str, Any]:
+        plain = asdict(self)
+        for host in plain["hosts"].values():
+            host["groups"] = sorted(host["groups"])
+        return plain
+
+    @classmethod
+    def from_dict(cls, plain: Mapping[str, Any]) -> Model:
+        return cls(
+            deployment=plain["deployment"],
+            networks={
+                name: Network(**{**net, "dns": tuple(net["dns"]), "routes": tuple(net["routes"])})
+                for name, net in plain["networks"].items()
+            },
+            hosts={
+                name: Host(**{**host, "groups": frozenset(host["groups"])}) for name, host in plain["hosts"].items()
+            },
+            variables=plain["variables"],
+        )

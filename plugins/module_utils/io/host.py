@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The host, as the core sees it: commands and files. Standard library only; injected, so tests replace it."""
+
+from __future__ import annotations
+
+import contextlib
+import grp
+import hashlib
+import os
+import pwd
+import stat
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from typing import Any, Mapping, Sequence
+
+from ..core.errors import HoldfastError
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a command gave. ``out`` and ``err`` are text."""
+
+    rc: int
+    out: str
+    err: str
+
+
+class Host:
+    """Commands and files of the machine that this runs on."""
+
+    def run(
+        self,
+        argv: Sequence[str],
+        *,
+        stdin: str | None = None,
+        check: bool = True,
+        env: Mapping[str, str] | None = None,
+        timeout: float | None = None,
+        user: str | None = None,
+    ) -> Result:
+        """Run a command without a shell, in the C locale. Raises HoldfastError when it fails and ``check`` is set.
+
+        Secrets go through ``stdin`` or ``env``, never through ``argv``: others can read a command line.
+        ``timeout`` is in seconds. ``user`` runs it as that user.
+        """
+        environment = {**os.environ, "LC_ALL": "C.UTF-8", **(env or {})}
+        if user:
+            argv = ["/usr/sbin/runuser", "-u", user, "--", *argv]
+        try:
+            done = subprocess.run(
+                list(argv),
+                input=stdin,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                env=environment,
+                timeout=timeout,
+                check=False,
+            )
+        except FileNotFoundError:
+            result = Result(127, "", f"{argv[0]}: command not found")
+        except subprocess.TimeoutExpired:
+            result = Result(124, "", f"no answer within {timeout:g} s")
+        else:
+            result = Result(done.returncode, done.stdout, done.stderr)
+        if check and result.rc != 0:
+            reason = (result.err.strip() or result.out.strip() or "no output")[-2000:]
+            raise HoldfastError(f"`{' '.join(argv)}` failed with exit status {result.rc}: {reason}")
+        return result
+
+    def read(self, path: str) -> bytes | None:
+        """A file's content, or None when there is no such file."""
+        try:
+            with open(path, "rb") as stream:
+                return stream.read()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+
+    def read_text(self, path: str) -> str | None:
+        content = self.read(path)
+        return None if content is None else content.decode("utf-8", "replace")
+
+    def stat(self, path: str) -> dict[str, Any] | None:
+        """``{type, mode, owner, group, target}`` of a path itself (a link is not followed), or None.
+
+        ``type`` is file, directory, link, block or other; ``mode`` is four octal digits, such as ``0640``.
+        """
+        try:
+            status = os.lstat(path)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        kinds = ((stat.S_ISREG, "file"), (stat.S_ISDIR, "directory"), (stat.S_ISLNK, "link"), (stat.S_ISBLK, "block"))
+        return {
+            "type": next((name for test, name in kinds if test(status.st_mode)), "other"),
+            "mode": f"{stat.S_IMODE(status.st_mode):04o}",
+            "owner": _name(pwd.getpwuid, status.st_uid),
+            "group": _name(grp.getgrgid, status.st_gid),
+            "target": os.readlink(path) if stat.S_ISLNK(status.st_mode) else None,
+        }
+
+    def digest(self, path: str) -> str | None:
+        """SHA-256 of a file, in hexadecimal, or None when there is no such file."""
+        content = self.read(path)
+        return None if content is None else hashlib.sha256(content).hexdigest()
+
+    def listdir(self, path: str) -> list[str]:
+        """Names in a directory, sorted; empty when there is no such directory."""
+        try:
+            return sorted(os.listdir(path))
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+
+    def exists(self, path: str) -> bool:
+        return os.path.exists(path)
+
+    def realpath(self, path: str) -> str:
+        return os.path.realpath(path)
+
+    def write(
+        self, path: str, content: str | bytes, *, mode: str = "0644", owner: str = "root", group: str = "root"
+    ) -> None:
+        """Write a file whole or not at all: a reader, or a crash, never meets half of it."""
+        data = content.encode() if isinstance(content, str) else content
+        directory = os.path.dirname(path)
+        os.makedirs(directory, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(prefix=".holdfast-", dir=directory)
+        try:
+            with os.fdopen(handle, "wb") as stream:
+                stream.write(data)
+                stream.flush()
+                os.fchown(stream.fileno(), pwd.getpwnam(owner).pw_uid, grp.getgrnam(group).gr_gid)
+                os.fchmod(stream.fileno(), int(mode, 8))
+                os.fsync(stream.fileno())
+            os.replace(temporary, path)
+        except BaseException:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(temporary)
+            raise
+
+    def make_directory(self, path: str, *, mode: str = "0755", owner: str = "root", group: str = "root") -> None:
+        os.makedirs(path, exist_ok=True)
+        self.set_owner(path, mode=mode, owner=owner, group=group)
+
+    def set_owner(self, path: str, *, mode: str, owner: str, group: str) -> None:
+        os.chown(path, pwd.getpwnam(owner).pw_uid, grp.getgrnam(group).gr_gid)
+        os.chmod(path, int(mode, 8))
+
+    def link(self, path: str, target: str) -> None:
+        """Make ``path`` a symbolic link to ``target``, replacing a link or file that stands there."""
+        temporary = f"{path}.holdfast-link"
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary)
+        os.symlink(target, temporary)
+        os.replace(temporary, path)
+
+    def remove(self, path: str) -> None:
+        """Remove a file or link; nothing happens when it is gone already."""
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
+
+
+def _name(look_up: Any, number: int) -> str:
+    try:
+        return str(look_up(number)[0])
+    except KeyError:
+        return str(number)
