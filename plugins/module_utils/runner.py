@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The body of every module of a kind: read, plan, diff, apply unless check mode, read again and verify."""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from .core.errors import HoldfastError
+from .io.host import Host
+
+
+def run(kind: ModuleType, options: dict[str, Any], **module_arguments: Any) -> None:
+    """Converge one kind on this host. ``options`` is the module's argument_spec; its values are what is wanted."""
+    module = AnsibleModule(argument_spec=options, supports_check_mode=True, **module_arguments)
+    io = Host()
+    wanted = {name: module.params[name] for name in options}
+    asked = {**kind.question(wanted), "detail": bool(module._diff)}
+    try:
+        plan = kind.plan(kind.read(io, asked), wanted)
+        if plan.errors:
+            raise HoldfastError("Refused, nothing was changed. " + " ".join(map(str, plan.errors)), plan.errors)
+        if plan and not module.check_mode:
+            kind.apply(io, plan)
+            left = kind.plan(kind.read(io, asked), wanted)
+            if left:
+                raise HoldfastError(f"Applied, but the host still differs: {', '.join(left.summary())}.")
+    except HoldfastError as error:
+        module.fail_json(**error.as_result())
+    module.exit_json(changed=bool(plan), actions=plan.summary(), diff=plan.diff())
