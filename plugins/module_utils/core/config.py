@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Configuration files from data: oslo and paste INI, JSON, YAML-free text; and what of them may be shown."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any, Callable, Mapping
+
+Sections = Mapping[str, Mapping[str, Any]]
+
+_SENSITIVE_KEY = re.compile(
+    r"(pass(word|phrase)?|secret|token|cookie|connection|transport_url|credential|private|hash_path|(^|_)key)$", re.I
+)
+_SENSITIVE_URL = re.compile(r"://([^:/@\s]+):[^@\s]+@")
+_ASSIGNMENT = re.compile(r"^(\s*[\"']?)([\w.\-:]+)([\"']?\s*[=:]\s*)(.+)$")
+_HIDDEN = "(hidden)"
+
+
+def render_ini(sections: Sections) -> str:
+    """Oslo configuration (also paste's). Order is kept; None leaves an option out.
+
+    A list becomes comma-separated; ``{"each": [a, b]}`` repeats the option, for oslo's MultiOpt.
+    """
+    blocks = []
+    for section, options in sections.items():
+        lines = [f"[{section}]"]
+        for name, value in options.items():
+            values = value["each"] if isinstance(value, Mapping) else [value]
+            lines += [f"{name} = {_ini_value(item)}" for item in values if item is not None]
+        blocks.append("\n".join(lines) + "\n")
+    return "\n".join(blocks)
+
+
+def _ini_value(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (list, tuple)):
+        return ",".join(_ini_value(item) for item in value)
+    return str(value).replace("\n", "\n    ")
+
+
+def render_json(content: Any) -> str:
+    return json.dumps(content, indent=2) + "\n"
+
+
+def render_text(content: Any) -> str:
+    text = str(content)
+    return text if text.endswith("\n") or not text else text + "\n"
+
+
+RENDERERS: Mapping[str, Callable[[Any], str]] = {"ini": render_ini, "json": render_json, "text": render_text}
+
+
+def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """``over`` laid on ``base``, mappings merged at every depth; neither is changed."""
+    merged = dict(base)
+    for name, value in over.items():
+        below = merged.get(name)
+        merged[name] = merge(below, value) if isinstance(below, Mapping) and isinstance(value, Mapping) else value
+    return merged
+
+
+def redact(text: str) -> str:
+    """The text with the values of sensitive options hidden, line by line, so that a diff can be shown."""
+
+    def line(content: str) -> str:
+        content = _SENSITIVE_URL.sub(rf"://\1:{_HIDDEN}@", content)
+        assignment = _ASSIGNMENT.match(content)
+        if assignment and _SENSITIVE_KEY.search(assignment.group(2)):
+            return "".join(assignment.groups()[:3]) + _HIDDEN
+        return content
+
+    return "\n".join(line(content) for content in text.split("\n"))

@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Files, directories and links: content, owner, group and mode, any number of them in one call."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+from typing import TYPE_CHECKING, Any
+
+from ..change import Change, Plan
+from ..config import redact
+
+if TYPE_CHECKING:
+    from ...io.host import Host as IO
+    from ..model import Host, Model
+    from ..services import Services
+
+
+def desired(model: Model, host: Host, services: Services, secrets: Any) -> dict[str, Any]:
+    """``{files: [{path, state, content, owner, group, mode, target}]}``, directories before what is in them."""
+    files = []
+    for component in services.components(host):
+        for directory in component.get("directories", ()):
+            files.append({"owner": "root", "group": "root", "mode": "0755", **directory, "state": "directory"})
+        files += component["files"]
+    return {"files": files} if files else {}
+
+
+def question(wanted: dict[str, Any]) -> dict[str, Any]:
+    return {"paths": [entry["path"] for entry in wanted["files"]]}
+
+
+def read(io: IO, asked: dict[str, Any]) -> dict[str, Any]:
+    """``{path: {type, mode, owner, group, target, sha256, text?} or None}``; text only when detail is asked for."""
+    current: dict[str, Any] = {}
+    for path in asked["paths"]:
+        found = io.stat(path)
+        if found and found["type"] == "file":
+            content = io.read(path) or b""
+            found["sha256"] = hashlib.sha256(content).hexdigest()
+            if asked.get("detail"):
+                found["text"] = content.decode("utf-8", "replace")
+        current[path] = found
+    return current
+
+
+def plan(current: dict[str, Any], wanted: dict[str, Any]) -> Plan:
+    changes = []
+    for entry in wanted["files"]:
+        state = entry.get("state") or "file"
+        found = current.get(entry["path"])
+        if state == "absent":
+            if found:
+                changes.append(Change(entry["path"], "delete", before=_text(found), data=entry))
+            continue
+        facts = _differences(found, entry, state)
+        if facts:
+            action = "update" if found else "create"
+            changes.append(Change(entry["path"], action, *_shown(found, entry, state, facts), data=entry))
+    return Plan(changes)
+
+
+def _differences(found: dict[str, Any] | None, entry: dict[str, Any], state: str) -> list[str]:
+    """Names of what differs: type, content, target, owner, group, mode."""
+    if found is None or found["type"] != state:
+        return ["type"]
+    if state == "link":
+        return ["target"] if found["target"] != entry["target"] else []
+    differing = [name for name in ("owner", "group", "mode") if entry.get(name) and found[name] != entry[name]]
+    if state == "file" and found["sha256"] != hashlib.sha256((entry["content"] or "").encode()).hexdigest():
+        differing.insert(0, "content")
+    return differing
+
+
+def _shown(found: dict[str, Any] | None, entry: dict[str, Any], state: str, facts: list[str]) -> tuple[str, str]:
+    """Before and after as lines that may be shown. A changed secret is still seen to change."""
+    before, after = [], []
+    for name in ("owner", "group", "mode"):
+        if found and name in facts:
+            before.append(f"{name}: {found[name]}")
+            after.append(f"{name}: {entry[name]}")
+    if state == "link":
+        after.append(f"-> {entry['target']}")
+    if state == "directory" and found is None:
+        after.append("directory")
+    if state == "file" and ("content" in facts or "type" in facts):
+        old, new = (found or {}).get("text", ""), entry["content"] or ""
+        if found and "text" not in found and "content" in facts:
+            before.append(f"content: sha256 {found['sha256'][:12]}")
+        else:
+            before.append(_changed_secrets_marked(old, new, "old") if old else "")
+        after.append(_changed_secrets_marked(new, old, "new") if old else redact(new))
+    return "\n".join(filter(None, before)), "\n".join(filter(None, after))
+
+
+def _changed_secrets_marked(text: str, other: str, age: str) -> str:
+    """The text redacted; where only a hidden value differs from the other text, the line says so."""
+    lines, others = text.split("\n"), other.split("\n")
+    shown = redact(text).split("\n")
+    for tag, start, end, _, _ in difflib.SequenceMatcher(None, lines, others, autojunk=False).get_opcodes():
+        if tag != "equal":
+            for number in range(start, end):
+                if shown[number] != lines[number]:
+                    shown[number] += f" ({age} value)"
+    return "\n".join(shown)
+
+
+def _text(found: dict[str, Any]) -> str:
+    return redact(found.get("text") or found["type"])
+
+
+def apply(io: IO, plan: Plan) -> None:
+    for change in plan:
+        entry, path = change.data, change.subject
+        if change.action == "delete":
+            io.remove(path)
+        elif entry.get("state") == "link":
+            io.link(path, entry["target"])
+        else:
+            access = {"mode": entry["mode"], "owner": entry["owner"], "group": entry["group"]}
+            if entry.get("state") == "directory":
+                io.make_directory(path, **access)
+            else:
+                io.write(path, entry["content"] or "", **access)

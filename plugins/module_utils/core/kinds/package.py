@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Debian packages: one transaction per host for everything that its groups need.
+
+Debian starts a service when its package is installed, with default settings on all addresses. Here a policy-rc.d
+keeps it from that during the transaction, and the services and sockets that the packages enabled are disabled again:
+a unit runs only once it is configured (kind ``unit``).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ..change import Change, Plan
+from ..errors import HoldfastError
+
+if TYPE_CHECKING:
+    from ...io.host import Host as IO
+    from ..model import Host, Model
+    from ..services import Services
+
+POLICY = "/usr/sbin/policy-rc.d"
+POLICY_TEXT = "#!/bin/sh\n# Holdfast: services start when they are configured.\nexit 101\n"
+APT = ("/usr/bin/apt-get", "-q", "-y", "-o", "DPkg::Lock::Timeout=300", "-o", "Dpkg::Options::=--force-confold")
+
+
+def desired(model: Model, host: Host, services: Services, secrets: Any) -> dict[str, Any]:
+    """``{packages: [name]}``, sorted."""
+    names = {name for component in services.components(host) for name in component.get("packages", ())}
+    return {"packages": sorted(names)} if names else {}
+
+
+def question(wanted: dict[str, Any]) -> dict[str, Any]:
+    return {"packages": wanted["packages"]}
+
+
+def read(io: IO, asked: dict[str, Any]) -> dict[str, Any]:
+    """``{installed: {name: version}, broken: [name], policy: bool}``. Broken is what an interrupted dpkg left."""
+    wanted = set(asked["packages"])
+    installed, broken = {}, []
+    for line in io.run(
+        ["/usr/bin/dpkg-query", "-W", "-f", "${Package}\\t${db:Status-Abbrev}\\t${Version}\\n"], check=False
+    ).out.splitlines():
+        name, status, version = line.split("\t")
+        if status[1:2] in ("F", "H", "U", "W", "t") or status[2:3] == "R":
+            broken.append(name)
+        elif name in wanted and status[1:2] == "i":
+            installed[name] = version
+    return {"installed": installed, "broken": broken, "policy": io.read_text(POLICY) == POLICY_TEXT}
+
+
+def plan(current: dict[str, Any], wanted: dict[str, Any]) -> Plan:
+    changes = []
+    if current["broken"]:
+        changes.append(Change("dpkg", "configure", before="interrupted: " + " ".join(sorted(current["broken"]))))
+    missing = [name for name in wanted["packages"] if name not in current["installed"]]
+    if missing:
+        text = "\n".join(missing)
+        changes.append(Change(_subject(missing), "install", after=text, data={"packages": missing}))
+    if current["policy"] and not changes:
+        changes.append(Change(POLICY, "delete", before="left by an interrupted run"))
+    return Plan(changes)
+
+
+def apply(io: IO, plan: Plan) -> None:
+    environment = {"DEBIAN_FRONTEND": "noninteractive", "NEEDRESTART_SUSPEND": "1"}
+    foreign_policy = io.read_text(POLICY)
+    before = _enabled(io)
+    if foreign_policy is None:
+        io.write(POLICY, POLICY_TEXT, mode="0755")
+    try:
+        for change in plan:
+            if change.action == "configure":
+                io.run(["/usr/bin/dpkg", "--force-confold", "--configure", "-a"], env=environment)
+                io.run([*APT, "install", "-f"], env=environment)
+            elif change.action == "install":
+                _install(io, change.data["packages"], environment)
+        _disable(io, sorted(_enabled(io) - before))
+    finally:
+        if foreign_policy in (None, POLICY_TEXT):
+            io.remove(POLICY)
+
+
+def _install(io: IO, packages: list[str], environment: dict[str, str]) -> None:
+    install = [*APT, "install", "--no-install-recommends", *packages]
+    if any(name.endswith("_Packages") or "_Packages." in name for name in io.listdir("/var/lib/apt/lists")):
+        if io.run(install, env=environment, check=False).rc == 0:
+            return
+    io.run([*APT, "update"], env=environment)
+    result = io.run(install, env=environment, check=False)
+    if result.rc != 0:
+        reason = (result.err.strip() or result.out.strip())[-2000:]
+        raise HoldfastError(
+            f"Installing {len(packages)} packages failed: {reason} "
+            "Fix: make the package sources of the host reach Debian 13 with its updates and security suites, "
+            "and run it again."
+        )
+
+
+def _enabled(io: IO) -> set[str]:
+    listed = io.run(
+        ["/usr/bin/systemctl", "list-unit-files", "--no-legend", "--state=enabled", "--type=service,socket"],
+        check=False,
+    )
+    return {line.split()[0] for line in listed.out.splitlines() if line.strip()}
+
+
+def _disable(io: IO, units: list[str]) -> None:
+    if units:
+        io.run(["/usr/bin/systemctl", "disable", "--quiet", *units], check=False)
+
+
+def _subject(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{len(names)} packages"

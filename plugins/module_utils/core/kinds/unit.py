@@ -1,0 +1,217 @@
+# SPDX-License-Identifier: Apache-2.0
+"""systemd units that run, and run with what stands now.
+
+What a unit was started with (files and package versions, by digest) is kept on the host. A unit whose record differs
+is restarted, so a restart that a killed run owed happens in the next one: there is no handler to lose.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import socket
+import time
+from typing import TYPE_CHECKING, Any
+
+from ..change import Change, Plan
+from ..errors import HoldfastError
+
+if TYPE_CHECKING:
+    from ...io.host import Host as IO
+    from ..model import Host, Model
+    from ..services import Services
+
+RECORDS = "/var/lib/holdfast/units"
+SYSTEMCTL = "/usr/bin/systemctl"
+START_SECONDS = 90
+
+
+def desired(model: Model, host: Host, services: Services, secrets: Any) -> dict[str, Any]:
+    """``{units: [{name, enabled, state, inputs: [{path, sha256}], packages, listens, reload}]}``.
+
+    A unit's inputs are the files of its component, with the digest they will have, and ``inputs`` that others write
+    (certificates), whose digest is whatever stands on the host.
+    """
+    units = []
+    for component in services.components(host):
+        written = {
+            entry["path"]: hashlib.sha256(entry["content"].encode()).hexdigest()
+            for entry in component["files"]
+            if "content" in entry
+        }
+        for unit in component.get("units", ()):
+            only = unit.get("files")
+            inputs = {path: digest for path, digest in written.items() if only is None or path in only}
+            inputs.update({path: inputs.get(path) for path in unit.get("inputs", ())})
+            units.append(
+                {
+                    "name": unit["name"],
+                    "state": unit.get("state", "started"),
+                    "enabled": unit.get("enabled", unit.get("state", "started") == "started"),
+                    "inputs": [{"path": path, "sha256": digest} for path, digest in sorted(inputs.items())],
+                    "packages": sorted(unit.get("packages", component.get("packages", ()))),
+                    "listens": unit.get("listens", []),
+                    "reload": bool(unit.get("reload", False)),
+                }
+            )
+    return {"units": units} if units else {}
+
+
+def question(wanted: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "units": [unit["name"] for unit in wanted["units"]],
+        "paths": sorted(
+            {entry["path"] for unit in wanted["units"] for entry in unit["inputs"] or () if not entry.get("sha256")}
+        ),
+        "packages": sorted({name for unit in wanted["units"] for name in unit["packages"] or ()}),
+    }
+
+
+def read(io: IO, asked: dict[str, Any]) -> dict[str, Any]:
+    """``{units: {name: {active, sub, enabled, started_with}}, files: {path: sha256}, versions: {package: version}}``."""
+    names = asked["units"]
+    shown = io.run(
+        [SYSTEMCTL, "show", "--property=Id,Names,LoadState,ActiveState,SubState,UnitFileState", *names], check=False
+    )
+    states: dict[str, dict[str, str]] = {}
+    for name, block in zip(names, shown.out.split("\n\n")):
+        states[name] = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
+    units = {}
+    for name in names:
+        state = states.get(name, {})
+        record = io.read_text(f"{RECORDS}/{name}.json")
+        units[name] = {
+            "active": state.get("ActiveState", "inactive"),
+            "sub": state.get("SubState", "dead"),
+            "enabled": state.get("UnitFileState", "") in ("enabled", "enabled-runtime", "static", "alias", "generated"),
+            "started_with": _parsed(record),
+        }
+    return {
+        "units": units,
+        "files": {path: io.digest(path) for path in asked["paths"]},
+        "versions": _versions(io, asked["packages"]),
+    }
+
+
+def _parsed(record: str | None) -> Any:
+    try:
+        return json.loads(record) if record else None
+    except ValueError:
+        return None
+
+
+def _versions(io: IO, packages: list[str]) -> dict[str, str]:
+    if not packages:
+        return {}
+    listed = io.run(["/usr/bin/dpkg-query", "-W", "-f", "${Package}\\t${Version}\\n", *packages], check=False)
+    return dict(line.split("\t", 1) for line in listed.out.splitlines() if "\t" in line)
+
+
+def plan(current: dict[str, Any], wanted: dict[str, Any]) -> Plan:
+    changes = []
+    for unit in wanted["units"]:
+        name, now = unit["name"], current["units"].get(unit["name"], {})
+        if unit.get("state") == "stopped":
+            if now.get("active") in ("active", "activating", "reloading"):
+                changes.append(Change(name, "stop", before="active", after="stopped", data=unit))
+            if now.get("enabled") and not unit.get("enabled"):
+                changes.append(Change(name, "disable", before="enabled", after="disabled", data=unit))
+            continue
+        if unit.get("enabled") and not now.get("enabled"):
+            changes.append(Change(name, "enable", before="disabled", after="enabled", data=unit))
+        inputs = _inputs(unit, current)
+        data = {**unit, "started_with": inputs}
+        if now.get("active") != "active" or now.get("sub") == "auto-restart":
+            changes.append(Change(name, "start", before=now.get("active", "inactive"), after="active", data=data))
+        elif now.get("started_with") != inputs:
+            before, after = _differing(now.get("started_with"), inputs)
+            verb = "reload" if unit.get("reload") and _only_files(now.get("started_with"), inputs) else "restart"
+            changes.append(Change(name, verb, before=before, after=after, data=data))
+    return Plan(changes)
+
+
+def _inputs(unit: dict[str, Any], current: dict[str, Any]) -> dict[str, str | None]:
+    files = {
+        entry["path"]: entry.get("sha256") or current["files"].get(entry["path"]) for entry in unit["inputs"] or ()
+    }
+    return {**files, **{f"package {name}": current["versions"].get(name) for name in unit["packages"] or ()}}
+
+
+def _differing(old: dict[str, str] | None, new: dict[str, Any]) -> tuple[str, str]:
+    names = sorted(name for name in {**(old or {}), **new} if (old or {}).get(name) != new.get(name))
+    if not old:
+        return "started by something else", "started with: " + ", ".join(names)
+    lines = [
+        (f"{name}: {str(old.get(name) or 'absent')[:16]}", f"{name}: {str(new.get(name) or 'absent')[:16]}")
+        for name in names
+    ]
+    return "\n".join(line[0] for line in lines), "\n".join(line[1] for line in lines)
+
+
+def _only_files(old: dict[str, Any] | None, new: dict[str, Any]) -> bool:
+    return bool(old) and not any(
+        name.startswith("package ") for name in {**(old or {}), **new} if (old or {}).get(name) != new.get(name)
+    )
+
+
+def apply(io: IO, plan: Plan) -> None:
+    io.run([SYSTEMCTL, "daemon-reload"])
+    by_verb: dict[str, list[Change]] = {}
+    for change in plan:
+        by_verb.setdefault(change.action, []).append(change)
+    for verb in ("stop", "disable", "enable"):
+        if names := [change.subject for change in by_verb.get(verb, ())]:
+            io.run([SYSTEMCTL, verb, *(["--quiet"] if verb != "stop" else []), *names])
+    started = [*by_verb.get("start", ()), *by_verb.get("restart", ()), *by_verb.get("reload", ())]
+    if not started:
+        return
+    names = [change.subject for change in started]
+    io.run([SYSTEMCTL, "reset-failed", *names], check=False)
+    if reloads := [change.subject for change in by_verb.get("reload", ())]:
+        io.run([SYSTEMCTL, "reload", *reloads])
+    if restarts := [name for name in names if name not in reloads]:
+        result = io.run([SYSTEMCTL, "restart", *restarts], check=False)
+        if result.rc != 0:
+            raise HoldfastError(_why_not(io, restarts, result.err.strip()))
+    _wait(io, started)
+    for change in started:
+        io.write(f"{RECORDS}/{change.subject}.json", json.dumps(change.data["started_with"], indent=1), mode="0600")
+
+
+def _wait(io: IO, started: list[Change]) -> None:
+    """Until each unit is active and stays so, and listens where it should. At most START_SECONDS."""
+    deadline = time.monotonic() + START_SECONDS
+    names = [change.subject for change in started]
+    waiting = {place for change in started for place in change.data.get("listens") or ()}
+    settled = 0
+    while True:
+        states = io.run([SYSTEMCTL, "show", "--property=ActiveState,SubState", *names], check=False).out.split("\n\n")
+        steady = all("ActiveState=active" in state and "auto-restart" not in state for state in states)
+        waiting = {place for place in waiting if not _answers(place)}
+        settled = settled + 1 if steady and not waiting else 0
+        if settled >= 3:
+            return
+        if time.monotonic() > deadline:
+            silent = f" Nothing listens on {', '.join(sorted(waiting))}." if waiting else ""
+            raise HoldfastError(_why_not(io, names, f"not steady within {START_SECONDS} s.{silent}"))
+        time.sleep(0.4)
+
+
+def _answers(place: str) -> bool:
+    address, _, port = place.rpartition(":")
+    try:
+        with socket.create_connection((address.strip("[]"), int(port)), timeout=1):
+            return True
+    except OSError:
+        return False
+
+
+def _why_not(io: IO, names: list[str], reason: str) -> str:
+    """The reason with the last journal lines of the units that are not active."""
+    lines = [reason]
+    for name in names:
+        if io.run([SYSTEMCTL, "is-active", name], check=False).out.strip() != "active":
+            journal = io.run(["/usr/bin/journalctl", "-u", name, "-n", "8", "--no-pager", "-o", "cat"], check=False)
+            lines.append(f"{name}: {journal.out.strip() or 'no journal'}")
+    lines.append("Fix what the journal says (journalctl -u UNIT on the host) and run it again.")
+    return "Units did not start: " + "\n".join(lines)

@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The order of things: phases, and the kinds that each applies. The one place that says it."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Iterator
+
+
+@dataclass(frozen=True)
+class Step:
+    """One kind in one phase. ``name`` identifies it in questions, answers and plans."""
+
+    phase: str
+    kind: str
+
+    @property
+    def name(self) -> str:
+        return f"{self.phase}/{self.kind}"
+
+    @property
+    def module(self) -> ModuleType:
+        """The kind's functions, imported when they are needed."""
+        return importlib.import_module(f"..kinds.{self.kind}", __name__)
+
+
+_STEPS = {
+    "networks": ("network",),
+    "packages": ("package",),
+    "firewall": ("firewall",),
+    "devices": ("disk",),
+    "certificates": ("certificate",),
+    "foundations": ("file", "unit", "database", "message_queue"),
+    "identity": ("file", "fernet_repository", "migration", "unit", "catalog"),
+    "rings": ("swift_ring",),
+    "services": ("file", "migration", "unit"),
+}
+
+PHASES = tuple(_STEPS)
+STEPS = tuple(Step(phase, kind) for phase, kinds in _STEPS.items() for kind in kinds)
+
+# What these change on a host alters what later units were started with, in ways that only the host can tell.
+UNSETTLING = frozenset({"packages", "certificates"})
+
+
+def steps(phase: str) -> Iterator[Step]:
+    return (step for step in STEPS if step.phase == phase)

@@ -1,0 +1,101 @@
+#!/usr/bin/python
+# SPDX-License-Identifier: Apache-2.0
+"""Write files, directories and links, any number in one call."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: file
+short_description: Write files, directories and links, any number in one call
+version_added: "1.0.0"
+description:
+  - Each file is written whole or not at all.
+  - The diff hides the values of sensitive options, and says that they change.
+  - The content travels in the arguments of the module, use C(no_log) on the task when you call it with secrets.
+author:
+  - Holdfast contributors (@holdfast)
+attributes:
+  check_mode:
+    description: Says what it would do and changes nothing, on a bare host too.
+    support: full
+  diff_mode:
+    description: The diff is the plan, without secrets.
+    support: full
+options:
+  files:
+    description: What must stand, in the order in which it is made.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      path:
+        description: Absolute path.
+        type: path
+        required: true
+      state:
+        description: What it is.
+        type: str
+        choices: [file, directory, link, absent]
+        default: file
+      content:
+        description: The text of a file.
+        type: str
+      target:
+        description: Where a link points.
+        type: path
+      owner:
+        description: Name of the user that owns it.
+        type: str
+        default: root
+      group:
+        description: Name of its group.
+        type: str
+        default: root
+      mode:
+        description: Permissions, four octal digits.
+        type: str
+        default: "0644"
+"""
+
+EXAMPLES = r"""
+- name: Configure the object server
+  holdfast.storage.file:
+    files:
+      - path: /etc/swift
+        state: directory
+        group: swift
+        mode: "0750"
+      - path: /etc/swift/object-server.conf
+        content: "{{ object_server_configuration }}"
+        group: swift
+        mode: "0640"
+"""
+
+RETURN = r"""
+actions:
+  description: What was done, or would be in check mode, in order.
+  returned: success
+  type: list
+  elements: str
+  sample: ["create /etc/swift", "create /etc/swift/object-server.conf"]
+"""
+
+from ansible_collections.holdfast.storage.plugins.module_utils import runner
+from ansible_collections.holdfast.storage.plugins.module_utils.core.kinds import file
+
+
+def main() -> None:
+    entry = {
+        "path": {"type": "path", "required": True},
+        "state": {"type": "str", "choices": ["file", "directory", "link", "absent"], "default": "file"},
+        "content": {"type": "str"},
+        "target": {"type": "path"},
+        "owner": {"type": "str", "default": "root"},
+        "group": {"type": "str", "default": "root"},
+        "mode": {"type": "str", "default": "0644"},
+    }
+    runner.run(file, {"files": {"type": "list", "elements": "dict", "required": True, "options": entry}})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,56 @@
+#!/usr/bin/python
+# SPDX-License-Identifier: Apache-2.0
+"""Install Debian packages in one transaction, their services not started."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: package
+short_description: Install Debian packages in one transaction, their services not started
+version_added: "1.0.0"
+description:
+  - Installs what is missing, without recommended packages, in one apt transaction.
+  - Services that Debian would start with default settings are kept from it and disabled, until something enables them.
+  - Finishes what an interrupted dpkg left.
+author:
+  - Holdfast contributors (@holdfast)
+attributes:
+  check_mode:
+    description: Says what it would do and changes nothing, on a bare host too.
+    support: full
+  diff_mode:
+    description: The diff is the plan, without secrets.
+    support: full
+options:
+  packages:
+    description: Names of the packages that must be installed.
+    type: list
+    elements: str
+    required: true
+"""
+
+EXAMPLES = r"""
+- name: Install what an object storage host needs
+  holdfast.storage.package:
+    packages: [swift-object, rsync, xfsprogs]
+"""
+
+RETURN = r"""
+actions:
+  description: What was done, or would be in check mode, in order.
+  returned: success
+  type: list
+  elements: str
+  sample: [install 3 packages]
+"""
+
+from ansible_collections.holdfast.storage.plugins.module_utils import runner
+from ansible_collections.holdfast.storage.plugins.module_utils.core.kinds import package
+
+
+def main() -> None:
+    runner.run(package, {"packages": {"type": "list", "elements": "str", "required": True}})
+
+
+if __name__ == "__main__":
+    main()
