@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The flow table and what is derived from it."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+from ansible_collections.holdfast.storage.plugins.module_utils.core import flows
+from ansible_collections.holdfast.storage.plugins.module_utils.core.errors import HoldfastError
+from ansible_collections.holdfast.storage.plugins.module_utils.core.model import Host, Model, Network
+
+NETWORKS = {"mgmt": "172.29.236", "storage": "172.29.244", "repl": "172.29.248"}
+CONTROL = ("keystone", "glance_api", "swift_proxy", "mariadb", "rabbitmq", "memcached", "haproxy")
+
+
+def lab(**variables: str) -> Model:
+    """control1 on mgmt and storage, storage1..3 on all three, probe1 on mgmt only."""
+
+    def host(name: str, number: int, groups: tuple[str, ...], networks: tuple[str, ...]) -> Host:
+        return Host(
+            name=name,
+            groups=frozenset(groups),
+            addresses={net: f"{NETWORKS[net]}.{number}" for net in networks},
+            ports={net: {"interface": f"eth{index}"} for index, net in enumerate(networks)},
+            variables={},
+        )
+
+    hosts = [host("control1", 11, CONTROL, ("mgmt", "storage")), host("probe1", 9, (), ("mgmt",))]
+    hosts += [host(f"storage{n}", 20 + n, ("swift_storage",), ("mgmt", "storage", "repl")) for n in (1, 2, 3)]
+    return Model(
+        deployment="lab",
+        networks={name: Network(name, f"br-{name}", f"{start}.0/22") for name, start in NETWORKS.items()},
+        hosts={host.name: host for host in hosts},
+        variables={"haproxy_address": "172.29.236.10", **variables},
+    )
+
+
+def test_every_row_is_sound() -> None:
+    names = [row.id for row in flows.FLOWS]
+    assert len(names) == len(set(names))
+    for row in flows.FLOWS:
+        assert re.fullmatch(r"[a-z][a-z0-9_]*", row.id), row.id
+        assert row.network in NETWORKS
+        assert bool(row.ports) == (row.protocol != "icmp"), row.id
+        assert row.servers and row.clients and row.service and row.description
+
+
+def test_no_two_services_share_a_port_on_one_address() -> None:
+    taken: dict[tuple[str, str, int, bool], str] = {}
+    for row in flows.FLOWS:
+        for port in row.ports:
+            key = (row.network, row.protocol, port, row.is_frontend)
+            assert key not in taken, f"{row.id} and {taken[key]}"
+            taken[key] = row.id
+
+
+def test_storage_data_stays_off_management_and_replication_stays_on_its_own() -> None:
+    for row in flows.FLOWS:
+        if row.id.startswith("swift_") and not row.id.startswith("swift_proxy"):
+            assert row.network == ("repl" if "replication" in row.id or "rsync" in row.id else "storage")
+            assert flows.ANY not in row.clients
+
+
+def test_an_api_binds_to_its_own_address_and_is_dialled_at_the_balancer() -> None:
+    model = lab()
+    control = model.hosts["control1"]
+    assert flows.bind_address(model, control, "glance_api") == "172.29.236.11"
+    assert flows.bind_address(model, control, "glance_api_frontend") == "172.29.236.10"
+    assert flows.dial_addresses(model, control, "glance_api") == ["172.29.236.10"]
+    assert flows.port("glance_api") == flows.port("glance_api_frontend") == 9292
+
+
+def test_a_flow_that_is_not_balanced_is_dialled_at_every_server() -> None:
+    model = lab()
+    found = flows.dial_addresses(model, model.hosts["control1"], "swift_object")
+    assert found == ["172.29.244.21", "172.29.244.22", "172.29.244.23"]
+
+
+def test_refusals_say_what_to_do() -> None:
+    model = lab(haproxy_address="")
+    with pytest.raises(HoldfastError, match="no flow 'glance'.*glance_api"):
+        flows.flow("glance")
+    with pytest.raises(HoldfastError, match="haproxy_address is not set. Fix"):
+        flows.dial_addresses(model, model.hosts["control1"], "keystone")
+    with pytest.raises(HoldfastError, match="control1 is not on the network repl.*Fix"):
+        flows.bind_address(model, model.hosts["control1"], "swift_rsync")
+    with pytest.raises(HoldfastError, match="no port"):
+        flows.port("icmp_mgmt")
+
+
+def test_hosts_take_part_where_they_are_on_the_network() -> None:
+    model = lab()
+    roles = {name: {row.id: role for row, role in flows.flows_of(model, host)} for name, host in model.hosts.items()}
+    assert roles["control1"]["swift_object"] == "client"
+    assert roles["control1"]["keystone"] == "both"
+    assert "swift_rsync" not in roles["control1"]
+    assert roles["storage1"]["swift_object"] == roles["storage1"]["swift_rsync"] == "both"
+    assert roles["storage1"]["keystone_frontend"] == "client"
+    assert "mariadb" not in roles["storage1"] and "keystone" not in roles["storage1"]
+    assert set(roles["probe1"]) == {"ssh", "icmp_mgmt", "keystone_frontend", "glance_api_frontend", "swift_proxy_frontend"}
+
+
+def test_flows_of_agrees_with_servers_and_clients() -> None:
+    model = lab()
+    for name, host in model.hosts.items():
+        for row, role in flows.flows_of(model, host):
+            assert (host in flows.servers(model, row)) == (role in ("server", "both")), (name, row.id)
+            assert (host in flows.clients(model, row)) == (role in ("client", "both")), (name, row.id)
+
+
+def test_the_table_is_plain_and_names_hosts_with_a_model() -> None:
+    assert "server_hosts" not in flows.table()[0]
+    rows = {row["id"]: row for row in json.loads(json.dumps(flows.table(lab())))}
+    assert rows["swift_rsync"]["server_hosts"] == ["storage1", "storage2", "storage3"]
+    assert rows["mariadb"]["client_hosts"] == ["control1"]
+
+
+def test_addresses_are_in_numeric_order() -> None:
+    hosts = [Host(f"h{n}", frozenset(), {"mgmt": f"10.0.0.{n}"}, {}, {}) for n in (100, 20, 3, 20)]
+    assert flows.addresses(hosts, "mgmt") == ["10.0.0.3", "10.0.0.20", "10.0.0.100"]
+
+
+def test_counters_are_read_compared_and_summed_by_bridge() -> None:
+    def listing(**values: int) -> dict[str, object]:
+        entries = [{"metainfo": {"version": "1.1.3"}}]
+        entries += [
+            {"counter": {"family": "inet", "name": name, "table": "holdfast", "packets": value // 10, "bytes": value}}
+            for name, value in values.items()
+        ]
+        return {"nftables": entries}
+
+    before = flows.parse_counters(listing(swift_object=100, ssh=500, dropped_mgmt=70))
+    after = flows.parse_counters(listing(swift_object=1100, swift_rsync=300, ssh=40, dropped_mgmt=70))
+    grown = flows.difference(before, after)
+    assert grown["swift_object"] == {"bytes": 1000, "packets": 100}
+    assert grown["ssh"] == {"bytes": 40, "packets": 4}, "a table that was loaded anew starts from nothing"
+    assert flows.by_network(grown) == {"br-mgmt": 40, "br-storage": 1000, "br-repl": 300}
+    assert flows.by_network(grown, lab()) == flows.by_network(grown)
