@@ -12,7 +12,7 @@ import stat
 import subprocess
 import tempfile
 from dataclasses import dataclass
-from typing import Any, Mapping, Sequence
+from typing import Any, Iterator, Mapping, Sequence
 
 from ..core.errors import HoldfastError
 
@@ -99,6 +99,31 @@ class Host:
             "target": os.readlink(path) if stat.S_ISLNK(status.st_mode) else None,
         }
 
+    def block_number(self, path: str) -> str | None:
+        """``major:minor`` of the block device that a path leads to, or None when it leads to no such thing."""
+        try:
+            status = os.stat(path)
+        except OSError:
+            return None
+        return f"{os.major(status.st_rdev)}:{os.minor(status.st_rdev)}" if stat.S_ISBLK(status.st_mode) else None
+
+    def read_at(self, path: str, offset: int, length: int) -> bytes:
+        """``length`` bytes of a file or device from ``offset`` on; fewer at its end."""
+        with open(path, "rb", buffering=0) as stream:
+            return os.pread(stream.fileno(), length, offset)
+
+    @contextlib.contextmanager
+    def claimed(self, path: str) -> Iterator[None]:
+        """Hold a block device alone. Raises HoldfastError when the kernel says that it is in use."""
+        try:
+            handle = os.open(path, os.O_RDONLY | os.O_EXCL)
+        except OSError as error:
+            raise HoldfastError(f"{path} cannot be held alone: {error.strerror}.") from error
+        try:
+            yield
+        finally:
+            os.close(handle)
+
     def digest(self, path: str) -> str | None:
         """SHA-256 of a file, in hexadecimal, or None when there is no such file."""
         content = self.read(path)
@@ -137,6 +162,17 @@ class Host:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(temporary)
             raise
+
+    def create(self, path: str, content: str) -> bool:
+        """Write a file, 0600, that must not exist yet. False, and nothing is written, when it does."""
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        try:
+            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:
+            return False
+        with os.fdopen(handle, "w") as stream:
+            stream.write(content)
+        return True
 
     def make_directory(self, path: str, *, mode: str = "0755", owner: str = "root", group: str = "root") -> None:
         os.makedirs(path, exist_ok=True)

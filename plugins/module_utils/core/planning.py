@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The plan of a deployment: every host, phase and kind, from the model and what the probe found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Iterable, Iterator, Mapping
+
+from .change import Plan
+from .errors import Finding, HoldfastError
+from .model import Host, Model
+from .registry import PHASES, STEPS, UNSETTLING, Step
+from .services import Services
+
+
+@dataclass(frozen=True)
+class DeploymentPlan:
+    """Plans by host and step name, steps in their order, and what forbids the run or is worth knowing."""
+
+    hosts: Mapping[str, Mapping[str, Plan]]
+    findings: tuple[Finding, ...] = field(default=())
+
+    def phases(self, host: str) -> list[str]:
+        """The phases in which the host has something to do, in order.
+
+        A host whose packages or certificates change goes on to every phase that has units of its own, as only then
+        can it be told whether they must be restarted.
+        """
+        plans = self.hosts[host]
+        changed = {name.partition("/")[0] for name, plan in plans.items() if plan}
+        if changed & UNSETTLING:
+            changed |= {name.partition("/")[0] for name in plans if name.endswith("/unit")}
+        return [phase for phase in PHASES if phase in changed]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Without secrets: what plan.json holds and the report shows."""
+        return {
+            "hosts": {
+                host: {
+                    "phases": self.phases(host),
+                    "steps": {name: [change.as_dict() for change in plan] for name, plan in plans.items() if plan},
+                }
+                for host, plans in self.hosts.items()
+            },
+            "findings": [finding.as_dict() for finding in self.findings],
+        }
+
+
+def wanted(
+    model: Model, host: Host, services: Services, secrets: Mapping[str, str], steps: Iterable[Step] = STEPS
+) -> Iterator[tuple[Step, Any]]:
+    """What the host should have, of each of the steps that concerns it."""
+    for step in steps:
+        value = step.module.desired(model, host, _view(services, step), secrets)
+        if value:
+            yield step, value
+
+
+def questions(model: Model, host: Host, services: Services, secrets: Mapping[str, str]) -> dict[str, Any]:
+    """What the probe asks the host, by step name. Holds no secret and no content."""
+    return {step.name: step.module.question(value) for step, value in wanted(model, host, services, secrets)}
+
+
+def plan(
+    model: Model, services: Services, secrets: Mapping[str, str], answers: Mapping[str, Mapping[str, Any]]
+) -> DeploymentPlan:
+    """The plan for the hosts that answered. ``answers``: by host and step name, what ``read`` gave or ``{"error"}``."""
+    plans: dict[str, dict[str, Plan]] = {}
+    findings: list[Finding] = []
+    for name, answer in sorted(answers.items()):
+        host = model.hosts[name]
+        plans[name] = {}
+        for step, value in wanted(model, host, services, secrets):
+            current = answer.get(step.name, {"error": "the probe gave no answer"})
+            if "error" in current:
+                findings.append(_unreadable(name, step, current["error"]))
+                continue
+            planned = step.module.plan(current, value)
+            plans[name][step.name] = planned
+            findings += planned.findings
+    for step in STEPS:
+        if hasattr(step.module, "deployment_findings"):
+            currents = {host: answer[step.name] for host, answer in answers.items() if step.name in answer}
+            findings += step.module.deployment_findings(currents, model)
+    return DeploymentPlan(plans, tuple(findings))
+
+
+def _view(services: Services, step: Step) -> Services:
+    """Files, units and migrations belong to the phase of their service; packages are everyone's at once."""
+    return services.within(step.phase) if step.kind in ("file", "unit", "migration") else services
+
+
+def _unreadable(host: str, step: Step, reason: str) -> Finding:
+    return Finding(
+        "error",
+        f"{step.kind}.unreadable",
+        host,
+        f"The state of kind {step.kind} cannot be read: {reason}",
+        "Make the host answer the question by hand, then run again.",
+    )
+
+
+def host_named(model: Model, name: str) -> Host:
+    try:
+        return model.hosts[name]
+    except KeyError:
+        raise HoldfastError(f"{name} is not a host of the model; run the playbook from its first phase.") from None

@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A deployment as the controller's plugins share it: the run directory, the descriptions, and the secrets.
+
+The run directory holds what one action leaves for the next: ``model.json``, ``questions/HOST.json``,
+``probe/HOST.json`` and ``plan.json``, readable by their owner only, and never a secret.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Iterable, Mapping
+
+import yaml
+
+from ..core import planning, probe
+from ..core.errors import HoldfastError
+from ..core.model import Host, Model
+from ..core.services import Description, Services
+
+COLLECTION = Path(__file__).resolve().parents[3]
+_YAML = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+@functools.cache
+def descriptions(roles: Path = COLLECTION / "roles") -> tuple[Description, ...]:
+    """Every role's service.yml, by role name."""
+    found = []
+    for path in sorted(roles.glob("*/service.yml")):
+        templates = {file.name: file.read_text() for file in sorted((path.parent / "templates").glob("*.j2"))}
+        found.append(Description(path.parent.name, yaml.load(path.read_text(), Loader=_YAML), templates))
+    return tuple(found)
+
+
+class RunDirectory:
+    """Where one run keeps what its parts tell each other."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+
+    def write(self, name: str, content: Any) -> None:
+        """JSON, whole or not at all, 0600."""
+        target = self.path / name
+        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        temporary = target.with_name(f".{target.name}.{os.getpid()}")
+        with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as stream:
+            json.dump(content, stream)
+        temporary.replace(target)
+
+    def read(self, name: str) -> Any:
+        try:
+            return json.loads((self.path / name).read_text())
+        except FileNotFoundError:
+            raise HoldfastError(
+                f"{self.path / name} is missing: an earlier phase has not run. Run the playbook from its start."
+            ) from None
+
+    def clear(self, *names: str) -> None:
+        for name in names:
+            shutil.rmtree(self.path / name, ignore_errors=True)
+
+    def model(self) -> Model:
+        return Model.from_dict(self.read("model.json"))
+
+    def answers(self, hosts: Iterable[str]) -> dict[str, dict[str, Any]]:
+        return {host: self.read(f"probe/{host}.json") for host in hosts if (self.path / f"probe/{host}.json").exists()}
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """The model with its services and secrets, in memory only."""
+
+    model: Model
+    services: Services
+    secrets: Mapping[str, str]
+
+    @classmethod
+    def of(cls, model: Model, secrets: Mapping[str, str]) -> Deployment:
+        return cls(model, Services(descriptions(), model, secrets), secrets)
+
+    def write_questions(self, run: RunDirectory) -> None:
+        """Leave for each host what the probe asks it."""
+        run.clear("questions", "probe")
+        for host in self.model.hosts.values():
+            asked = planning.questions(self.model, host, self.services, self.secrets)
+            run.write(f"questions/{host.name}.json", asked)
+
+    def plan(self, answers: Mapping[str, Mapping[str, Any]]) -> planning.DeploymentPlan:
+        return planning.plan(self.model, self.services, self.secrets, answers)
+
+    @property
+    def lock_host(self) -> Host:
+        """The host that keeps the lock: the first with the identity service, else the first of all."""
+        return (self.model.group("keystone") or tuple(h for _, h in sorted(self.model.hosts.items())))[0]
+
+
+def probe_script(questions: Mapping[str, Any], locking: Mapping[str, Any] | None = None) -> str:
+    """The probe for these questions, with its sources read from the collection."""
+    root = COLLECTION / "plugins" / "module_utils"
+    sources = {name: (root / f"{name}.py").read_text() for name in probe.modules(questions)}
+    return probe.script(sources, questions, locking)
+
+
+def holder(command: str, since: str) -> dict[str, Any]:
+    """This run as a holder of the lock. ``pid`` and ``started`` name the ansible-playbook process for certain."""
+    pid = os.getppid()
+    return {
+        "user": os.environ.get("SUDO_USER") or os.environ.get("USER") or str(os.getuid()),
+        "controller": os.uname().nodename,
+        "machine": _machine(),
+        "boot": _boot(),
+        "pid": pid,
+        "started": _started(pid),
+        "command": command,
+        "since": since,
+    }
+
+
+def is_stale(held: Mapping[str, Any]) -> bool:
+    """True when the holder ran on this machine and its process is gone."""
+    if held["machine"] != _machine():
+        return False
+    return bool(held["boot"] != _boot() or _started(held["pid"]) != held["started"])
+
+
+def _machine() -> str:
+    identity = Path("/etc/machine-id")
+    return (identity.read_text().strip() if identity.exists() else "") or os.uname().nodename
+
+
+def _boot() -> str:
+    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+
+
+def _started(pid: int) -> str | None:
+    """Start time of a process in clock ticks since boot, or None when there is no such process."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+

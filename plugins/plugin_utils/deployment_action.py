@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the actions of a deployment share: the run directory, the deployment, and errors as results."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.holdfast.storage.plugins.module_utils.core.errors import HoldfastError
+from ansible_collections.holdfast.storage.plugins.module_utils.io.deployment import Deployment, RunDirectory
+from ansible_collections.holdfast.storage.plugins.plugin_utils import secret_store
+
+HIDDEN = "(secret)"
+
+
+class DeploymentAction(ActionBase):
+    """An action on the deployment. Subclasses implement ``act``; a HoldfastError there becomes a failed result."""
+
+    TRANSFERS_FILES = False
+    _supports_async = False
+    _VALID_ARGS: frozenset[str] = frozenset()
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        del tmp
+        self.variables = task_vars or {}
+        try:
+            unknown = set(self._task.args) - set(self._VALID_ARGS)
+            if unknown:
+                raise HoldfastError(f"{self._task.action}: unknown options: {', '.join(sorted(unknown))}.")
+            result.update(self.act(self._task.args))
+        except HoldfastError as error:
+            result.update(failed=True, **error.as_result())
+        return result
+
+    def act(self, options: dict[str, Any]) -> dict[str, Any]:
+        raise NotImplementedError
+
+    @property
+    def host(self) -> str:
+        return str(self.variables["inventory_hostname"])
+
+    @property
+    def check_mode(self) -> bool:
+        return bool(self._task.check_mode)
+
+    @property
+    def inventory_dir(self) -> str:
+        """The directory of the first inventory source; the working directory when there is none."""
+        for source in self.variables.get("ansible_inventory_sources") or ():
+            if os.path.exists(source):
+                return source if os.path.isdir(source) else os.path.dirname(os.path.abspath(source))
+        return os.getcwd()
+
+    def run_directory(self) -> RunDirectory:
+        configured = self.variables.get("holdfast_run_dir")
+        if configured is not None:
+            configured = self._templar.template(configured)
+        return RunDirectory(configured or os.path.join(self.inventory_dir, ".holdfast"))
+
+    def deployment(self) -> Deployment:
+        """The deployment as the action ``model`` left it in the run directory."""
+        model = self.run_directory().model()
+        return Deployment.of(model, secret_store.load(self._loader, self.inventory_dir, ephemeral=self.check_mode))
+
+
+def scrubbed(value: Any, secrets: dict[str, str]) -> Any:
+    """The value with every secret in its texts replaced, at any depth."""
+    if isinstance(value, str):
+        for secret in secrets.values():
+            if secret and secret in value:
+                value = value.replace(secret, HIDDEN)
+        return value
+    if isinstance(value, dict):
+        return {name: scrubbed(item, secrets) for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [scrubbed(item, secrets) for item in value]
+    return value
