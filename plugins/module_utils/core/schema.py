@@ -1,0 +1,372 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The inventory's variables: their types and defaults as the roles declare them, and the check of values against them.
+
+A role declares its variables in ``meta/variables.yml`` (name to JSON Schema, draft 2020-12) and their defaults in
+``defaults/main.yml``. Beyond JSON Schema a declaration knows:
+
+``x-scope``
+    ``deployment`` (the default): one value for all hosts; it may stand in any group, but may not differ.
+    ``host``: each host has its own.
+``x-groups``
+    Without a default, the variable is required on the hosts of these groups only, and not everywhere.
+"""
+
+from __future__ import annotations
+
+import copy
+import difflib
+import functools
+import ipaddress
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Callable, Iterable, Iterator, Mapping, Sequence
+
+from .errors import HoldfastError
+
+KeyPath = tuple[str | int, ...]
+
+_SECRET_NAME = re.compile(r"password|passwd|secret|token|credential", re.I)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A value that its schema refuses. ``path`` leads from the variable's name to the value."""
+
+    code: str
+    path: KeyPath
+    what: str
+    fix: str
+    prune: KeyPath | None = None
+    """What has to be left out so that the rest can still be checked, when it is not the structure that is wrong."""
+
+
+@dataclass(frozen=True)
+class Variable:
+    """A declared variable. ``default`` is meaningful only when ``has_default``."""
+
+    name: str
+    role: str
+    schema: Mapping[str, Any]
+    default: Any = None
+    has_default: bool = False
+
+    @property
+    def is_host_scoped(self) -> bool:
+        return bool(self.schema.get("x-scope") == "host")
+
+    @property
+    def required_groups(self) -> frozenset[str] | None:
+        """Groups on whose hosts it must be given; None means all hosts; an empty set means that it has a default."""
+        if self.has_default:
+            return frozenset()
+        groups = self.schema.get("x-groups")
+        return None if groups is None else frozenset(groups)
+
+
+@dataclass(frozen=True)
+class RoleVariables:
+    """The declared variables of all roles. Every role's name is a reserved prefix."""
+
+    variables: Mapping[str, Variable]
+    prefixes: tuple[str, ...]
+    _validators: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    def is_reserved(self, name: str) -> bool:
+        """Whether the name belongs to Holdfast: it starts with a role's name and an underscore."""
+        return name.startswith(self.prefixes)
+
+    def nearest(self, name: str) -> str | None:
+        """The declared variable that a name is most likely meant to be."""
+        return nearest(name, self.variables)
+
+    def mistyped(self, name: str) -> str | None:
+        """The declared variable that a name without a reserved prefix misspells, or None if it is the site's own.
+
+        ``network_bridges`` is one, ``site_networks_bridges`` is not: its owner put a prefix before it on purpose.
+        """
+        lowered = name.lower().replace("-", "_")
+        if lowered in self.variables:
+            return lowered
+        match = difflib.get_close_matches(lowered, self.variables, n=1, cutoff=0.9)
+        return match[0] if match and not lowered.endswith("_" + match[0]) else None
+
+    def check(self, name: str, value: Any) -> list[Problem]:
+        """All that the variable's schema refuses in a value, in a stable order."""
+        if name not in self._validators:
+            self._validators[name] = _validator(self.variables[name].schema)
+        problems = [_explain(name, error) for error in self._validators[name].iter_errors(value)]
+        return sorted(_flatten(problems), key=lambda problem: (tuple(map(str, problem.path)), problem.code))
+
+    def complete(self, name: str, value: Any) -> Any:
+        """A copy of a value in which keys that are not given have the defaults that the schema states."""
+        return _fill(copy.deepcopy(value), self.variables[name].schema)
+
+
+def load_roles(roles_dir: str | Path) -> RoleVariables:
+    """Read the declarations of every role in a directory. Raises HoldfastError for one that is malformed."""
+    documents: dict[str, tuple[Mapping[str, Any], Mapping[str, Any]]] = {}
+    for role in sorted(path for path in Path(roles_dir).iterdir() if path.is_dir()):
+        documents[role.name] = (_read(role / "meta/variables.yml"), _read(role / "defaults/main.yml"))
+    return declare(documents)
+
+
+def declare(documents: Mapping[str, tuple[Mapping[str, Any], Mapping[str, Any]]]) -> RoleVariables:
+    """Declarations from ``{role: (variables, defaults)}``. Raises HoldfastError for one that is inconsistent."""
+    variables: dict[str, Variable] = {}
+    for role, (schemas, defaults) in documents.items():
+        for name, schema in schemas.items():
+            if not name.startswith(f"{role}_") or not isinstance(schema, Mapping) or not schema.get("description"):
+                raise HoldfastError(
+                    f"roles/{role}/meta/variables.yml: {name} must start with {role}_ and be a schema that has a "
+                    "description."
+                )
+            variables[name] = Variable(name, role, schema, defaults.get(name), name in defaults)
+        if strangers := sorted(set(defaults) - set(schemas)):
+            raise HoldfastError(
+                f"roles/{role}/defaults/main.yml: {', '.join(strangers)} not declared in meta/variables.yml."
+            )
+    return RoleVariables(variables, tuple(f"{role}_" for role in documents))
+
+
+def nearest(name: str, candidates: Iterable[str]) -> str | None:
+    """The candidate most like a name, whatever the case; None when none is like it."""
+    by_lowered = {candidate.lower(): candidate for candidate in candidates}
+    match = difflib.get_close_matches(str(name).lower(), by_lowered, n=1, cutoff=0.6)
+    return by_lowered[match[0]] if match else None
+
+
+def shown(value: Any, path: KeyPath = ()) -> str:
+    """A value as messages show it: short, and not at all when its key says that it is a secret."""
+    if any(isinstance(key, str) and _SECRET_NAME.search(key) for key in path):
+        return "(a secret, not shown)"
+    if isinstance(value, Mapping):
+        return f"a mapping of {len(value)} key{'' if len(value) == 1 else 's'}"
+    if isinstance(value, (list, tuple)):
+        return f"a list of {len(value)}"
+    text = {True: "true", False: "false", None: "null"}[value] if value is None or value in (True, False) and isinstance(value, bool) else repr(value)
+    return text if len(text) <= 80 else f"{text[:60]}... ({len(text)} characters)"
+
+
+def dotted(path: Sequence[str | int]) -> str:
+    """A key path as messages show it: ``swift_disks[0].device``."""
+    text = ""
+    for key in path:
+        text += f"[{key}]" if isinstance(key, int) else f".{key}" if text else str(key)
+    return text
+
+
+def ipv4(value: str) -> ipaddress.IPv4Address:
+    """An IPv4 address. Raises ValueError with the reason, in words that end a sentence."""
+    _refuse_oddities(value)
+    try:
+        return ipaddress.IPv4Address(value)
+    except ValueError:
+        raise ValueError("not an IPv4 address of four numbers from 0 to 255 without leading zeros") from None
+
+
+def ipv4_network(value: str) -> ipaddress.IPv4Network:
+    """An IPv4 network in CIDR form. Raises ValueError with the reason, in words that end a sentence."""
+    _refuse_oddities(value)
+    address, slash, length = value.partition("/")
+    if not slash:
+        raise ValueError("without a prefix length")
+    if not re.fullmatch(r"[0-9]|[12][0-9]|3[0-2]", length):
+        raise ValueError(f"with a prefix length of {length!r} instead of a number from 0 to 32")
+    ipv4(address)
+    network = ipaddress.IPv4Network(value, strict=False)
+    if str(network.network_address) != address:
+        raise ValueError(f"an address inside a network and not the network, which is {network}")
+    return network
+
+
+def _refuse_oddities(value: str) -> None:
+    if value != value.strip():
+        raise ValueError("with white space around it")
+    if not value:
+        raise ValueError("empty")
+    if ":" in value:
+        raise ValueError("IPv6, and these networks are IPv4")
+
+
+def _read(path: Path) -> Mapping[str, Any]:
+    import yaml
+
+    try:
+        content = yaml.load(path.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    except FileNotFoundError:
+        return {}
+    except yaml.YAMLError as error:
+        raise HoldfastError(f"{path}: not valid YAML: {error}") from error
+    if content is None:
+        return {}
+    if not isinstance(content, Mapping):
+        raise HoldfastError(f"{path}: must be a mapping.")
+    return content
+
+
+# -- JSON Schema --------------------------------------------------------------------------------------------------
+
+_FORMATS: Mapping[str, Callable[[str], Any]] = {"ipv4": ipv4, "ipv4-network": ipv4_network}
+
+_TYPES = {
+    "object": "a mapping",
+    "array": "a list",
+    "string": "text",
+    "integer": "a whole number",
+    "number": "a number",
+    "boolean": "true or false",
+    "null": "null",
+}
+
+
+@functools.lru_cache(maxsize=1)
+def _validator_class() -> tuple[Any, Any]:
+    # Costs 0.1 s: only who checks values pays for it.
+    import jsonschema
+
+    strict = jsonschema.Draft202012Validator.TYPE_CHECKER.redefine_many(
+        {
+            "integer": lambda _, value: isinstance(value, int) and not isinstance(value, bool),
+            "number": lambda _, value: isinstance(value, (int, float)) and not isinstance(value, bool),
+        }
+    )
+    formats = jsonschema.FormatChecker(formats=())
+    for name, parse in _FORMATS.items():
+        formats.checks(name, raises=ValueError)(lambda value, parse=parse: not isinstance(value, str) or bool(parse(value)) or True)
+    return jsonschema.validators.extend(jsonschema.Draft202012Validator, type_checker=strict), formats
+
+
+def _validator(schema: Mapping[str, Any]) -> Any:
+    validator, formats = _validator_class()
+    return validator(schema, format_checker=formats)
+
+
+def _flatten(problems: Iterable[list[Problem]]) -> Iterator[Problem]:
+    for group in problems:
+        yield from group
+
+
+def _explain(name: str, error: Any) -> list[Problem]:
+    """What a jsonschema error means to an operator."""
+    path: KeyPath = (name, *error.absolute_path)
+    wanted, value, schema = error.validator_value, error.instance, error.schema
+    seen = shown(value, path)
+    about = _about(schema)
+    match error.validator:
+        case "type":
+            types = " or ".join(_TYPES[kind] for kind in ([wanted] if isinstance(wanted, str) else wanted))
+            fix = f"Give {types}{about}"
+            if value is None or value == "":
+                return [Problem("schema.empty", path, f"is {'empty' if value is None else seen}, {types} is wanted.", fix, path)]
+            if isinstance(value, str) and _is_quoted(value, wanted):
+                fix = f"Write it without quotes{about}"
+            return [Problem("schema.type", path, f"is {seen}, which is {_type_of(value)}; {types} is wanted.", fix, path)]
+        case "additionalProperties":
+            known = schema.get("properties", {})
+            return [
+                _unknown_key(key, value[key], (*path, key), known) for key in value if key not in known
+            ]
+        case "required":
+            missing = [key for key in wanted if key not in value]
+            # jsonschema reports each missing key on its own; only the one of this error counts.
+            missing = [key for key in missing if error.message.startswith(repr(key))] or missing
+            return [
+                Problem("schema.required", (*path, key), "is missing.", f"Give it{_about(schema.get('properties', {}).get(key, {}))}")
+                for key in missing
+            ]
+        case "enum" | "const":
+            allowed = wanted if error.validator == "enum" else [wanted]
+            near = nearest(str(value), [str(item) for item in allowed])
+            hint = f"Did you mean {near}? " if near else ""
+            listed = ", ".join(shown(item).strip("'") for item in allowed)
+            return [Problem("schema.value", path, f"is {seen}, which is not one of: {listed}.", f"{hint}Give one of them{about}", path)]
+        case "minimum" | "exclusiveMinimum" | "maximum" | "exclusiveMaximum":
+            return [Problem("schema.range", path, f"is {seen}, and must be {_range(schema)}.", f"Give a number {_range(schema)}{about}", path)]
+        case "format":
+            reason = str(error.cause) if error.cause else f"not a valid {wanted}"
+            return [Problem(f"schema.{wanted}", path, f"is {seen}, {reason}.", f"Give {'an IPv4 network such as 172.29.244.0/22' if wanted == 'ipv4-network' else 'an IPv4 address such as 172.29.236.10'}{about}", path)]
+        case "pattern":
+            if value == "":
+                return [Problem("schema.empty", path, "is empty.", f"Give a value{about}", path)]
+            reason = schema.get("x-pattern", f"the form {wanted}")
+            return [Problem("schema.form", path, f"is {seen}, which is not {reason}.", f"Give {reason}{about}", path)]
+        case "minLength":
+            return [Problem("schema.empty", path, f"is {seen}, too short.", f"Give at least {wanted} character{'' if wanted == 1 else 's'}{about}", path)]
+        case "maxLength":
+            return [Problem("schema.length", path, f"is {seen}, {len(value)} characters long, and may have {wanted}.", f"Give at most {wanted} characters{about}", path)]
+        case "uniqueItems":
+            twice = next(item for index, item in enumerate(value) if item in value[:index])
+            return [Problem("schema.twice", path, f"has {shown(twice, path)} twice.", "List it once.")]
+        case "minItems":
+            return [Problem("schema.items", path, f"has {len(value)} entr{'y' if len(value) == 1 else 'ies'}, and needs at least {wanted}.", f"Add what is missing{about}")]
+        case "maxItems":
+            return [Problem("schema.items", path, f"has {len(value)} entries, and may have {wanted}.", f"Take out what is too much{about}")]
+        case "propertyNames":
+            return [Problem("schema.form", path, f"has a key that is not allowed: {error.message}.", f"Rename it{about}")]
+        case "dependentRequired":
+            return [
+                Problem("schema.required", (*path, other), f"is missing, and goes with {key}.", "Give both, or neither.")
+                for key, others in wanted.items() if key in value for other in others if other not in value
+            ]
+        case other:
+            return [Problem(f"schema.{other}", path, f"is refused: {error.message}.", f"Correct it{about}", path)]
+
+
+def _unknown_key(key: Any, value: Any, path: KeyPath, known: Mapping[str, Any]) -> Problem:
+    near = nearest(str(key), known)
+    what = "is not a known key."
+    fix = f"Did you mean {near}? " if near else ""
+    return Problem("schema.unknown-key", path, what, f"{fix}Known keys: {', '.join(known) or 'none'}.", path)
+
+
+def _about(schema: Mapping[str, Any]) -> str:
+    """What a thing is, to end a fix with: the first sentence of its description."""
+    text = " ".join(str(schema.get("description", "")).split())
+    return f": {text.split('. ')[0].rstrip('.')}." if text else "."
+
+
+def _range(schema: Mapping[str, Any]) -> str:
+    low, high = schema.get("minimum"), schema.get("maximum")
+    above, below = schema.get("exclusiveMinimum"), schema.get("exclusiveMaximum")
+    if low is not None and high is not None:
+        return f"from {low} to {high}"
+    parts = [
+        f"{word} {bound}"
+        for word, bound in (("at least", low), ("above", above), ("at most", high), ("below", below))
+        if bound is not None
+    ]
+    return " and ".join(parts)
+
+
+def _type_of(value: Any) -> str:
+    if isinstance(value, bool):
+        return _TYPES["boolean"]
+    for kind, name in ((str, "text"), (int, "a whole number"), (float, "a number"), (Mapping, "a mapping"), (list, "a list")):
+        if isinstance(value, kind):
+            return name
+    return f"a {type(value).__name__}"
+
+
+def _is_quoted(value: str, wanted: str | Sequence[str]) -> bool:
+    kinds = [wanted] if isinstance(wanted, str) else wanted
+    if "integer" in kinds or "number" in kinds:
+        return bool(re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", value))
+    return "boolean" in kinds and value in ("true", "false")
+
+
+def _fill(value: Any, schema: Mapping[str, Any]) -> Any:
+    if isinstance(value, dict):
+        for key, inner in schema.get("properties", {}).items():
+            if key not in value and "default" in inner:
+                value[key] = copy.deepcopy(inner["default"])
+            if key in value:
+                value[key] = _fill(value[key], inner)
+        inner = schema.get("additionalProperties")
+        if isinstance(inner, Mapping):
+            for key in value:
+                if key not in schema.get("properties", {}):
+                    value[key] = _fill(value[key], inner)
+    elif isinstance(value, list) and isinstance(schema.get("items"), Mapping):
+        return [_fill(item, schema["items"]) for item in value]
+    return value
