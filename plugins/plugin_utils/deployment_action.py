@@ -23,6 +23,7 @@ class DeploymentAction(ActionBase):
     _VALID_ARGS: frozenset[str] = frozenset()
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """What Ansible calls."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         del tmp
         self.variables = task_vars or {}
@@ -36,14 +37,17 @@ class DeploymentAction(ActionBase):
         return result
 
     def act(self, options: dict[str, Any]) -> dict[str, Any]:
+        """Do the work; the result is what the task returns. Raises HoldfastError."""
         raise NotImplementedError
 
     @property
     def host(self) -> str:
+        """Name of the host that the task runs for."""
         return str(self.variables["inventory_hostname"])
 
     @property
     def check_mode(self) -> bool:
+        """Whether nothing may be changed."""
         return bool(self._task.check_mode)
 
     @property
@@ -55,6 +59,7 @@ class DeploymentAction(ActionBase):
         return os.getcwd()
 
     def run_directory(self) -> RunDirectory:
+        """Where this deployment's runs leave what they tell each other: ``holdfast_run_dir``."""
         configured = self.variables.get("holdfast_run_dir")
         if configured is not None:
             configured = self._templar.template(configured)

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any, Callable, Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 Sections = Mapping[str, Mapping[str, Any]]
 
@@ -41,10 +42,12 @@ def _ini_value(value: Any) -> str:
 
 
 def render_json(content: Any) -> str:
+    """Indented JSON that ends with a newline."""
     return json.dumps(content, indent=2) + "\n"
 
 
 def render_text(content: Any) -> str:
+    """The text as it is, ended with a newline."""
     text = str(content)
     return text if text.endswith("\n") or not text else text + "\n"
 

@@ -7,7 +7,8 @@ The host only keeps it. Whether its holder still lives is for the controller to 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, Mapping
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ..io.host import Host as IO
@@ -35,12 +36,14 @@ def release(io: IO, holder: Mapping[str, Any]) -> None:
 
 
 def current(io: IO) -> dict[str, Any] | None:
+    """Who holds it, or None."""
     text = io.read_text(PATH)
     holder: dict[str, Any] | None = json.loads(text) if text else None
     return holder
 
 
 def describe(holder: Mapping[str, Any]) -> str:
+    """The holder in words."""
     return (
         f"{holder['user']} on {holder['controller']} (process {holder['pid']}, {holder['command']}, "
         f"since {holder['since']})"

@@ -7,8 +7,9 @@ Built by ``inventory.build`` on the controller. It holds no secret: those come f
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Mapping
+from typing import Any
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Iterable, Iterator, Mapping
+from typing import Any
 
 from .change import Plan
 from .errors import Finding, HoldfastError
@@ -101,6 +102,7 @@ def _unreadable(host: str, step: Step, reason: str) -> Finding:
 
 
 def host_named(model: Model, name: str) -> Host:
+    """A host of the model. Raises HoldfastError when it is not there."""
     try:
         return model.hosts[name]
     except KeyError:

@@ -6,7 +6,8 @@ from __future__ import annotations
 import base64
 import json
 import zlib
-from typing import Any, Mapping
+from collections.abc import Mapping
+from typing import Any
 
 _PACKAGE = "holdfast_probe"
 
@@ -42,7 +43,14 @@ print(json.dumps(answer))
 def modules(questions: Mapping[str, Any]) -> list[str]:
     """Names below module_utils, without ``.py``, of what the script for these questions is made of."""
     kinds = sorted({step.partition("/")[2] for step in questions})
-    return ["core/errors", "core/change", "core/config", "core/lock", "io/host", *(f"core/kinds/{kind}" for kind in kinds)]
+    return [
+        "core/errors",
+        "core/change",
+        "core/config",
+        "core/lock",
+        "io/host",
+        *(f"core/kinds/{kind}" for kind in kinds),
+    ]
 
 
 def script(sources: Mapping[str, str], questions: Mapping[str, Any], lock: Mapping[str, Any] | None = None) -> str:

@@ -4,9 +4,9 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Iterator
 
 
 @dataclass(frozen=True)
@@ -46,4 +46,5 @@ UNSETTLING = frozenset({"packages", "certificates"})
 
 
 def steps(phase: str) -> Iterator[Step]:
+    """The steps of a phase, in order."""
     return (step for step in STEPS if step.phase == phase)

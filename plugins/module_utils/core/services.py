@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import functools
 import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 import jinja2
 import jinja2.sandbox
@@ -20,10 +21,6 @@ from .errors import HoldfastError
 from .model import Host, Model
 
 CA_BUNDLE = "/etc/holdfast/tls/ca.pem"
-CONTEXT_FUNCTIONS = (
-    "host model address bind port dial url members secret database_url queue_url keystone_auth balancers network"
-).split()
-
 _EXPRESSION = re.compile(r"^\{\{((?:(?!\}\}).)*)\}\}$", re.S)
 
 
@@ -227,7 +224,8 @@ def _context(services: Services, description: Description, host: Host) -> Mappin
         return [f"{to}:{flows.port(flow)}" for to in flows.dial_addresses(model, host, flow)]
 
     def url(flow: str) -> str:
-        return f"https://{model.variables.get('haproxy_name') or flows.dial_addresses(model, host, flow)[0]}:{flows.port(flow)}"
+        name = model.variables.get("haproxy_name") or flows.dial_addresses(model, host, flow)[0]
+        return f"https://{name}:{flows.port(flow)}"
 
     def members(group: str, network: str = "mgmt") -> list[str]:
         return [member.addresses[network] for member in model.group(group)]
@@ -264,8 +262,8 @@ def _context(services: Services, description: Description, host: Host) -> Mappin
                 "name": entry["flow"],
                 "port": flows.port(entry["flow"]),
                 "servers": [
-                    {"name": server.name, "address": server.addresses["mgmt"], "port": flows.port(entry["flow"])}
-                    for server in model.group(flows.flow(entry["flow"]).backends)
+                    {"name": server.name, "address": server.addresses["mgmt"]}
+                    for server in flows.servers(model, flows.flow(entry["flow"]))
                 ],
             }
             for other in services.descriptions

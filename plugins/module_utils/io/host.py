@@ -11,8 +11,9 @@ import pwd
 import stat
 import subprocess
 import tempfile
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Iterator, Mapping, Sequence
+from typing import Any
 
 from ..core.errors import HoldfastError
 

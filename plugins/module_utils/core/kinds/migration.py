@@ -45,9 +45,7 @@ def read(io: IO, asked: dict[str, Any]) -> dict[str, Any]:
     for name in asked["names"]:
         record = io.read_text(f"{RECORDS}/{name}.json")
         done[name] = json.loads(record) if record else None
-    listed = io.run(
-        ["/usr/bin/dpkg-query", "-W", "-f", "${Package}\\t${Version}\\n", *asked["packages"]], check=False
-    )
+    listed = io.run(["/usr/bin/dpkg-query", "-W", "-f", "${Package}\\t${Version}\\n", *asked["packages"]], check=False)
     versions = dict(line.split("\t", 1) for line in listed.out.splitlines() if "\t" in line)
     return {"done": done, "versions": versions}
 

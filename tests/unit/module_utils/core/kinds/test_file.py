@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+import grp
+import os
+import pwd
+
+import pytest
+
+from ansible_collections.holdfast.storage.plugins.module_utils.core.kinds import file
+from ansible_collections.holdfast.storage.plugins.module_utils.io.host import Host
+
+ME = {"owner": pwd.getpwuid(os.getuid())[0], "group": grp.getgrgid(os.getgid())[0]}
+
+
+def wanted(*entries):
+    return {"files": [{**ME, "mode": "0640", **entry} for entry in entries]}
+
+
+def converge(want):
+    io = Host()
+    asked = {**file.question(want), "detail": True}
+    plan = file.plan(file.read(io, asked), want)
+    file.apply(io, plan)
+    assert not file.plan(file.read(io, asked), want)
+    return plan
+
+
+def test_create_update_and_delete(tmp_path):
+    path = str(tmp_path / "d" / "service.conf")
+    directory = {"path": str(tmp_path / "d"), "state": "directory", "mode": "0750"}
+    assert converge(wanted(directory, {"path": path, "content": "a\n"})).summary() == [
+        f"create {tmp_path}/d",
+        f"create {path}",
+    ]
+    assert (tmp_path / "d" / "service.conf").read_text() == "a\n"
+    assert f"{os.stat(path).st_mode & 0o777:o}" == "640"
+    assert converge(wanted({"path": path, "content": "b\n"})).summary() == [f"update {path}"]
+    assert converge(wanted({"path": path, "content": "b\n", "mode": "0600"})).diff()[0]["after"] == "mode: 0600\n"
+    assert converge(wanted({"path": path, "state": "absent"})).summary() == [f"delete {path}"]
+    assert not os.path.exists(path)
+
+
+def test_nothing_to_do_on_what_stands(tmp_path):
+    want = wanted({"path": str(tmp_path / "x"), "content": "x\n"})
+    converge(want)
+    assert not file.plan(file.read(Host(), file.question(want)), want)
+
+
+def test_link_replaces_file(tmp_path):
+    path = tmp_path / "l"
+    path.write_text("old")
+    converge(wanted({"path": str(path), "state": "link", "target": "/etc/hostname"}))
+    assert os.readlink(path) == "/etc/hostname"
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("[a]\npassword = first\n", "[a]\npassword = second\n"),
+        ("connection = mysql://u:first@h/d\n", "connection = mysql://u:second@h/d\n"),
+        ("transport_url = rabbit://u:first@h\n", "transport_url = rabbit://u:second@h\n"),
+    ],
+)
+def test_diff_shows_that_a_secret_changes_but_not_the_secret(tmp_path, old, new):
+    path = tmp_path / "c"
+    path.write_text(old)
+    (shown,) = file.plan(
+        file.read(Host(), {"paths": [str(path)], "detail": True}), wanted({"path": str(path), "content": new})
+    ).diff()
+    assert shown["before"] != shown["after"]
+    assert "first" not in str(shown)
+    assert "second" not in str(shown)
+
+
+def test_probe_answer_holds_digests_and_no_content(tmp_path):
+    path = tmp_path / "c"
+    path.write_text("secret-content")
+    assert "secret-content" not in str(file.read(Host(), {"paths": [str(path)]}))

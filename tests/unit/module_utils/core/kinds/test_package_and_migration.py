@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+from ansible_collections.holdfast.storage.plugins.module_utils.core.kinds import migration, package
+from ansible_collections.holdfast.storage.plugins.module_utils.io.host import Result
+
+SYNC = {"name": "sync", "argv": ["manage", "db_sync"], "user": "g", "packages": ["g-common"], "environment": {}}
+
+
+class FakeHost:
+    """Answers dpkg-query with the rows it is given."""
+
+    def __init__(self, rows, policy=None):
+        self.rows, self.policy = rows, policy
+
+    def run(self, argv, **_):
+        assert argv[0] == "/usr/bin/dpkg-query"
+        return Result(0, "".join(row + "\n" for row in self.rows), "")
+
+    def read_text(self, path):
+        return self.policy
+
+
+def planned(rows, names, policy=None):
+    wanted = {"packages": names}
+    return package.plan(package.read(FakeHost(rows, policy), package.question(wanted)), wanted)
+
+
+def test_missing_packages_are_one_transaction():
+    assert planned(["a\tii \t1"], ["a", "b", "c"]).summary() == ["install 2 packages"]
+
+
+def test_nothing_to_install():
+    assert not planned(["a\tii \t1", "other\trc \t2"], ["a"])
+
+
+def test_removed_but_configured_counts_as_missing():
+    assert planned(["a\trc \t1"], ["a"]).summary() == ["install a"]
+
+
+def test_interrupted_dpkg_is_finished_first():
+    assert planned(["a\tiU \t1", "b\tiF \t1"], ["a"]).summary() == ["configure dpkg", "install a"]
+
+
+def test_policy_of_a_killed_run_is_removed_and_a_foreign_one_kept():
+    assert planned(["a\tii \t1"], ["a"], package.POLICY_TEXT).summary() == ["delete /usr/sbin/policy-rc.d"]
+    assert not planned(["a\tii \t1"], ["a"], "#!/bin/sh\nexit 101\n")
+
+
+def test_migration_runs_once_for_a_version():
+    wanted = {"migrations": [SYNC]}
+    first = migration.plan({"done": {"sync": None}, "versions": {"g-common": "1"}}, wanted)
+    assert first.summary() == ["run sync"]
+    record = first.changes[0].data["record"]
+    assert not migration.plan({"done": {"sync": record}, "versions": {"g-common": "1"}}, wanted)
+    assert migration.plan({"done": {"sync": record}, "versions": {"g-common": "2"}}, wanted).summary() == ["run sync"]

@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+import copy
+
+from ansible_collections.holdfast.storage.plugins.module_utils.core.kinds import unit
+
+WANTED = {
+    "units": [
+        {
+            "name": "glance-api.service",
+            "state": "started",
+            "enabled": True,
+            "inputs": [{"path": "/etc/g.conf", "sha256": "new"}, {"path": "/etc/tls/host.pem", "sha256": None}],
+            "packages": ["glance-api"],
+            "listens": [],
+            "reload": False,
+        }
+    ]
+}
+STARTED_WITH = {"/etc/g.conf": "new", "/etc/tls/host.pem": "c1", "package glance-api": "30"}
+
+
+def current(**changes):
+    state = {"active": "active", "sub": "running", "enabled": True, "started_with": STARTED_WITH}
+    return {
+        "units": {"glance-api.service": {**state, **changes}},
+        "files": {"/etc/tls/host.pem": "c1"},
+        "versions": {"glance-api": "30"},
+    }
+
+
+def test_converged_unit_is_left_alone():
+    assert not unit.plan(current(), WANTED)
+
+
+def test_bare_host_enables_and_starts():
+    bare = {"units": {}, "files": {}, "versions": {}}
+    assert unit.plan(bare, WANTED).summary() == ["enable glance-api.service", "start glance-api.service"]
+
+
+def test_changed_file_certificate_or_version_restarts():
+    for name in STARTED_WITH:
+        plan = unit.plan(current(started_with={**STARTED_WITH, name: "old"}), WANTED)
+        assert plan.summary() == ["restart glance-api.service"]
+        assert name in plan.changes[0].before
+
+
+def test_unit_started_by_something_else_is_restarted_once():
+    assert unit.plan(current(started_with=None), WANTED).summary() == ["restart glance-api.service"]
+
+
+def test_unit_that_flaps_counts_as_not_running():
+    assert unit.plan(current(active="activating", sub="auto-restart"), WANTED).summary() == ["start glance-api.service"]
+
+
+def test_reload_serves_a_changed_file_but_not_a_new_version():
+    want = copy.deepcopy(WANTED)
+    want["units"][0]["reload"] = True
+    changed = current(started_with={**STARTED_WITH, "/etc/g.conf": "old"})
+    assert unit.plan(changed, want).summary() == ["reload glance-api.service"]
+    upgraded = current(started_with={**STARTED_WITH, "package glance-api": "29"})
+    assert unit.plan(upgraded, want).summary() == ["restart glance-api.service"]
+
+
+def test_stopped_unit():
+    want = {"units": [{**WANTED["units"][0], "state": "stopped", "enabled": False}]}
+    assert unit.plan(current(), want).summary() == ["stop glance-api.service", "disable glance-api.service"]
+    assert not unit.plan(current(active="inactive", enabled=False), want)
+
+
+def test_only_files_without_a_digest_are_asked_for():
+    assert unit.question(WANTED) == {
+        "units": ["glance-api.service"],
+        "paths": ["/etc/tls/host.pem"],
+        "packages": ["glance-api"],
+    }

@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+import json
+import os
+import subprocess
+import sys
+
+from ansible_collections.holdfast.storage.plugins.module_utils.core import lock, probe
+from ansible_collections.holdfast.storage.plugins.module_utils.io import deployment
+from ansible_collections.holdfast.storage.plugins.module_utils.io.host import Host
+
+
+def asked(questions, request=None):
+    script = deployment.probe_script(questions, request)
+    done = subprocess.run([sys.executable, "-I", "-S", "-"], input=script, capture_output=True, text=True, check=True)
+    return probe.answer("Welcome!\n" + done.stdout)
+
+
+def test_probe_reads_with_the_standard_library_only(tmp_path):
+    path = tmp_path / "x"
+    path.write_text("x")
+    answer = asked({"services/file": {"paths": [str(path), "/nowhere"]}})
+    assert answer["services/file"][str(path)]["type"] == "file"
+    assert answer["services/file"]["/nowhere"] is None
+
+
+def test_probe_says_which_kind_could_not_be_read():
+    answer = asked({"services/file": {"wrong": []}, "identity/file": {"paths": []}})
+    assert answer["services/file"] == {"error": "KeyError: 'paths'"}
+    assert answer["identity/file"] == {}
+
+
+def test_lock_is_refused_taken_over_and_released(tmp_path, monkeypatch):
+    monkeypatch.setattr(lock, "PATH", str(tmp_path / "lock.json"))
+    io, ours, theirs = Host(), {"pid": 1, "started": "5"}, {"pid": 2, "started": "6"}
+    assert lock.take(io, {"holder": ours}) is None
+    assert lock.take(io, {"holder": ours}) is None
+    assert lock.take(io, {"holder": theirs}) == ours
+    assert json.loads((tmp_path / "lock.json").read_text()) == ours
+    assert lock.take(io, {"holder": theirs, "stale": ours}) is None
+    lock.release(io, ours)
+    assert lock.current(io) == theirs
+    lock.release(io, theirs)
+    assert lock.current(io) is None
+
+
+def test_a_holder_is_stale_only_when_its_process_is_gone():
+    held = deployment.holder("site.yml", "now")
+    assert held["pid"] == os.getppid()
+    assert not deployment.is_stale(held)
+    assert deployment.is_stale({**held, "started": "0"})
+    assert deployment.is_stale({**held, "boot": "earlier"})
+    assert not deployment.is_stale({**held, "machine": "another", "started": "0"})
