@@ -59,5 +59,5 @@ class ActionModule(DeploymentAction):
             templar=self._templar,
             shared_loader_obj=self._shared_loader_obj,
         )
-        done = action.run(task_vars=self.variables)
-        return done
+        result: dict[str, Any] = action.run(task_vars=self.variables)
+        return result

@@ -8,7 +8,8 @@ module: probe
 short_description: Read everything that concerns a host by one SSH command
 version_added: "1.0.0"
 description:
-  - Sends the C(read) functions of the kinds as one script to C(python3 -I -S -) on the host, with the questions that M(holdfast.storage.model) left.
+  - Sends the C(read) functions of the kinds as one script to C(python3 -I -S -) on the host.
+  - The questions are those that M(holdfast.storage.model) left.
   - The answer stands in the run directory afterwards: digests, never contents.
   - On the host that keeps the lock it takes the lock of the deployment too, and refuses when a living run holds it.
 author:

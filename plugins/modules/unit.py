@@ -9,8 +9,9 @@ module: unit
 short_description: Have systemd units run, with what stands now
 version_added: "1.0.0"
 description:
-  - Starts and enables units, and restarts those whose inputs (files, package versions) differ from what they were started with.
-  - What a unit was started with is kept in C(/var/lib/holdfast/units) on the host, so an owed restart survives a killed run.
+  - Starts and enables units.
+  - Restarts those whose inputs (files, package versions) differ from what they were started with.
+  - What a unit was started with is kept in C(/var/lib/holdfast/units), so an owed restart survives a killed run.
   - Waits until each unit is steady and listens where it should.
 author:
   - Holdfast contributors (@holdfast)

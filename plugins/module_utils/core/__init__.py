@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The domain in plain Python: no Ansible, no input or output."""

@@ -82,9 +82,9 @@ def apply(io: IO, plan: Plan) -> None:
 
 def _install(io: IO, packages: list[str], environment: dict[str, str]) -> None:
     install = [*APT, "install", "--no-install-recommends", *packages]
-    if any(name.endswith("_Packages") or "_Packages." in name for name in io.listdir("/var/lib/apt/lists")):
-        if io.run(install, env=environment, check=False).rc == 0:
-            return
+    have_lists = any("_Packages" in name for name in io.listdir("/var/lib/apt/lists"))
+    if have_lists and io.run(install, env=environment, check=False).rc == 0:
+        return
     io.run([*APT, "update"], env=environment)
     result = io.run(install, env=environment, check=False)
     if result.rc != 0:

@@ -68,13 +68,13 @@ def question(wanted: dict[str, Any]) -> dict[str, Any]:
 
 
 def read(io: IO, asked: dict[str, Any]) -> dict[str, Any]:
-    """``{units: {name: {active, sub, enabled, started_with}}, files: {path: sha256}, versions: {package: version}}``."""
+    """``{units: {name: {active, sub, enabled, started_with}}, files: {path: sha256}, versions: {name: version}}``."""
     names = asked["units"]
     shown = io.run(
         [SYSTEMCTL, "show", "--property=Id,Names,LoadState,ActiveState,SubState,UnitFileState", *names], check=False
     )
     states: dict[str, dict[str, str]] = {}
-    for name, block in zip(names, shown.out.split("\n\n")):
+    for name, block in zip(names, shown.out.split("\n\n"), strict=False):
         states[name] = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
     units = {}
     for name in names:
