@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The stories of the domain, told against the real APIs, and the bytes that each must leave on each network.
+
+A story is a function of ``(cloud, scene)`` that returns evidence, and raises HoldfastError when the deployment does not
+behave. ``cloud`` is the client's side of the APIs (see ``io/cloud.py``), injected. What only a host can tell comes as
+``scene.facts``. Whether the bytes are where they belong is judged afterwards, from the counters (``judge``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Callable, Mapping, Protocol, Sequence
+
+from ..errors import HoldfastError
+from .payload import MIB
+
+PREFIX = "holdfast-verify-"
+OBJECT_SIZE = 8 * MIB
+IMAGE_SIZE = 16 * MIB
+NOISE = MIB
+"""What housekeeping may send while a story is told: database replication, updates, health checks."""
+
+FRAGMENT_OVERHEAD = 1.02
+"""Protocols add headers to data, never take away."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An HTTP answer. ``headers`` have lower-case names."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    def json(self) -> Any:
+        import json
+
+        return json.loads(self.body)
+
+
+class Cloud(Protocol):
+    """What a story needs of the APIs."""
+
+    token_details: Mapping[str, Any]
+
+    def endpoint(self, service: str) -> str:
+        """The public URL of a service type, without a trailing slash."""
+
+    def request(
+        self, method: str, url: str, body: bytes | None = None, headers: Mapping[str, str] | None = None, token: bool = True
+    ) -> Answer:
+        """One request over verified TLS, by the user's token unless ``token`` is false. Raises no error for a status."""
+
+    def plain(self, url: str) -> str:
+        """What a server answers to an HTTP request without TLS on the port of ``url``: the first line, or ``""``."""
+
+    def authenticate(self, user: str, password: str) -> Answer:
+        """Ask for a token."""
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What a story is told about.
+
+    Attributes:
+        run: this verification's name; contents and names come from it.
+        facts: what tasks on the hosts found out, by name.
+        now: seconds since 1970.
+    """
+
+    run: str
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    now: float = 0.0
+
+    @property
+    def container(self) -> str:
+        return f"{PREFIX}{self.run}"
+
+    def fact(self, name: str) -> Any:
+        """A fact of a host. Raises HoldfastError when its task gave none."""
+        if not self.facts.get(name):
+            raise HoldfastError(f"The hosts did not tell {name}: see the task before this story in the log.")
+        return self.facts[name]
+
+
+@dataclass(frozen=True)
+class Story:
+    """One proof.
+
+    Attributes:
+        least: bytes that must be on a network (mgmt, storage, repl) at least.
+        most: bytes that may be there at most, when nobody else uses the deployment.
+    """
+
+    id: str
+    title: str
+    tell: Callable[[Cloud, Scene], dict[str, Any]]
+    least: Mapping[str, float] = field(default_factory=dict)
+    most: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def realm(self) -> str:
+        return self.id.partition(".")[0]
+
+
+def require(condition: Any, problem: str) -> None:
+    """Raise HoldfastError with ``problem`` unless the condition holds."""
+    if not condition:
+        raise HoldfastError(problem)
+
+
+def expect(answer: Answer, *statuses: int, doing: str) -> Answer:
+    """The answer, if its status is one of ``statuses``. Raises HoldfastError with what the server said otherwise."""
+    if answer.status not in statuses:
+        said = answer.body[:300].decode("utf-8", "replace").strip()
+        wanted = " or ".join(map(str, statuses))
+        raise HoldfastError(f"{doing}: status {answer.status} instead of {wanted}. The server says: {said or 'nothing'}")
+    return answer
+
+
+def judge(story: Story, networks: Mapping[str, int], *, alone: bool) -> list[str]:
+    """What is wrong with the bytes of a story, one sentence each.
+
+    ``networks`` are the bytes by network name. ``alone`` says that nobody else used the deployment meanwhile: only then
+    too many bytes mean anything.
+    """
+    problems = [
+        f"{networks.get(name, 0)} bytes on the network {name}, at least {int(least)} belong there"
+        for name, least in story.least.items()
+        if networks.get(name, 0) < least
+    ]
+    if alone:
+        problems += [
+            f"{networks.get(name, 0)} bytes on the network {name}, at most {int(most)} belong there"
+            for name, most in story.most.items()
+            if networks.get(name, 0) > most
+        ]
+    return problems
+
+
+def catalogue() -> dict[str, Story]:
+    """Every story by its id, in the order in which they are told."""
+    from . import identity, image, object
+
+    stories: Sequence[Story] = (*identity.STORIES, *object.STORIES, *image.STORIES)
+    return {story.id: story for story in stories}
