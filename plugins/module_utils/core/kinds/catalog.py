@@ -1,0 +1,421 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What keystone knows: domains, projects, users, roles and who has them, services and their endpoints.
+
+Read and changed as one batch over one connection with one token, on the first identity host. The administrator's name
+and password are in a file of root's there, so that no question carries them. Objects that are not named are left
+alone; one is removed only when it is named with ``state: absent``.
+
+Keystone does not tell a password, so a salted digest of what was last set is kept on the host.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+from typing import TYPE_CHECKING, Any, Iterable, Iterator, Mapping
+
+from ..change import Change, Plan
+from ..errors import HoldfastError
+
+if TYPE_CHECKING:
+    from ...io.host import Host as IO
+    from ..model import Host, Model
+    from ..services import Services
+
+CREDENTIALS = "/etc/holdfast/admin.json"
+RECORDS = "/var/lib/holdfast/catalog.json"
+DEFAULT_DOMAIN = "Default"
+SERVICE_PROJECT = "service"
+INTERFACES = ("public", "internal", "admin")
+WAIT_SECONDS = 90
+
+# In the order in which they are made: each refers only to those before it.
+COLLECTIONS = ("regions", "domains", "roles", "projects", "users", "services", "endpoints")
+
+# What identifies an object, and what may be changed of it. Missing or None in an entry: as it is.
+KEYS: Mapping[str, tuple[str, ...]] = {
+    "regions": ("name",),
+    "domains": ("name",),
+    "roles": ("name",),
+    "projects": ("domain", "name"),
+    "users": ("domain", "name"),
+    "services": ("type", "name"),
+    "endpoints": ("type", "service", "region", "interface"),
+}
+ATTRIBUTES: Mapping[str, tuple[str, ...]] = {
+    "regions": (),
+    "domains": ("description", "enabled"),
+    "roles": (),
+    "projects": ("description", "enabled"),
+    "users": ("description", "enabled"),
+    "services": ("description", "enabled"),
+    "endpoints": ("url", "enabled"),
+}
+
+
+def desired(model: Model, host: Host, services: Services, secrets: Any) -> dict[str, Any]:
+    """The objects of every deployed service, on the first identity host. See the module for the form."""
+    if model.group("keystone")[:1] != (host,):
+        return {}
+    region = model.variables["holdfast_region"]
+    wanted: dict[str, Any] = {name: [] for name in (*COLLECTIONS, "assignments")}
+    wanted["regions"].append({"name": region})
+    wanted["projects"].append({"name": SERVICE_PROJECT, "description": "Accounts of the services"})
+    roles: dict[str, None] = {}
+    for description, entry in services.entries("identity"):
+        roles.update(dict.fromkeys(entry.get("roles", ())))
+        if user := entry.get("user"):
+            name = user["name"]
+            wanted["users"].append({"name": name, "password": secrets[f"{name}_identity_password"]})
+            for role in user.get("roles", ()):
+                roles[role] = None
+                wanted["assignments"].append({"user": name, "role": role, "project": SERVICE_PROJECT})
+        if service := entry.get("service"):
+            wanted["services"].append(service)
+            if endpoint := entry.get("endpoint"):
+                base = services.evaluate(description, "{{ url('%s') }}" % endpoint["flow"], host)
+                wanted["endpoints"] += [
+                    {
+                        "type": service["type"],
+                        "service": service["name"],
+                        "region": region,
+                        "interface": interface,
+                        "url": base + endpoint.get("path", ""),
+                    }
+                    for interface in INTERFACES
+                ]
+    wanted["roles"] = [{"name": role} for role in roles]
+    return {**wanted, "credentials": CREDENTIALS}
+
+
+def question(wanted: dict[str, Any]) -> dict[str, Any]:
+    """Names only: users and projects are asked for one by one, as a cloud may have very many."""
+    wanted = _complete(wanted)
+    owned = [*wanted["projects"], *wanted["users"]]
+    assigned = wanted["assignments"]
+    projects = {(entry["domain"], entry["name"]) for entry in wanted["projects"]}
+    projects |= {(entry["project_domain"], entry["project"]) for entry in assigned if entry.get("project")}
+    users = {(entry["domain"], entry["name"]) for entry in wanted["users"]}
+    users |= {(entry["user_domain"], entry["user"]) for entry in assigned}
+    domains = {entry["name"] for entry in wanted["domains"]} | {entry["domain"] for entry in owned}
+    domains |= {entry["domain"] for entry in assigned if entry.get("domain")}
+    return {
+        "credentials": wanted["credentials"],
+        "domains": sorted(domains | {domain for domain, _ in projects | users}),
+        "projects": sorted(map(list, projects)),
+        "users": sorted(map(list, users)),
+        "scopes": sorted({_scope(entry) for entry in assigned}),
+    }
+
+
+def read(io: IO, asked: dict[str, Any]) -> dict[str, Any]:
+    """``{state, <collection>: {label: {id, ...}}, assignments: [label], passwords: {label: {salt, digest}}}``.
+
+    ``state`` is ``absent`` where nothing answers, ``refused`` where the password is another, else ``present``.
+    """
+    nothing: dict[str, Any] = {"state": "absent", **{name: {} for name in COLLECTIONS}, "assignments": []}
+    nothing["passwords"] = json.loads(io.read_text(RECORDS) or "{}")
+    credentials = io.read_text(asked["credentials"])
+    if credentials is None:
+        return nothing
+    api = Api(json.loads(credentials))
+    try:
+        state = api.sign_in()
+        return {**nothing, "state": state, **(_read(api, asked) if state == "present" else {})}
+    finally:
+        api.close()
+
+
+def _read(api: Api, asked: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {name: {} for name in COLLECTIONS}
+    for region in api.get("regions"):
+        found["regions"][region["id"]] = {"id": region["id"]}
+    for role in api.get("roles"):
+        if not role.get("domain_id"):
+            found["roles"][role["name"]] = {"id": role["id"]}
+    for name in asked["domains"]:
+        for domain in api.get("domains", name=name):
+            found["domains"][name] = _found("domains", domain)
+    for collection in ("projects", "users"):
+        for domain, name in asked[collection]:
+            if domain in found["domains"]:
+                for entry in api.get(collection, name=name, domain_id=found["domains"][domain]["id"]):
+                    found[collection][f"{domain}/{name}"] = _found(collection, entry)
+    labels = {}
+    for service in api.get("services"):
+        labels[service["id"]] = label = f"{service['type']}/{service.get('name', '')}"
+        found["services"][label] = _found("services", service)
+    for endpoint in api.get("endpoints"):
+        label = f"{labels.get(endpoint['service_id'], '?')}/{endpoint['region_id']}/{endpoint['interface']}"
+        found["endpoints"][label] = _found("endpoints", endpoint)
+    found["assignments"] = sorted(_assignments(api, asked, found))
+    return found
+
+
+def _found(collection: str, entry: Mapping[str, Any]) -> dict[str, Any]:
+    return {"id": entry["id"], **{name: entry.get(name) for name in ATTRIBUTES[collection]}}
+
+
+def _assignments(api: Api, asked: dict[str, Any], found: dict[str, Any]) -> Iterator[str]:
+    for scope in asked["scopes"]:
+        kind, _, label = scope.partition(" ")
+        if kind == "system":
+            query = {"scope.system": "all"}
+        elif place := found[f"{kind}s"].get(label):
+            query = {f"scope.{kind}.id": place["id"]}
+        else:
+            continue
+        for entry in api.get("role_assignments", include_names="true", **query):
+            if user := entry.get("user"):
+                yield _assignment(f"{user['domain']['name']}/{user['name']}", entry["role"]["name"], scope)
+
+
+def plan(current: dict[str, Any], wanted: dict[str, Any]) -> Plan:
+    """Removals first, dependants before what they depend on; then what is made or changed, the other way round."""
+    return Plan(_changes(current, wanted))
+
+
+def _changes(current: dict[str, Any], wanted: dict[str, Any]) -> list[Change]:
+    everything = _complete(wanted)
+    removals: list[Change] = []
+    changes: list[Change] = []
+    for collection in COLLECTIONS:
+        for entry in everything[collection]:
+            label = _label(collection, entry)
+            found = current[collection].get(label)
+            data = {"collection": collection, "label": label, "entry": entry, "wanted": wanted}
+            subject = f"{collection[:-1]} {label}"
+            if entry.get("state") == "absent":
+                if found:
+                    removals.insert(0, Change(subject, "delete", _shown(found), data=data))
+                continue
+            body = _attributes(collection, entry)
+            differing = {name: value for name, value in body.items() if (found or {}).get(name) != value}
+            before, after = {name: (found or {}).get(name) for name in differing}, dict(differing)
+            if entry.get("password") and not _is_recorded(current, label, entry["password"], bool(found)):
+                before["password"], after["password"] = "another, or unknown", "as wanted"
+                differing["password"] = entry["password"]
+            if not found:
+                changes.append(Change(subject, "create", "", _shown(after), data={**data, "body": differing}))
+            elif differing:
+                update = {**data, "body": differing}
+                changes.append(Change(subject, "update", _shown(before), _shown(after), data=update))
+    for entry in everything["assignments"]:
+        label = _assignment(f"{entry['user_domain']}/{entry['user']}", entry["role"], _scope(entry))
+        data = {"collection": "assignments", "label": label, "entry": entry, "wanted": wanted}
+        if entry.get("state") == "absent":
+            if label in current["assignments"]:
+                removals.insert(0, Change(f"role {label}", "delete", "given", data=data))
+        elif label not in current["assignments"]:
+            changes.append(Change(f"role {label}", "create", after="given", data=data))
+    return removals + changes
+
+
+def _is_recorded(current: dict[str, Any], label: str, password: str, exists: bool) -> bool:
+    record = current["passwords"].get(label)
+    return exists and bool(record) and record == _record(password, record["salt"])
+
+
+def _record(password: str, salt: str) -> dict[str, str]:
+    return {"salt": salt, "digest": hashlib.sha256(f"{salt} {password}".encode()).hexdigest()}
+
+
+def _attributes(collection: str, entry: dict[str, Any]) -> dict[str, Any]:
+    given = {"enabled": True, **{name: value for name, value in entry.items() if value is not None}}
+    return {name: given[name] for name in ATTRIBUTES[collection] if name in given}
+
+
+def _shown(values: Mapping[str, Any]) -> str:
+    return "\n".join(f"{name}: {value}" for name, value in values.items() if name != "id" and value is not None)
+
+
+def _complete(wanted: dict[str, Any]) -> dict[str, Any]:
+    """A copy of what is wanted in which every list is there, and every entry names its domain."""
+    full: dict[str, Any] = {"credentials": wanted.get("credentials") or CREDENTIALS}
+    for collection in (*COLLECTIONS, "assignments"):
+        full[collection] = [dict(entry) for entry in wanted.get(collection) or ()]
+    for entry in (*full["projects"], *full["users"]):
+        entry["domain"] = entry.get("domain") or DEFAULT_DOMAIN
+    for entry in full["assignments"]:
+        for name in ("user_domain", "project_domain"):
+            entry[name] = entry.get(name) or DEFAULT_DOMAIN
+    return full
+
+
+def _label(collection: str, entry: Mapping[str, Any]) -> str:
+    return "/".join(entry[key] for key in KEYS[collection])
+
+
+def _scope(entry: Mapping[str, Any]) -> str:
+    """Where an assignment holds: a project, else a domain, else the whole system."""
+    if entry.get("project"):
+        return f"project {entry['project_domain']}/{entry['project']}"
+    return f"domain {entry['domain']}" if entry.get("domain") else "system "
+
+
+def _assignment(user: str, role: str, scope: str) -> str:
+    return f"{role} of {user} on {scope}".strip()
+
+
+def apply(io: IO, plan: Plan) -> None:
+    """Keystone may just have been started: waits for it, and does what then still differs."""
+    wanted = plan.changes[0].data["wanted"]
+    asked = question(wanted)
+    access = json.loads(io.read_text(asked["credentials"]) or "null")
+    if access is None:
+        raise HoldfastError(f"{asked['credentials']} is missing. Fix: apply the files of the role keystone first.")
+    api = Api(access)
+    try:
+        _wait(api)
+        current = {**_read(api, asked), "passwords": json.loads(io.read_text(RECORDS) or "{}")}
+        for change in _changes(current, wanted):
+            _do(api, current, change)
+            if password := change.data.get("body", {}).get("password"):
+                current["passwords"][change.data["label"]] = _record(password, os.urandom(16).hex())
+                io.write(RECORDS, json.dumps(current["passwords"], indent=1), mode="0600")
+    finally:
+        api.close()
+
+
+def _wait(api: Api) -> None:
+    deadline = time.monotonic() + WAIT_SECONDS
+    while (state := api.sign_in()) != "present":
+        if time.monotonic() > deadline or state == "refused":
+            why = "refuses the administrator's password" if state == "refused" else f"gives no token: {api.failure}"
+            raise HoldfastError(
+                f"Keystone at {api.url} {why}. Fix: see `journalctl -u keystone` and `journalctl -u haproxy` on its "
+                "hosts; to set the password again remove /var/lib/holdfast/migrations/keystone-bootstrap.json there."
+            )
+        time.sleep(0.5)
+
+
+def _do(api: Api, current: dict[str, Any], change: Change) -> None:
+    data = change.data
+    collection, label, entry = data["collection"], data["label"], data["entry"]
+    if collection == "assignments":
+        api.call("DELETE" if change.action == "delete" else "PUT", _assignment_path(current, entry))
+    elif change.action == "delete":
+        api.call("DELETE", f"/{collection}/{current[collection][label]['id']}")
+    elif change.action == "update":
+        path = f"/{collection}/{current[collection][label]['id']}"
+        api.call("PATCH", path, {collection[:-1]: data["body"]})
+    else:
+        body = {**data["body"], **_references(current, collection, entry)}
+        made = api.call("POST", f"/{collection}", {collection[:-1]: body})
+        current[collection][label] = made[collection[:-1]]
+
+
+def _references(current: dict[str, Any], collection: str, entry: dict[str, Any]) -> dict[str, Any]:
+    """What a new object is made of beyond its attributes: its name, and the ids of others."""
+    if collection == "regions":
+        return {"id": entry["name"]}
+    if collection == "endpoints":
+        service = _id(current, "services", f"{entry['type']}/{entry['service']}")
+        return {"service_id": service, "region_id": entry["region"], "interface": entry["interface"]}
+    if collection == "services":
+        return {"type": entry["type"], "name": entry["name"]}
+    if collection in ("projects", "users"):
+        return {"name": entry["name"], "domain_id": _id(current, "domains", entry["domain"])}
+    return {"name": entry["name"]}
+
+
+def _assignment_path(current: dict[str, Any], entry: dict[str, Any]) -> str:
+    user = _id(current, "users", f"{entry['user_domain']}/{entry['user']}")
+    role = _id(current, "roles", entry["role"])
+    kind, _, label = _scope(entry).partition(" ")
+    place = "/system" if kind == "system" else f"/{kind}s/{_id(current, f'{kind}s', label)}"
+    return f"{place}/users/{user}/roles/{role}"
+
+
+def _id(current: dict[str, Any], collection: str, label: str) -> str:
+    try:
+        return str(current[collection][label]["id"])
+    except KeyError:
+        raise HoldfastError(
+            f"catalog: there is no {collection[:-1]} {label}, which another entry names. Fix: add it to {collection}."
+        ) from None
+
+
+class Api:
+    """One connection to keystone with one token. ``failure`` says why the last request had no answer."""
+
+    def __init__(self, access: Mapping[str, str]) -> None:
+        self.url = access["auth_url"].rstrip("/")
+        self.failure = ""
+        self._access = access
+        self._connection: Any = None
+        self._token = ""
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def sign_in(self) -> str:
+        """``present`` with a token, ``refused`` when the password is wrong, ``absent`` when there is no service."""
+        access = self._access
+        user = {
+            "name": access["username"],
+            "domain": {"name": access["user_domain_name"]},
+            "password": access["password"],
+        }
+        project = {"name": access["project_name"], "domain": {"name": access["project_domain_name"]}}
+        identity = {"methods": ["password"], "password": {"user": user}}
+        body = {"auth": {"identity": identity, "scope": {"project": project}}}
+        status, headers, _ = self._request("POST", "/auth/tokens", body)
+        self._token = headers.get("x-subject-token", "")
+        return "present" if status == 201 and self._token else "refused" if status == 401 else "absent"
+
+    def get(self, collection: str, **query: str) -> Iterable[dict[str, Any]]:
+        from urllib.parse import urlencode
+
+        path = f"/{collection}" + (f"?{urlencode(query)}" if query else "")
+        found: list[dict[str, Any]] = self.call("GET", path)[collection]
+        return found
+
+    def call(self, method: str, path: str, body: Any = None) -> Any:
+        """The decoded answer. Raises HoldfastError when the request is refused; no body is told, it holds passwords."""
+        status, _, content = self._request(method, path, body)
+        if not 200 <= status < 300:
+            reason = content.get("error", {}).get("message", "") if isinstance(content, dict) else self.failure
+            raise HoldfastError(f"Keystone refused {method} {self.url}{path}: status {status}, {reason or 'no reason'}")
+        return content
+
+    def _request(self, method: str, path: str, body: Any = None) -> tuple[int, dict[str, str], Any]:
+        """Status, headers in lower case, and decoded body; status 0 when there is no answer."""
+        import http.client  # with ssl 50 ms, and only one host of a deployment needs them
+        from urllib.parse import urlsplit
+
+        place = urlsplit(self.url)
+        headers = {"Content-Type": "application/json", "Accept": "application/json"}
+        if self._token:
+            headers["X-Auth-Token"] = self._token
+        try:
+            if self._connection is None:
+                self._connection = self._connect(place.scheme, place.hostname, place.port)
+            payload = json.dumps(body) if body is not None else None
+            self._connection.request(method, place.path + path, payload, headers)
+            response = self._connection.getresponse()
+            content = response.read()
+        except (OSError, http.client.HTTPException) as error:
+            self.failure = str(error)
+            self.close()
+            return 0, {}, None
+        self.failure = f"status {response.status}"
+        try:
+            decoded = json.loads(content) if content else None
+        except ValueError:
+            decoded = None
+        return response.status, {name.lower(): value for name, value in response.getheaders()}, decoded
+
+    def _connect(self, scheme: str, host: str | None, port: int | None) -> Any:
+        import http.client
+
+        if scheme == "http":
+            return http.client.HTTPConnection(host or "", port, timeout=30)
+        import ssl
+
+        context = ssl.create_default_context(cafile=self._access.get("cafile"))
+        return http.client.HTTPSConnection(host or "", port, timeout=30, context=context)
