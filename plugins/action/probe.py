@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import datetime
 from typing import Any
 
@@ -31,6 +32,8 @@ class ActionModule(DeploymentAction):
                 f"Another run holds this deployment's lock: {lock.describe(held)}. Nothing was changed. "
                 f"Fix: let it end. If its controller is gone for good, remove {lock.PATH} on {self.host}."
             )
+        if "time" in (platform := answer.get("preflight/platform", {})):
+            platform["skew_seconds"] = platform["time"] - time.time()
         run.write(f"probe/{self.host}.json", answer)
         return {"changed": False}
 

@@ -27,6 +27,7 @@ class Step:
 
 
 _STEPS = {
+    "preflight": ("platform",),
     "networks": ("network",),
     "packages": ("package",),
     "firewall": ("firewall",),

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..change import Change, Plan
-from ..errors import HoldfastError
+from ..errors import Finding, HoldfastError
 
 if TYPE_CHECKING:
     from ...io.host import Host as IO
@@ -34,9 +34,10 @@ def question(wanted: dict[str, Any]) -> dict[str, Any]:
 
 
 def read(io: IO, asked: dict[str, Any]) -> dict[str, Any]:
-    """``{installed: {name: version}, broken: [name], policy: bool}``. Broken is what an interrupted dpkg left."""
+    """``{installed: {name: version}, broken, held: [name], policy: bool}``. Broken is what an interrupted dpkg left."""
     wanted = set(asked["packages"])
-    installed, broken = {}, []
+    installed: dict[str, str] = {}
+    broken, held = [], []
     for line in io.run(
         ["/usr/bin/dpkg-query", "-W", "-f", "${Package}\\t${db:Status-Abbrev}\\t${Version}\\n"], check=False
     ).out.splitlines():
@@ -45,7 +46,9 @@ def read(io: IO, asked: dict[str, Any]) -> dict[str, Any]:
             broken.append(name)
         elif name in wanted and status[1:2] == "i":
             installed[name] = version
-    return {"installed": installed, "broken": broken, "policy": io.read_text(POLICY) == POLICY_TEXT}
+            if status[0] == "h":
+                held.append(name)
+    return {"installed": installed, "broken": broken, "held": held, "policy": io.read_text(POLICY) == POLICY_TEXT}
 
 
 def plan(current: dict[str, Any], wanted: dict[str, Any]) -> Plan:
@@ -58,7 +61,17 @@ def plan(current: dict[str, Any], wanted: dict[str, Any]) -> Plan:
         changes.append(Change(_subject(missing), "install", after=text, data={"packages": missing}))
     if current["policy"] and not changes:
         changes.append(Change(POLICY, "delete", before="left by an interrupted run"))
-    return Plan(changes)
+    return Plan(changes, tuple(_held(name) for name in current["held"]))
+
+
+def _held(name: str) -> Finding:
+    return Finding(
+        "advice",
+        "package.held",
+        name,
+        "The package is held, so it gets no security updates.",
+        f"apt-mark unhold {name}",
+    )
 
 
 def apply(io: IO, plan: Plan) -> None:

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import socket
 import time
 from typing import TYPE_CHECKING, Any
 
 from ..change import Change, Plan
-from ..errors import HoldfastError
+from ..errors import Finding, HoldfastError
 
 if TYPE_CHECKING:
     from ...io.host import Host as IO
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 RECORDS = "/var/lib/holdfast/units"
 SYSTEMCTL = "/usr/bin/systemctl"
 START_SECONDS = 90
+EVERYWHERE = ("0.0.0.0", "*", "::")  # noqa: S104 - how ss writes it
 
 
 def desired(model: Model, host: Host, services: Services, secrets: Any) -> dict[str, Any]:
@@ -64,6 +66,7 @@ def question(wanted: dict[str, Any]) -> dict[str, Any]:
             {entry["path"] for unit in wanted["units"] for entry in unit["inputs"] or () if not entry.get("sha256")}
         ),
         "packages": sorted({name for unit in wanted["units"] for name in unit["packages"] or ()}),
+        "listens": {unit["name"]: unit["listens"] for unit in wanted["units"] if unit.get("listens")},
     }
 
 
@@ -86,11 +89,27 @@ def read(io: IO, asked: dict[str, Any]) -> dict[str, Any]:
             "enabled": state.get("UnitFileState", "") in ("enabled", "enabled-runtime", "static", "alias", "generated"),
             "started_with": _parsed(record),
         }
+        if units[name]["active"] not in ("active", "activating", "reloading"):
+            units[name]["taken"] = {
+                place: who for place in asked["listens"].get(name, ()) if (who := _taken(io, place))
+            }
     return {
         "units": units,
         "files": {path: io.digest(path) for path in asked["paths"]},
         "versions": _versions(io, asked["packages"]),
     }
+
+
+def _taken(io: IO, place: str) -> str:
+    """Who listens on ``address:port`` already, by name, or an empty string."""
+    address, _, port = place.rpartition(":")
+    listed = io.run(["/usr/bin/ss", "-Hltnp", f"sport = :{port}"], check=False).out
+    for line in listed.splitlines():
+        columns = line.split(None, 5)
+        if len(columns) > 3 and columns[3].rpartition(":")[0].strip("[]") in (address, *EVERYWHERE):
+            process = re.search(r'\(\("([^"]+)",pid=(\d+)', line)
+            return f"{process[1]} (process {process[2]})" if process else "another process"
+    return ""
 
 
 def _parsed(record: str | None) -> Any:
@@ -109,6 +128,7 @@ def _versions(io: IO, packages: list[str]) -> dict[str, str]:
 
 def plan(current: dict[str, Any], wanted: dict[str, Any]) -> Plan:
     changes = []
+    findings = []
     for unit in wanted["units"]:
         name, now = unit["name"], current["units"].get(unit["name"], {})
         if unit.get("state") == "stopped":
@@ -122,12 +142,23 @@ def plan(current: dict[str, Any], wanted: dict[str, Any]) -> Plan:
         inputs = _inputs(unit, current)
         data = {**unit, "started_with": inputs}
         if now.get("active") != "active" or now.get("sub") == "auto-restart":
+            findings += [_port_taken(name, place, who) for place, who in now.get("taken", {}).items()]
             changes.append(Change(name, "start", before=now.get("active", "inactive"), after="active", data=data))
         elif now.get("started_with") != inputs:
             before, after = _differing(now.get("started_with"), inputs)
             verb = "reload" if unit.get("reload") and _only_files(now.get("started_with"), inputs) else "restart"
             changes.append(Change(name, verb, before=before, after=after, data=data))
-    return Plan(changes)
+    return Plan(changes, findings)
+
+
+def _port_taken(unit: str, place: str, who: str) -> Finding:
+    return Finding(
+        "error",
+        "unit.port_taken",
+        unit,
+        f"It has to listen on {place}, where {who} listens already.",
+        "Stop that process and keep it from starting, then run again.",
+    )
 
 
 def _inputs(unit: dict[str, Any], current: dict[str, Any]) -> dict[str, str | None]:

@@ -72,4 +72,16 @@ def test_only_files_without_a_digest_are_asked_for():
         "units": ["glance-api.service"],
         "paths": ["/etc/tls/host.pem"],
         "packages": ["glance-api"],
+        "listens": {},
     }
+
+
+def test_port_of_a_unit_that_does_not_run_must_be_free():
+    bare = {
+        "units": {"glance-api.service": {"taken": {"10.0.0.1:9292": "nginx (process 7)"}}},
+        "files": {},
+        "versions": {},
+    }
+    (finding,) = unit.plan(bare, WANTED).errors
+    assert "10.0.0.1:9292" in finding.what
+    assert "nginx" in finding.what
