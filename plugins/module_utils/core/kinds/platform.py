@@ -95,7 +95,7 @@ def plan(current: dict[str, Any], wanted: dict[str, Any]) -> Plan:
     if abs(current.get("skew_seconds", 0)) > SKEW_SECONDS:
         refuse(
             "clock",
-            f"Its clock is {current['skew_seconds']:+.0f} s off the controller's; tokens and replication need one time.",
+            f"Its clock is {current['skew_seconds']:+.0f} s off the controller's; tokens need one time.",
             "Synchronise both (chrony), then run again.",
         )
     if current["hostname"].partition(".")[0] != wanted["host"].partition(".")[0]:
