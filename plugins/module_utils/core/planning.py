@@ -71,7 +71,7 @@ def plan(
     for name, answer in sorted(answers.items()):
         host = model.hosts[name]
         plans[name] = {}
-        for step, value in wanted(model, host, services, secrets):
+        for step, value in wanted(model, host, services, secrets, STEPS):
             current = answer.get(step.name, {"error": "the probe gave no answer"})
             if "error" in current:
                 findings.append(_unreadable(name, step, current["error"]))

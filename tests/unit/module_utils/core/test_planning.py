@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+from types import SimpleNamespace
+
+from ansible_collections.holdfast.storage.plugins.module_utils.core import planning, registry
+from ansible_collections.holdfast.storage.plugins.module_utils.core.change import Change, Plan
+from ansible_collections.holdfast.storage.plugins.module_utils.core.errors import Finding
+
+
+def phases(**plans):
+    steps = {name.replace("__", "/"): Plan(changes) for name, changes in plans.items()}
+    return planning.DeploymentPlan({"h": steps}).phases("h")
+
+
+CHANGE = [Change("x", "create")]
+
+
+def test_a_converged_host_is_in_no_phase():
+    assert phases(networks__network=[], services__unit=[]) == []
+
+
+def test_phases_come_in_their_order():
+    assert phases(services__file=CHANGE, networks__network=CHANGE) == ["networks", "services"]
+
+
+def test_new_certificates_or_packages_send_the_host_through_all_its_units():
+    plans = {"foundations__unit": [], "identity__unit": [], "rings__swift_ring": []}
+    assert phases(certificates__certificate=CHANGE, **plans) == ["certificates", "foundations", "identity"]
+    assert phases(packages__package=CHANGE, **plans) == ["packages", "foundations", "identity"]
+
+
+def test_every_step_is_a_kind_of_the_one_form():
+    for step in registry.STEPS:
+        for function in ("desired", "question", "read", "plan", "apply"):
+            assert callable(getattr(step.module, function)), f"{step.kind} has no {function}"
+
+
+def test_a_kind_that_could_not_be_read_forbids_the_run(monkeypatch):
+    kind = SimpleNamespace(
+        desired=lambda *_: {"x": 1},
+        question=lambda _: {},
+        plan=lambda current, _: Plan(CHANGE if current["do"] else ()),
+    )
+    step = registry.Step("services", "file")
+    monkeypatch.setattr(registry.Step, "module", property(lambda _: kind))
+    monkeypatch.setattr(planning, "STEPS", (step,))
+    model = SimpleNamespace(hosts={"a": None, "b": None})
+    services = SimpleNamespace(within=lambda _: None)
+    result = planning.plan(
+        model, services, {}, {"a": {"services/file": {"error": "no ss"}}, "b": {"services/file": {"do": 1}}}
+    )
+    assert [(finding.severity, finding.where) for finding in result.findings] == [("error", "a")]
+    assert result.phases("b") == ["services"]
+
+
+def test_plan_json_holds_no_data_of_a_change():
+    change = Change("x", "create", after="shown", data={"password": "hidden-value"})
+    finding = Finding("advice", "c", "w", "what", "fix")
+    plain = planning.DeploymentPlan({"h": {"services/file": Plan([change])}}, (finding,)).as_dict()
+    assert "hidden-value" not in str(plain)
+    assert plain["hosts"]["h"]["steps"]["services/file"][0]["after"] == "shown"
