@@ -3,6 +3,22 @@
 
 from __future__ import annotations
 
+import atexit
+import json
+import os
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from ansible import constants as C  # noqa: N812 - as everywhere in Ansible
+from ansible import context
+from ansible.plugins.callback import CallbackBase
+from ansible.utils import color
+
+from ansible_collections.holdfast.storage.plugins.module_utils.core import progress
+
 DOCUMENTATION = r"""
 name: progress
 type: stdout
@@ -50,21 +66,6 @@ options:
       - section: callback_progress
         key: live
 """
-
-import atexit
-import json
-import os
-import sys
-import threading
-import time
-from pathlib import Path
-from typing import Any
-
-from ansible import constants as C
-from ansible import context
-from ansible.plugins.callback import CallbackBase
-from ansible.utils import color
-from ansible_collections.holdfast.storage.plugins.module_utils.core import progress
 
 COLOURS = {
     "error": "COLOR_ERROR",
@@ -157,8 +158,8 @@ class CallbackModule(CallbackBase):
     def v2_on_file_diff(self, result: Any) -> None:
         """Comes before the result itself, and only when diffs are wanted."""
         value = result.result
-        found = [item.get("diff") for item in value.get("results", []) if isinstance(item, dict) and item.get("changed")]
-        found = found or [value.get("diff")]
+        items = [item for item in value.get("results", []) if isinstance(item, dict) and item.get("changed")]
+        found = [item.get("diff") for item in items or [value]]
         flat = [diff for entry in found if entry for diff in (entry if isinstance(entry, list) else [entry])]
         self.diffs[result.task._uuid, result.host.get_name()] = flat
 
@@ -305,7 +306,7 @@ class Log:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.stream = open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "w", encoding="utf-8")
+        self.stream = os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "w", encoding="utf-8")
 
     @classmethod
     def open(cls, directory: Path, playbook: str) -> Log:
@@ -320,8 +321,8 @@ class Log:
         shown = _without(result.result, hidden)
         if isinstance(shown.get("results"), list):
             shown["results"] = [_without(item, hidden) if isinstance(item, dict) else item for item in shown["results"]]
-        head = f"{time.strftime('%H:%M:%S')} {status:<11} {result.host.get_name()} {result.task.get_name()} ({seconds:.2f} s)"
-        self.stream.write(f"{head} {json.dumps(shown, default=str, ensure_ascii=False)}\n")
+        head = f"{time.strftime('%H:%M:%S')} {status:<11} {result.host.get_name()} {result.task.get_name()}"
+        self.stream.write(f"{head} ({seconds:.2f} s) {json.dumps(shown, default=str, ensure_ascii=False)}\n")
         self.stream.flush()
 
     def close(self, summary: dict[str, Any]) -> None:
@@ -361,7 +362,8 @@ class LiveView:
         console = Console(highlight=False, soft_wrap=True)
         live = Live(console=console, auto_refresh=False, transient=True, redirect_stdout=True, redirect_stderr=True)
         view = cls(record, live, Spinner("dots", style="cyan"))
-        os.register_at_fork(before=view.lock.acquire, after_in_parent=view.lock.release, after_in_child=view.lock.release)
+        lock = view.lock
+        os.register_at_fork(before=lock.acquire, after_in_parent=lock.release, after_in_child=lock.release)
         atexit.register(view.pause)
         threading.Thread(target=view._draw_always, daemon=True).start()
         return view

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import difflib
 import textwrap
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Iterable, Mapping, Sequence
+from typing import Any
 
 Span = tuple[str, str]
 Line = tuple[Span, ...]
@@ -94,7 +95,7 @@ class Record:
         return now - task.begun.pop(host, now)
 
     def busy(self) -> list[tuple[str, str, float, str]]:
-        """``(host, task, since, note)`` of what runs now, the longest first. May be asked while another thread writes."""
+        """``(host, task, since, note)`` of what runs now, the longest first. Any thread may ask."""
         rows = [
             (host, task.name, since, task.note.get(host, ""))
             for task in list(self.tasks.values())
@@ -108,11 +109,10 @@ class Record:
 
     def slowest(self, count: int = 5) -> list[dict[str, Any]]:
         """The tasks that took longest, from the first host's start to the last host's result."""
-        rows = [
-            {"task": task.name, "phase": task.phase, "seconds": round(task.last - task.first, 3)}
-            for task in self.tasks.values()
+        longest = sorted(self.tasks.values(), key=lambda task: task.first - task.last)[:count]
+        return [
+            {"task": task.name, "phase": task.phase, "seconds": round(task.last - task.first, 3)} for task in longest
         ]
-        return sorted(rows, key=lambda row: -float(row["seconds"]))[:count]
 
     def summary(self, now: float) -> dict[str, Any]:
         """The run for machines: bench and report read it."""
@@ -146,7 +146,8 @@ def tally(phase: Phase) -> str:
     """A phase's results in one phrase: ``4 hosts, 3 changed, 1 failed``."""
     count = len(phase.hosts)
     words = [f"{count} host" + ("s" if count != 1 else "")]
-    words += [f"{phase.counts[name]} {name}" for name in ("changed", "ignored", "failed", "unreachable") if phase.counts[name]]
+    shown = ("changed", "ignored", "failed", "unreachable")
+    words += [f"{phase.counts[name]} {name}" for name in shown if phase.counts[name]]
     return ", ".join(words)
 
 
@@ -235,18 +236,20 @@ def recap_lines(record: Record, now: float, log: str | None, room: int = 30) -> 
         lines.append((("strong", f"{'Phases':<{wide + 2}}  {'time':>10}  hosts  changed"),))
         for phase in record.phases:
             seconds = now - phase.started if phase.seconds is None else phase.seconds
-            bad = phase.counts["failed"] + phase.counts["unreachable"]
-            text = f"  {phase.name:<{wide}}  {duration(seconds):>10}  {len(phase.hosts):>5}  {phase.counts['changed']:>7}"
+            bad, changed = phase.counts["failed"] + phase.counts["unreachable"], phase.counts["changed"]
+            text = f"  {phase.name:<{wide}}  {duration(seconds):>10}  {len(phase.hosts):>5}  {changed:>7}"
             lines.append((("error" if bad else "", text), ("error", f"  {bad} failed" if bad else "")))
     lines += _host_lines(record, room)
     slow = [row for row in record.slowest() if row["seconds"] >= 0.05]
     if slow:
         lines.append((("strong", "Slowest tasks"),))
         lines += [
-            (("", f"  {duration(row['seconds']):>10}  "), ("muted", f"{row['phase']}: "), ("", str(row["task"]))) for row in slow
+            (("", f"  {duration(row['seconds']):>10}  "), ("muted", f"{row['phase']}: "), ("", str(row["task"])))
+            for row in slow
         ]
     results = [counts["results"] for counts in record.hosts.values()]
-    total = f"{sum(results)} task results, at most {max(results, default=0)} on a host, in {duration(now - record.started)}."
+    took = duration(now - record.started)
+    total = f"{sum(results)} task results, at most {max(results, default=0)} on a host, in {took}."
     verdict: Span = ("error", "Failed. ") if record.failed else ("ok", "Done. ")
     lines.append((verdict, ("", total), ("muted", f" Log: {log}" if log else "")))
     return lines
@@ -259,14 +262,14 @@ def _host_lines(record: Record, room: int) -> list[Line]:
     if len(shown) > room:
         shown = {host: counts for host, counts in shown.items() if counts["failed"] or counts["unreachable"]}
     wide = max(12, *(len(host) for host in shown or [""]))
-    columns = [name for name in STATUSES if name != "ignored" or any(row["ignored"] for row in record.hosts.values())]
-    lines: list[Line] = [
-        (("strong", f"{'Hosts':<{wide + 2}}  " + "  ".join(f"{name:>{max(7, len(name))}}" for name in (*columns, "results"))),)
-    ]
+    ignored = any(counts["ignored"] for counts in record.hosts.values())
+    columns = [name for name in (*STATUSES, "results") if name != "ignored" or ignored]
+    titles = "  ".join(f"{name:>{max(7, len(name))}}" for name in columns)
+    lines: list[Line] = [(("strong", f"{'Hosts':<{wide + 2}}  {titles}"),)]
     for host, counts in shown.items():
         bad = counts["failed"] or counts["unreachable"]
         style = "error" if bad else "changed" if counts["changed"] else "ok"
-        cells = "  ".join(f"{counts[name]:>{max(7, len(name))}}" for name in (*columns, "results"))
+        cells = "  ".join(f"{counts[name]:>{max(7, len(name))}}" for name in columns)
         lines.append(((style, f"  {host:<{wide}}"), ("", f"  {cells}")))
     others = [counts for host, counts in record.hosts.items() if host not in shown]
     if others:

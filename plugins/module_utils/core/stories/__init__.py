@@ -8,8 +8,9 @@ behave. ``cloud`` is the client's side of the APIs (see ``io/cloud.py``), inject
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Callable, Mapping, Protocol, Sequence
+from typing import Any, Protocol
 
 from ..errors import HoldfastError
 from .payload import MIB
@@ -19,9 +20,6 @@ OBJECT_SIZE = 8 * MIB
 IMAGE_SIZE = 16 * MIB
 NOISE = MIB
 """What housekeeping may send while a story is told: database replication, updates, health checks."""
-
-FRAGMENT_OVERHEAD = 1.02
-"""Protocols add headers to data, never take away."""
 
 
 @dataclass(frozen=True)
@@ -47,9 +45,15 @@ class Cloud(Protocol):
         """The public URL of a service type, without a trailing slash."""
 
     def request(
-        self, method: str, url: str, body: bytes | None = None, headers: Mapping[str, str] | None = None, token: bool = True
+        self,
+        method: str,
+        url: str,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        *,
+        token: bool = True,
     ) -> Answer:
-        """One request over verified TLS, by the user's token unless ``token`` is false. Raises no error for a status."""
+        """One request over verified TLS, with the user's token unless told otherwise. No status is an error."""
 
     def plain(self, url: str) -> str:
         """What a server answers to an HTTP request without TLS on the port of ``url``: the first line, or ``""``."""
@@ -77,10 +81,17 @@ class Scene:
         return f"{PREFIX}{self.run}"
 
     def fact(self, name: str) -> Any:
-        """A fact of a host. Raises HoldfastError when its task gave none."""
+        """A fact that the story is nothing without. Raises HoldfastError when it was not given."""
         if not self.facts.get(name):
-            raise HoldfastError(f"The hosts did not tell {name}: see the task before this story in the log.")
+            raise HoldfastError(f"The story was not given {name}.")
         return self.facts[name]
+
+    def told(self, name: str) -> Mapping[str, Any]:
+        """What the object servers said about an object. Raises HoldfastError with the reason when they could not."""
+        said = self.fact(name)
+        if not said.get("nodes"):
+            raise HoldfastError(f"The object servers could not be asked: {said.get('msg') or 'no answer'}")
+        return dict(said)
 
 
 @dataclass(frozen=True)
@@ -114,7 +125,7 @@ def expect(answer: Answer, *statuses: int, doing: str) -> Answer:
     if answer.status not in statuses:
         said = answer.body[:300].decode("utf-8", "replace").strip()
         wanted = " or ".join(map(str, statuses))
-        raise HoldfastError(f"{doing}: status {answer.status} instead of {wanted}. The server says: {said or 'nothing'}")
+        raise HoldfastError(f"{doing}: status {answer.status} instead of {wanted}. It says: {said or 'nothing'}")
     return answer
 
 
@@ -140,7 +151,7 @@ def judge(story: Story, networks: Mapping[str, int], *, alone: bool) -> list[str
 
 def catalogue() -> dict[str, Story]:
     """Every story by its id, in the order in which they are told."""
-    from . import identity, image, object
+    from . import identity, image, object_store
 
-    stories: Sequence[Story] = (*identity.STORIES, *object.STORIES, *image.STORIES)
+    stories: Sequence[Story] = (*identity.STORIES, *object_store.STORIES, *image.STORIES)
     return {story.id: story for story in stories}

@@ -10,6 +10,7 @@ from . import Cloud, Scene, Story, expect, require
 
 
 def token(cloud: Cloud, scene: Scene) -> dict[str, Any]:
+    """Who the token is for, and what it allows."""
     details = cloud.token_details
     require(details.get("catalog"), "The token came without a catalog.")
     return {
@@ -38,12 +39,14 @@ def catalog(cloud: Cloud, scene: Scene) -> dict[str, Any]:
 
 
 def wrong_password(cloud: Cloud, scene: Scene) -> dict[str, Any]:
+    """The user's name with another password gives no token."""
     answer = cloud.authenticate(cloud.token_details["user"]["name"], f"not-the-password-{scene.run}")
     expect(answer, 401, doing="Authentication with a wrong password")
     return {"answer": "401 Unauthorized"}
 
 
 def plain_http(cloud: Cloud, scene: Scene) -> dict[str, Any]:
+    """The public ports answer TLS only; a server may say so by status 400."""
     evidence = {}
     for service in cloud.token_details["catalog"]:
         for endpoint in service["endpoints"]:

@@ -10,7 +10,7 @@ import hashlib
 import hmac
 import random
 import struct
-from typing import Mapping
+from collections.abc import Mapping
 from urllib.parse import quote
 
 MIB = 1024 * 1024
@@ -19,10 +19,11 @@ CLUSTER = 64 * 1024
 
 def content(seed: str, size: int) -> bytes:
     """``size`` bytes that do not compress, the same for the same seed."""
-    return random.Random(seed).randbytes(size)
+    return random.Random(seed).randbytes(size)  # noqa: S311 - has to be repeatable, not secret
 
 
 def sha256(data: bytes) -> str:
+    """In hexadecimal."""
     return hashlib.sha256(data).hexdigest()
 
 
@@ -94,7 +95,8 @@ def sign_s3(
     digest = sha256(body)
     signed = {"host": host, "x-amz-content-sha256": digest, "x-amz-date": when}
     names = ";".join(signed)
-    lines = [method, quote(path, safe="/~"), "", *(f"{name}:{value}" for name, value in signed.items()), "", names, digest]
+    headers = [f"{name}:{value}" for name, value in signed.items()]
+    lines = [method, quote(path, safe="/~"), "", *headers, "", names, digest]
     scope = f"{when[:8]}/{region}/s3/aws4_request"
     to_sign = "\n".join(("AWS4-HMAC-SHA256", when, scope, sha256("\n".join(lines).encode())))
     key = f"AWS4{secret}".encode()

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import json
 import time
-from typing import Any, Mapping
+from collections.abc import Mapping
+from typing import Any
 from urllib.parse import quote, urlsplit
 
 from ..errors import HoldfastError
@@ -43,6 +44,7 @@ def _data(scene: Scene, name: str, size: int = OBJECT_SIZE) -> bytes:
 
 
 def put(cloud: Cloud, scene: Scene) -> dict[str, Any]:
+    """The store computes the same checksum as is computed here."""
     data = _data(scene, REPLICATED)
     _make_container(cloud, scene.container)
     etag = _put(cloud, scene.container, REPLICATED, data)
@@ -52,14 +54,16 @@ def put(cloud: Cloud, scene: Scene) -> dict[str, Any]:
 
 def replicated(cloud: Cloud, scene: Scene) -> dict[str, Any]:
     """Three devices, on as many hosts as there are (three at most), hold the same version of it."""
-    return _copies(scene.fact("replicas"), md5(_data(scene, REPLICATED)))
+    return _copies(scene.told("replicas"), md5(_data(scene, REPLICATED)))
 
 
 def _copies(replicas: Mapping[str, Any], etag: str) -> dict[str, Any]:
     primaries = [node for node in replicas["nodes"] if node["primary"]]
+    require(len(primaries) > 1, f"The ring has {len(primaries)} place for the object.")
     missing = [_place(node) for node in primaries if node["status"] != 200]
-    require(not missing, f"Not on {', '.join(missing)}: {len(primaries) - len(missing)} of {len(primaries)} copies are there.")
-    wrong = [_place(node) for node in primaries if node["etag"] != etag]
+    there = len(primaries) - len(missing)
+    require(not missing, f"Not on {', '.join(missing)}: {there} of {len(primaries)} copies are there.")
+    wrong = [_place(node) for node in primaries if node["etag"] not in (etag, "")]
     require(not wrong, f"Other content than was sent on {', '.join(wrong)}.")
     require(len({node["timestamp"] for node in primaries}) == 1, "The copies are of different versions.")
     return {"partition": replicas["partition"], "copies": [_place(node) for node in primaries], "etag": etag}
@@ -70,6 +74,7 @@ def _place(node: Mapping[str, Any]) -> str:
 
 
 def get(cloud: Cloud, scene: Scene) -> dict[str, Any]:
+    """Bit for bit what was sent."""
     return {"sha256": _get(cloud, scene.container, REPLICATED, _data(scene, REPLICATED))}
 
 
@@ -77,14 +82,16 @@ def closed_ports(cloud: Cloud, scene: Scene) -> dict[str, Any]:
     """The storage servers' ports, asked for on br-mgmt, from a host and from the controller."""
     evidence = {}
     for place, probes in scene.fact("ports").items():
-        require(probes, f"{place} probed nothing.")
+        require(probes, f"{place} asked for no port.")
         reached = [f"{probe['address']}:{probe['port']}" for probe in probes if probe["state"] == "open"]
         require(not reached, f"Open on br-mgmt, seen from {place}: {', '.join(reached)}.")
-        evidence[f"from {place}"] = ", ".join(f"{probe['address']}:{probe['port']} {probe['state']}" for probe in probes)
+        states = [f"{probe['address']}:{probe['port']} {probe['state']}" for probe in probes]
+        evidence[f"from {place}"] = ", ".join(states)
     return evidence
 
 
 def put_coded(cloud: Cloud, scene: Scene) -> dict[str, Any]:
+    """A container of the erasure-coded policy takes an object and gives it back."""
     policy = scene.fact("policy")
     container, data = f"{scene.container}-coded", _data(scene, CODED)
     _make_container(cloud, container, {"X-Storage-Policy": policy["name"]})
@@ -94,7 +101,7 @@ def put_coded(cloud: Cloud, scene: Scene) -> dict[str, Any]:
 
 def fragments(cloud: Cloud, scene: Scene) -> dict[str, Any]:
     """Each device holds one fragment of its own, and each fragment is smaller than the object."""
-    found, policy = scene.fact("fragments"), scene.fact("policy")
+    found, policy = scene.told("fragments"), scene.fact("policy")
     primaries = [node for node in found["nodes"] if node["primary"]]
     wanted = int(policy["data"]) + int(policy["parity"])
     require(len(primaries) == wanted, f"The ring has {len(primaries)} places for {wanted} fragments.")
@@ -202,6 +209,7 @@ def _s3(cloud: Cloud, scene: Scene, method: str, path: str, body: bytes, access:
 
 
 def get_without_a_host(cloud: Cloud, scene: Scene) -> dict[str, Any]:
+    """What was written before is whole without the host's copies and fragments."""
     stopped = scene.fact("stopped")
     evidence = {"stopped": stopped, "replicated": _get(cloud, scene.container, REPLICATED, _data(scene, REPLICATED))}
     if scene.facts.get("policy"):
@@ -210,6 +218,7 @@ def get_without_a_host(cloud: Cloud, scene: Scene) -> dict[str, Any]:
 
 
 def put_without_a_host(cloud: Cloud, scene: Scene) -> dict[str, Any]:
+    """A write is acknowledged and can be read at once; another device keeps the missing host's copy."""
     data = _data(scene, MISSED)
     _put(cloud, scene.container, MISSED, data)
     return {"stopped": scene.fact("stopped"), "sha256": _get(cloud, scene.container, MISSED, data)}
@@ -217,7 +226,7 @@ def put_without_a_host(cloud: Cloud, scene: Scene) -> dict[str, Any]:
 
 def healed(cloud: Cloud, scene: Scene) -> dict[str, Any]:
     """The host that was away has its copy. Nothing is read through the API here: that would be data on br-storage."""
-    evidence = _copies(scene.fact("healed"), md5(_data(scene, MISSED)))
+    evidence = _copies(scene.told("healed"), md5(_data(scene, MISSED)))
     return {"returned": scene.fact("stopped"), **evidence}
 
 
@@ -265,7 +274,9 @@ STORIES = (
         least={"mgmt": 2 * OBJECT_SIZE, "storage": 2 * OBJECT_SIZE},
         most={"repl": NOISE},
     ),
-    Story("object.fragments", "Its fragments are on as many devices", fragments, most={"storage": NOISE, "repl": NOISE}),
+    Story(
+        "object.fragments", "Its fragments are on as many devices", fragments, most={"storage": NOISE, "repl": NOISE}
+    ),
     Story("object.large", "Large objects of segments, static and dynamic", large, least={"storage": 2 * MIB}),
     Story("object.temporary_url", "A signed link reads without a token", temporary),
     Story("object.versions", "An overwritten object is kept", versions),
