@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Action ``certificate_request``: what the role pki signs. Documented in plugins/modules/certificate_request.py."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.holdfast.storage.plugins.module_utils.core import planning
+from ansible_collections.holdfast.storage.plugins.module_utils.core.kinds import certificate
+from ansible_collections.holdfast.storage.plugins.plugin_utils.deployment_action import DeploymentAction
+
+
+class ActionModule(DeploymentAction):
+    """Hands the names, the terms and the keys of the deployment's certificates to the tasks that follow."""
+
+    def act(self, options: dict[str, Any]) -> dict[str, Any]:
+        deployment = self.deployment()
+        model, secrets = deployment.model, deployment.secrets
+        host = planning.host_named(model, self.host)
+        authority = Path(self.inventory_dir, "pki", "ca.pem")
+        brings_own = "haproxy" in host.groups and bool(secrets.get(certificate.SITE_CERTIFICATE))
+        return {
+            "changed": False,
+            "names": certificate.names(model, host),
+            "common_name": host.name,
+            "authority_name": f"Holdfast authority of {model.deployment}"[:64],
+            "authority_key": secrets[certificate.AUTHORITY_KEY],
+            "authority_path": str(authority),
+            "authority_certificate": authority.read_text() if authority.exists() else "",
+            "authority_days": certificate.authority_days(model),
+            "site_authority": certificate.normal(secrets.get(certificate.SITE_AUTHORITY, "")),
+            "site_certificate": certificate.normal(secrets[certificate.SITE_CERTIFICATE]) if brings_own else "",
+            "site_key": certificate.normal(secrets[certificate.SITE_KEY]) if brings_own else "",
+        }

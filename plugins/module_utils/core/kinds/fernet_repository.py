@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Keystone's key repositories: directories in which each file is a key and its name the key's number.
+
+The keys are one of the deployment's secrets, so that every identity host has the same ones without copying from
+another, and a lost host loses none. Keystone reads the files at each use: nothing is restarted.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any
+
+from ..change import Change, Plan
+
+if TYPE_CHECKING:
+    from ...io.host import Host as IO
+    from ..model import Host, Model
+    from ..services import Services
+
+OWNER = "keystone"
+REPOSITORIES = {
+    "/etc/keystone/fernet-keys": "keystone_fernet_keys",
+    "/etc/keystone/credential-keys": "keystone_credential_keys",
+}
+
+
+def desired(model: Model, host: Host, services: Services, secrets: Any) -> dict[str, Any]:
+    """``{repositories: [{path, owner, keys: {number: key}}]}`` on the identity hosts."""
+    if "keystone" not in host.groups:
+        return {}
+    return {
+        "repositories": [
+            {"path": path, "owner": OWNER, "keys": json.loads(secrets[name])["keys"]}
+            for path, name in REPOSITORIES.items()
+        ]
+    }
+
+
+def question(wanted: dict[str, Any]) -> dict[str, Any]:
+    return {"paths": [repository["path"] for repository in wanted["repositories"]]}
+
+
+def read(io: IO, asked: dict[str, Any]) -> dict[str, Any]:
+    """``{path: {access, keys: {number: {sha256, access}}} or None}``; access is owner, group and mode."""
+    current: dict[str, Any] = {}
+    for path in asked["paths"]:
+        found = io.stat(path)
+        if not found or found["type"] != "directory":
+            current[path] = None
+            continue
+        numbers = [name for name in io.listdir(path) if name.isdigit()]
+        files = {name: {"sha256": io.digest(f"{path}/{name}"), "access": _access(io, path, name)} for name in numbers}
+        current[path] = {"access": _access(io, path), "keys": files}
+    return current
+
+
+def _access(io: IO, *parts: str) -> str:
+    found = io.stat("/".join(parts)) or {}
+    return f"{found.get('owner')}:{found.get('group')} {found.get('mode')}"
+
+
+def plan(current: dict[str, Any], wanted: dict[str, Any]) -> Plan:
+    """The primary first and the staged key last: at no moment is there a key missing that another host signs with."""
+    changes = []
+    for repository in wanted["repositories"]:
+        path, owner = repository["path"], repository.get("owner") or OWNER
+        found = current.get(path)
+        access = f"{owner}:{owner} 0700"
+        if found is None or found["access"] != access:
+            before = found["access"] if found else ""
+            action = "update" if found else "create"
+            changes.append(Change(path, action, before, access, data={"path": path, "owner": owner}))
+        held = found["keys"] if found else {}
+        for number, key in sorted(repository["keys"].items(), key=lambda item: -int(item[0])):
+            now = held.get(number)
+            digest, access = hashlib.sha256(key.encode()).hexdigest(), f"{owner}:{owner} 0600"
+            if now == {"sha256": digest, "access": access}:
+                continue
+            data = {"path": f"{path}/{number}", "owner": owner, "key": key}
+            before = f"key {now['sha256'][:12]}, {now['access']}" if now else ""
+            after = f"key {digest[:12]}, {access}"
+            changes.append(Change(f"{path}/{number}", "update" if now else "create", before, after, data=data))
+        for number in sorted(set(held) - set(repository["keys"]), key=int):
+            before = f"key {held[number]['sha256'][:12]}"
+            changes.append(Change(f"{path}/{number}", "delete", before, data={"path": f"{path}/{number}"}))
+    return Plan(changes)
+
+
+def apply(io: IO, plan: Plan) -> None:
+    for change in plan:
+        data = change.data
+        if change.action == "delete":
+            io.remove(data["path"])
+        elif "key" in data:
+            io.write(data["path"], data["key"], mode="0600", owner=data["owner"], group=data["owner"])
+        else:
+            io.make_directory(data["path"], mode="0700", owner=data["owner"], group=data["owner"])
