@@ -115,6 +115,9 @@ options:
       description:
         description: What it is for.
         type: str
+      email:
+        description: Its address for mail.
+        type: str
       password:
         description: Its password.
         type: str
@@ -273,7 +276,12 @@ def main() -> None:
         "domains": entries(name=name, description=text, enabled=enabled),
         "projects": entries(name=name, domain=domain, description=text, enabled=enabled),
         "users": entries(
-            name=name, domain=domain, description=text, password={"type": "str", "no_log": True}, enabled=enabled
+            name=name,
+            domain=domain,
+            description=text,
+            email=text,
+            password={"type": "str", "no_log": True},
+            enabled=enabled,
         ),
         "services": entries(type=name, name=name, description=text, enabled=enabled),
         "endpoints": entries(type=name, service=name, region=name, interface=interface, url=text, enabled=enabled),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The certificate that a site brings for the load balancer: its files on the controller, as secrets of the deployment."""
+"""The certificate that a site brings for the load balancer: files on the controller, as secrets of the deployment."""
 
 from __future__ import annotations
 

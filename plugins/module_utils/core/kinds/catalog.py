@@ -14,7 +14,8 @@ import hashlib
 import json
 import os
 import time
-from typing import TYPE_CHECKING, Any, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 from ..change import Change, Plan
 from ..errors import HoldfastError
@@ -49,7 +50,7 @@ ATTRIBUTES: Mapping[str, tuple[str, ...]] = {
     "domains": ("description", "enabled"),
     "roles": (),
     "projects": ("description", "enabled"),
-    "users": ("description", "enabled"),
+    "users": ("description", "email", "enabled"),
     "services": ("description", "enabled"),
     "endpoints": ("url", "enabled"),
 }
@@ -75,7 +76,7 @@ def desired(model: Model, host: Host, services: Services, secrets: Any) -> dict[
         if service := entry.get("service"):
             wanted["services"].append(service)
             if endpoint := entry.get("endpoint"):
-                base = services.evaluate(description, "{{ url('%s') }}" % endpoint["flow"], host)
+                base = services.evaluate(description, f"{{{{ url('{endpoint['flow']}') }}}}", host)
                 wanted["endpoints"] += [
                     {
                         "type": service["type"],
@@ -86,8 +87,22 @@ def desired(model: Model, host: Host, services: Services, secrets: Any) -> dict[
                     }
                     for interface in INTERFACES
                 ]
+    _add_sites(wanted, roles, model, secrets)
     wanted["roles"] = [{"name": role} for role in roles]
     return {**wanted, "credentials": CREDENTIALS}
+
+
+def _add_sites(wanted: dict[str, Any], roles: dict[str, None], model: Model, secrets: Any) -> None:
+    """What the site's own variables name: domains, projects, roles and users."""
+    wanted["domains"] += model.variables.get("keystone_domains") or ()
+    wanted["projects"] += model.variables.get("keystone_projects") or ()
+    roles.update(dict.fromkeys(model.variables.get("keystone_roles") or ()))
+    for user in model.variables.get("keystone_users") or ():
+        entry = {name: user[name] for name in ("name", "domain", "description", "enabled", "email") if name in user}
+        wanted["users"].append({**entry, "password": secrets[user["secret"]]})
+        for given in user.get("roles") or ():
+            assigned = {"user": user["name"], "user_domain": user.get("domain") or DEFAULT_DOMAIN, **given}
+            wanted["assignments"].append(assigned)
 
 
 def question(wanted: dict[str, Any]) -> dict[str, Any]:
@@ -241,6 +256,8 @@ def _complete(wanted: dict[str, Any]) -> dict[str, Any]:
     for entry in full["assignments"]:
         for name in ("user_domain", "project_domain"):
             entry[name] = entry.get(name) or DEFAULT_DOMAIN
+        if entry.get("project"):
+            entry["domain"] = None
     return full
 
 

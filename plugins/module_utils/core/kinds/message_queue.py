@@ -13,7 +13,8 @@ import hashlib
 import json
 import os
 import time
-from typing import TYPE_CHECKING, Any, Mapping
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from ..change import Change, Plan
 from ..errors import HoldfastError
