@@ -10,7 +10,7 @@ from ansible.plugins.action import ActionBase
 
 from ansible_collections.holdfast.storage.plugins.module_utils.core.errors import HoldfastError
 from ansible_collections.holdfast.storage.plugins.module_utils.io.deployment import Deployment, RunDirectory
-from ansible_collections.holdfast.storage.plugins.plugin_utils import secret_store
+from ansible_collections.holdfast.storage.plugins.plugin_utils import secret_store, site_certificate
 
 HIDDEN = "(secret)"
 
@@ -68,7 +68,8 @@ class DeploymentAction(ActionBase):
     def deployment(self) -> Deployment:
         """The deployment as the action ``model`` left it in the run directory."""
         model = self.run_directory().model()
-        return Deployment.of(model, secret_store.load(self._loader, self.inventory_dir, ephemeral=self.check_mode))
+        secrets = secret_store.load(self._loader, self.inventory_dir, ephemeral=self.check_mode)
+        return Deployment.of(model, {**secrets, **site_certificate.load(self._loader, model, self.inventory_dir)})
 
 
 def scrubbed(value: Any, secrets: dict[str, str]) -> Any:
