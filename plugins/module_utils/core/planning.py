@@ -76,6 +76,8 @@ def plan(
             if "error" in current:
                 findings.append(_unreadable(name, step, current["error"]))
                 continue
+            if hasattr(step.module, "join"):
+                current = step.module.join(name, answers)
             planned = step.module.plan(current, value)
             plans[name][step.name] = planned
             findings += planned.findings

@@ -9,6 +9,8 @@ import zlib
 from collections.abc import Mapping
 from typing import Any
 
+from . import registry
+
 _PACKAGE = "holdfast_probe"
 
 # What runs on the host. It answers one line of JSON: {step: what read gave, or {"error": reason}}.
@@ -42,15 +44,9 @@ print(json.dumps(answer))
 
 def modules(questions: Mapping[str, Any]) -> list[str]:
     """Names below module_utils, without ``.py``, of what the script for these questions is made of."""
-    kinds = sorted({step.partition("/")[2] for step in questions})
-    return [
-        "core/errors",
-        "core/change",
-        "core/config",
-        "core/lock",
-        "io/host",
-        *(f"core/kinds/{kind}" for kind in kinds),
-    ]
+    kinds = {f"core/kinds/{step.partition('/')[2]}" for step in questions}
+    needs = {need for kind in kinds for need in getattr(registry.kind(kind.rpartition("/")[2]), "NEEDS", ())}
+    return ["core/errors", "core/change", "core/config", "core/lock", "io/host", *sorted(kinds | needs)]
 
 
 def script(sources: Mapping[str, str], questions: Mapping[str, Any], lock: Mapping[str, Any] | None = None) -> str:

@@ -23,7 +23,12 @@ class Step:
     @property
     def module(self) -> ModuleType:
         """The kind's functions, imported when they are needed."""
-        return importlib.import_module(f"..kinds.{self.kind}", __name__)
+        return kind(self.kind)
+
+
+def kind(name: str) -> ModuleType:
+    """The functions of a kind."""
+    return importlib.import_module(f"..kinds.{name}", __name__)
 
 
 _STEPS = {
@@ -36,6 +41,7 @@ _STEPS = {
     "foundations": ("file", "unit", "database", "message_queue"),
     "identity": ("file", "fernet_repository", "migration", "unit", "catalog"),
     "rings": ("swift_ring",),
+    "ring_copies": ("swift_ring_copy",),
     "services": ("file", "migration", "unit"),
 }
 
