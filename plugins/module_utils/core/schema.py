@@ -17,10 +17,12 @@ import copy
 import difflib
 import functools
 import ipaddress
+import json
 import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 from .errors import HoldfastError
 
@@ -66,7 +68,7 @@ class Variable:
 
 @dataclass(frozen=True)
 class RoleVariables:
-    """The declared variables of all roles. Every role's name is a reserved prefix."""
+    """The declared variables of all roles. The name of every role that declares some is a reserved prefix."""
 
     variables: Mapping[str, Variable]
     prefixes: tuple[str, ...]
@@ -104,9 +106,9 @@ class RoleVariables:
 
 
 def load_roles(roles_dir: str | Path) -> RoleVariables:
-    """Read the declarations of every role in a directory. Raises HoldfastError for one that is malformed."""
+    """Read what the roles in a directory declare. Raises HoldfastError for a declaration that is malformed."""
     documents: dict[str, tuple[Mapping[str, Any], Mapping[str, Any]]] = {}
-    for role in sorted(path for path in Path(roles_dir).iterdir() if path.is_dir()):
+    for role in sorted(path.parent.parent for path in Path(roles_dir).glob("*/meta/variables.yml")):
         documents[role.name] = (_read(role / "meta/variables.yml"), _read(role / "defaults/main.yml"))
     return declare(documents)
 
@@ -144,7 +146,7 @@ def shown(value: Any, path: KeyPath = ()) -> str:
         return f"a mapping of {len(value)} key{'' if len(value) == 1 else 's'}"
     if isinstance(value, (list, tuple)):
         return f"a list of {len(value)}"
-    text = {True: "true", False: "false", None: "null"}[value] if value is None or value in (True, False) and isinstance(value, bool) else repr(value)
+    text = json.dumps(value) if value is None or isinstance(value, bool) else repr(value)
     return text if len(text) <= 80 else f"{text[:60]}... ({len(text)} characters)"
 
 
@@ -193,7 +195,7 @@ def _read(path: Path) -> Mapping[str, Any]:
     import yaml
 
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        content = yaml.load(path.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - safe, fast
     except FileNotFoundError:
         return {}
     except yaml.YAMLError as error:
@@ -208,6 +210,11 @@ def _read(path: Path) -> Mapping[str, Any]:
 # -- JSON Schema --------------------------------------------------------------------------------------------------
 
 _FORMATS: Mapping[str, Callable[[str], Any]] = {"ipv4": ipv4, "ipv4-network": ipv4_network}
+
+_EXAMPLES = {
+    "ipv4": "an IPv4 address such as 172.29.236.10",
+    "ipv4-network": "an IPv4 network such as 172.29.244.0/22",
+}
 
 _TYPES = {
     "object": "a mapping",
@@ -233,8 +240,15 @@ def _validator_class() -> tuple[Any, Any]:
     )
     formats = jsonschema.FormatChecker(formats=())
     for name, parse in _FORMATS.items():
-        formats.checks(name, raises=ValueError)(lambda value, parse=parse: not isinstance(value, str) or bool(parse(value)) or True)
-    return jsonschema.validators.extend(jsonschema.Draft202012Validator, type_checker=strict), formats
+        formats.checks(name, raises=ValueError)(functools.partial(_has_format, parse))
+    extend: Any = jsonschema.validators.extend
+    return extend(jsonschema.Draft202012Validator, type_checker=strict), formats
+
+
+def _has_format(parse: Callable[[str], Any], value: Any) -> bool:
+    if isinstance(value, str):
+        parse(value)
+    return True
 
 
 def _validator(schema: Mapping[str, Any]) -> Any:
@@ -251,69 +265,66 @@ def _explain(name: str, error: Any) -> list[Problem]:
     """What a jsonschema error means to an operator."""
     path: KeyPath = (name, *error.absolute_path)
     wanted, value, schema = error.validator_value, error.instance, error.schema
-    seen = shown(value, path)
-    about = _about(schema)
+    seen, about = shown(value, path), _about(schema)
+
+    def refused(code: str, what: str, fix: str) -> list[Problem]:
+        return [Problem(code, path, what, fix, path)]
+
     match error.validator:
         case "type":
-            types = " or ".join(_TYPES[kind] for kind in ([wanted] if isinstance(wanted, str) else wanted))
-            fix = f"Give {types}{about}"
-            if value is None or value == "":
-                return [Problem("schema.empty", path, f"is {'empty' if value is None else seen}, {types} is wanted.", fix, path)]
-            if isinstance(value, str) and _is_quoted(value, wanted):
-                fix = f"Write it without quotes{about}"
-            return [Problem("schema.type", path, f"is {seen}, which is {_type_of(value)}; {types} is wanted.", fix, path)]
+            return refused(*_wrong_type(value, wanted, seen, about))
         case "additionalProperties":
             known = schema.get("properties", {})
-            return [
-                _unknown_key(key, value[key], (*path, key), known) for key in value if key not in known
-            ]
+            return [_unknown_key(key, (*path, key), known) for key in value if key not in known]
         case "required":
-            missing = [key for key in wanted if key not in value]
-            # jsonschema reports each missing key on its own; only the one of this error counts.
-            missing = [key for key in missing if error.message.startswith(repr(key))] or missing
-            return [
-                Problem("schema.required", (*path, key), "is missing.", f"Give it{_about(schema.get('properties', {}).get(key, {}))}")
-                for key in missing
-            ]
-        case "enum" | "const":
-            allowed = wanted if error.validator == "enum" else [wanted]
-            near = nearest(str(value), [str(item) for item in allowed])
+            # One error for each missing key, whose name only the message has.
+            key = next(key for key in wanted if key not in value and error.message.startswith(repr(key)))
+            about = _about(schema.get("properties", {}).get(key, {}))
+            return [Problem("schema.required", (*path, key), "is missing.", f"Give it{about}")]
+        case "enum":
+            near = nearest(str(value), map(str, wanted))
             hint = f"Did you mean {near}? " if near else ""
-            listed = ", ".join(shown(item).strip("'") for item in allowed)
-            return [Problem("schema.value", path, f"is {seen}, which is not one of: {listed}.", f"{hint}Give one of them{about}", path)]
+            allowed = ", ".join(map(str, wanted))
+            return refused(
+                "schema.value", f"is {seen}, which is not one of: {allowed}.", f"{hint}Give one of them{about}"
+            )
         case "minimum" | "exclusiveMinimum" | "maximum" | "exclusiveMaximum":
-            return [Problem("schema.range", path, f"is {seen}, and must be {_range(schema)}.", f"Give a number {_range(schema)}{about}", path)]
+            bounds = _range(schema)
+            return refused("schema.range", f"is {seen}, and must be {bounds}.", f"Give a number {bounds}{about}")
         case "format":
-            reason = str(error.cause) if error.cause else f"not a valid {wanted}"
-            return [Problem(f"schema.{wanted}", path, f"is {seen}, {reason}.", f"Give {'an IPv4 network such as 172.29.244.0/22' if wanted == 'ipv4-network' else 'an IPv4 address such as 172.29.236.10'}{about}", path)]
+            example = _EXAMPLES[wanted]
+            return refused(f"schema.{wanted}", f"is {seen}, {error.cause}.", f"Give {example}{about}")
+        case "pattern" | "minLength" if not value:
+            return refused("schema.empty", "is empty.", f"Give a value{about}")
         case "pattern":
-            if value == "":
-                return [Problem("schema.empty", path, "is empty.", f"Give a value{about}", path)]
-            reason = schema.get("x-pattern", f"the form {wanted}")
-            return [Problem("schema.form", path, f"is {seen}, which is not {reason}.", f"Give {reason}{about}", path)]
-        case "minLength":
-            return [Problem("schema.empty", path, f"is {seen}, too short.", f"Give at least {wanted} character{'' if wanted == 1 else 's'}{about}", path)]
-        case "maxLength":
-            return [Problem("schema.length", path, f"is {seen}, {len(value)} characters long, and may have {wanted}.", f"Give at most {wanted} characters{about}", path)]
+            form = schema.get("x-pattern", f"of the form {wanted}")
+            return refused("schema.form", f"is {seen}, which is not {form}.", f"Give {form}{about}")
+        case "minLength" | "maxLength":
+            bound = f"at {'least' if error.validator == 'minLength' else 'most'} {wanted} characters"
+            return refused("schema.length", f"is {seen}, and must have {bound}.", f"Give {bound}{about}")
         case "uniqueItems":
             twice = next(item for index, item in enumerate(value) if item in value[:index])
             return [Problem("schema.twice", path, f"has {shown(twice, path)} twice.", "List it once.")]
-        case "minItems":
-            return [Problem("schema.items", path, f"has {len(value)} entr{'y' if len(value) == 1 else 'ies'}, and needs at least {wanted}.", f"Add what is missing{about}")]
-        case "maxItems":
-            return [Problem("schema.items", path, f"has {len(value)} entries, and may have {wanted}.", f"Take out what is too much{about}")]
-        case "propertyNames":
-            return [Problem("schema.form", path, f"has a key that is not allowed: {error.message}.", f"Rename it{about}")]
-        case "dependentRequired":
-            return [
-                Problem("schema.required", (*path, other), f"is missing, and goes with {key}.", "Give both, or neither.")
-                for key, others in wanted.items() if key in value for other in others if other not in value
-            ]
+        case "minItems" | "maxItems":
+            bound = f"at {'least' if error.validator == 'minItems' else 'most'} {wanted}"
+            what = f"has {len(value)} entr{'y' if len(value) == 1 else 'ies'}, and must have {bound}."
+            return [Problem("schema.items", path, what, f"List {bound}{about}", None if value else path)]
         case other:
-            return [Problem(f"schema.{other}", path, f"is refused: {error.message}.", f"Correct it{about}", path)]
+            return refused(f"schema.{other}", f"is refused: {error.message}.", f"Correct it{about}")
 
 
-def _unknown_key(key: Any, value: Any, path: KeyPath, known: Mapping[str, Any]) -> Problem:
+def _wrong_type(value: Any, wanted: str | Sequence[str], seen: str, about: str) -> tuple[str, str, str]:
+    kinds = [wanted] if isinstance(wanted, str) else wanted
+    types = " or ".join(_TYPES[kind] for kind in kinds)
+    if value is None or value == "":
+        return "schema.empty", f"is empty; {types} is wanted.", f"Give {types}, or take the key out{about}"
+    fix = f"Write it without quotes{about}" if _is_quoted(value, kinds) else f"Give {types}{about}"
+    kind = _type_of(value)
+    what = f"is {seen}" if kind in seen else f"is {seen}, which is {kind}"
+    return "schema.type", f"{what}; {types} is wanted.", fix
+
+
+def _unknown_key(key: Any, path: KeyPath, known: Mapping[str, Any]) -> Problem:
     near = nearest(str(key), known)
     what = "is not a known key."
     fix = f"Did you mean {near}? " if near else ""
@@ -342,14 +353,15 @@ def _range(schema: Mapping[str, Any]) -> str:
 def _type_of(value: Any) -> str:
     if isinstance(value, bool):
         return _TYPES["boolean"]
-    for kind, name in ((str, "text"), (int, "a whole number"), (float, "a number"), (Mapping, "a mapping"), (list, "a list")):
+    for kind, name in ((str, "string"), (int, "integer"), (float, "number"), (Mapping, "object"), (list, "array")):
         if isinstance(value, kind):
-            return name
+            return _TYPES[name]
     return f"a {type(value).__name__}"
 
 
-def _is_quoted(value: str, wanted: str | Sequence[str]) -> bool:
-    kinds = [wanted] if isinstance(wanted, str) else wanted
+def _is_quoted(value: Any, kinds: Sequence[str]) -> bool:
+    if not isinstance(value, str):
+        return False
     if "integer" in kinds or "number" in kinds:
         return bool(re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", value))
     return "boolean" in kinds and value in ("true", "false")

@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Action ``model``: the inventory checked and made the model. Documented in plugins/modules/model.py."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ansible_collections.holdfast.storage.plugins.module_utils.core import inventory, schema, secrets
+from ansible_collections.holdfast.storage.plugins.module_utils.core.errors import Finding, HoldfastError
+from ansible_collections.holdfast.storage.plugins.module_utils.core.model import Model
+from ansible_collections.holdfast.storage.plugins.module_utils.io.deployment import COLLECTION, descriptions
+from ansible_collections.holdfast.storage.plugins.plugin_utils import secret_store
+from ansible_collections.holdfast.storage.plugins.plugin_utils.deployment_action import DeploymentAction
+from ansible_collections.holdfast.storage.plugins.plugin_utils.raw_inventory import InventoryReader
+
+ADDRESSES_FILE = "group_vars/all/addresses.yml"
+_ADDRESSES_NOTE = """\
+---
+# Addresses that Holdfast has assigned. They stay as they are; take out a host here when it is gone for good.
+"""
+
+
+class ActionModule(DeploymentAction):
+    """Inventory in, model.json out; or all that is wrong with the inventory."""
+
+    _VALID_ARGS = frozenset({"offline"})
+
+    def act(self, options: dict[str, Any]) -> dict[str, Any]:
+        offline = bool(options.get("offline", False))
+        roles = schema.load_roles(COLLECTION / "roles")
+        reader = InventoryReader(self.variables["hostvars"], self._templar, roles)
+        hosts = reader.hosts()
+        existing, unreadable = self._secrets()
+        groups = {
+            str(name): tuple(str(member) for member in members)
+            for name, members in self.variables["groups"].items()
+            if name not in ("all", "ungrouped")
+        }
+        required = _required(groups)
+        model, findings = inventory.build(
+            inventory.RawInventory(
+                hosts=hosts,
+                groups=groups,
+                findings=(*reader.findings, *unreadable),
+                undefined=frozenset(reader.undefined),
+                secrets=existing,
+                required_secrets=tuple(required),
+                plain_secrets=reader.plain_secrets(self.inventory_dir),
+                locate=reader.locate,
+                exists=self._exists,
+            ),
+            roles,
+            self._remembered(hosts),
+        )
+        if model is None:
+            raise HoldfastError(_message(findings), findings)
+        if not offline:
+            users = [user["secret"] for user in model.variables["keystone_users"]]
+            self._keep(model, hosts, existing, [*required, *users])
+        return {
+            "changed": False,
+            "findings": [finding.as_dict() for finding in findings],
+            "summary": {
+                "hosts": len(model.hosts),
+                "groups": {name: len(members) for name, members in sorted(groups.items())},
+                "networks": sorted(model.networks),
+                "advice": [str(finding) for finding in findings],
+            },
+        }
+
+    def _keep(
+        self, model: Model, hosts: dict[str, inventory.RawHost], existing: dict[str, Any], required: list[str]
+    ) -> None:
+        """Leave the model, the questions of the probe, new addresses and secrets; in check mode only the first two."""
+        if not self.check_mode:
+            if secrets.missing(existing, required):
+                secret_store.save(self._loader, self.inventory_dir, secrets.complete(existing, required))
+            self._keep_addresses(model, hosts)
+        run = self.run_directory()
+        run.write("model.json", model.as_dict())
+        self.deployment().write_questions(run)
+
+    def _secrets(self) -> tuple[dict[str, Any], list[Finding]]:
+        try:
+            return secret_store.read(self._loader, self.inventory_dir), []
+        except HoldfastError as error:
+            where = str(secret_store.location(self.inventory_dir))
+            what, _, fix = error.message.partition(". ")
+            return {}, [Finding("error", "secrets.unreadable", where, f"{what}.", fix or "Correct the file.")]
+
+    def _remembered(self, hosts: dict[str, inventory.RawHost]) -> Any:
+        name = inventory.ADDRESSES
+        return next((raw.variables[name] for raw in hosts.values() if name in raw.variables), {})
+
+    def _keep_addresses(self, model: Model, hosts: dict[str, inventory.RawHost]) -> None:
+        """Remember the addresses that nobody gave. What is remembered of hosts that are gone stays."""
+        remembered = self._remembered(hosts)
+        kept = {host: dict(own) for host, own in remembered.items()}
+        for name, host in model.hosts.items():
+            given = host.variables["networks_addresses"]
+            for network, address in host.addresses.items():
+                if network != "mgmt" and network not in given:
+                    kept.setdefault(name, {})[network] = address
+        if kept != remembered:
+            path = Path(self.inventory_dir) / ADDRESSES_FILE
+            path.parent.mkdir(parents=True, exist_ok=True)
+            temporary = path.with_name(f".addresses-{os.getpid()}")
+            temporary.write_text(_ADDRESSES_NOTE + yaml.safe_dump({inventory.ADDRESSES: kept}), encoding="utf-8")
+            temporary.replace(path)
+
+    def _exists(self, path: str) -> bool:
+        return os.path.exists(os.path.join(self.inventory_dir, os.path.expanduser(path)))
+
+
+def _required(groups: dict[str, tuple[str, ...]]) -> list[str]:
+    """The secrets of the services that have a host."""
+    return secrets.required(
+        description.content
+        for description in descriptions()
+        if any(group == "all" or groups.get(group) for group in description.groups)
+    )
+
+
+def _message(findings: list[Finding]) -> str:
+    errors = [finding for finding in findings if finding.severity == "error"]
+    title = f"The inventory has {len(errors)} problem{'' if len(errors) == 1 else 's'}; nothing was changed."
+    return "\n".join([title, *map(str, findings)])

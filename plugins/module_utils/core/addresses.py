@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Addresses of hosts on the networks: those that are given, those that were assigned before, and new ones."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network
+
+from .errors import Finding
+
+Addresses = Mapping[str, Mapping[str, str]]
+"""By host and network."""
+
+
+@dataclass(frozen=True)
+class Range:
+    """Where addresses of a network come from: ``first`` to ``last``, without those that are ``reserved``."""
+
+    network: IPv4Network
+    first: IPv4Address
+    last: IPv4Address
+    reserved: frozenset[IPv4Address] = frozenset()
+
+    def is_usable(self, address: IPv4Address) -> bool:
+        """Whether a host can have the address at all: also outside the pool, but never a reserved one."""
+        ends = (self.network.network_address, self.network.broadcast_address)
+        return address in self.network and address not in ends and address not in self.reserved
+
+    def has(self, address: IPv4Address) -> bool:
+        """Whether the address may be assigned."""
+        return self.first <= address <= self.last and self.is_usable(address)
+
+
+def assign(
+    ranges: Mapping[str, Range],
+    hosts: Mapping[str, Collection[str]],
+    given: Addresses,
+    remembered: Addresses,
+) -> tuple[dict[str, dict[str, str]], list[Finding]]:
+    """The address of every host on every network that it is on, as ``hosts`` says, and what stands against it.
+
+    A given address wins. Else the host keeps the one that was assigned to it before. Else it gets the address with the
+    same place in the network as its mgmt address, if that is free; else the lowest free one of the pool. So the result
+    depends on nothing but the arguments, and with what was remembered, adding a host changes no other host's address.
+
+    Addresses remembered for hosts that are gone stay theirs: the host may come back, and rings may still name it.
+    A remembered address that is outside its network, because that was renumbered, is forgotten.
+    """
+    findings: list[Finding] = []
+    result: dict[str, dict[str, str]] = {name: {} for name in hosts}
+    for network in sorted(ranges, key=lambda name: (name != "mgmt", name)):
+        range_ = ranges[network]
+        taken: dict[IPv4Address, str] = {}
+        waiting: list[str] = []
+        members = sorted(name for name, networks in hosts.items() if network in networks)
+        for name in members:
+            if address := given.get(name, {}).get(network):
+                taken[IPv4Address(address)] = name
+                result[name][network] = address
+        for name in sorted(remembered):
+            kept = remembered[name].get(network)
+            if kept is None or network in result.get(name, ()):
+                continue
+            own = IPv4Address(kept)
+            if own not in range_.network:
+                continue
+            if name not in members:
+                taken.setdefault(own, name)
+            elif own in taken or not range_.is_usable(own):
+                owner = taken.get(own, "the gateway, or haproxy_address")
+                findings.append(_collision(name, network, kept, owner))
+                result[name][network] = kept
+            else:
+                taken[own] = name
+                result[name][network] = kept
+        for name in members:
+            if network in result[name]:
+                continue
+            like = _same_place(result[name].get("mgmt"), ranges.get("mgmt"), range_)
+            if like and range_.has(like) and like not in taken:
+                taken[like] = name
+                result[name][network] = str(like)
+            else:
+                waiting.append(name)
+        candidate = int(range_.first)
+        for position, name in enumerate(waiting):
+            while candidate <= int(range_.last) and (
+                IPv4Address(candidate) in taken or not range_.has(IPv4Address(candidate))
+            ):
+                candidate += 1
+            if candidate > int(range_.last):
+                findings.append(_exhausted(network, range_, waiting[position:]))
+                break
+            taken[IPv4Address(candidate)] = name
+            result[name][network] = str(IPv4Address(candidate))
+    return result, findings
+
+
+def _same_place(mgmt: str | None, source: Range | None, target: Range) -> IPv4Address | None:
+    if mgmt is None or source is None or IPv4Address(mgmt) not in source.network:
+        return None
+    offset = int(IPv4Address(mgmt)) - int(source.network.network_address)
+    return target.network.network_address + offset if offset < target.network.num_addresses else None
+
+
+def _collision(name: str, network: str, address: str, owner: str) -> Finding:
+    return Finding(
+        "error",
+        "networks.address-taken",
+        f"{name}: networks_addresses.{network}",
+        f"{address} was assigned to {name} and now belongs to {owner}.",
+        f"Give {owner} another address, or give {name} one in networks_addresses.{network}.",
+    )
+
+
+def _exhausted(network: str, range_: Range, names: Collection[str]) -> Finding:
+    return Finding(
+        "error",
+        "networks.pool-exhausted",
+        f"networks_bridges.{network}.pool",
+        f"The pool {range_.first} to {range_.last} has no free address left for {', '.join(sorted(names))}.",
+        "Make the pool larger, give addresses in networks_addresses, or remove hosts that are gone from "
+        "group_vars/all/addresses.yml.",
+    )

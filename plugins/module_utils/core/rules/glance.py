@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rules about image storage: stores, and what they need."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterator
+from itertools import combinations
+
+from ..errors import Finding
+from ..schema import KeyPath, nearest
+from . import Draft, entries, listed, rule
+
+STORES = "glance_stores"
+
+
+@rule
+def stores(draft: Draft) -> Iterator[Finding]:
+    """Each store has what its type needs; files that are not shared are for one API host."""
+    servers = draft.group("glance_api")
+    if not servers:
+        return
+    seen: dict[str, int] = {}
+    swift_stores = 0
+    for index, store in entries(draft.variables.get(STORES)):
+        path: KeyPath = (STORES, index)
+        if "name" in store:
+            first = seen.setdefault(store["name"].lower(), index)
+            if first != index:
+                yield draft.error(
+                    "glance.store-twice",
+                    (*path, "name"),
+                    f"is {store['name']!r}, as in {STORES}[{first}].",
+                    "Give each store a name of its own.",
+                )
+        kind = store.get("type")
+        if kind == "file":
+            if "path" not in store and not draft.was_refused((*path, "path")):
+                yield draft.error(
+                    "glance.store-path", (*path, "path"), "is missing: a file store needs it.", "Give the directory."
+                )
+            if len(servers) > 1 and not store.get("shared") and not draft.was_refused((*path, "shared")):
+                yield draft.error(
+                    "glance.store-shared",
+                    (*path, "shared"),
+                    f"is false, and glance_api has {len(servers)} hosts ({listed(host.name for host in servers)}): "
+                    "images would be on one of them, and lost with it.",
+                    "Mount a shared file system on all of them and set shared: true, or use the type swift.",
+                )
+        elif kind == "swift":
+            swift_stores += 1
+            if not draft.group("swift_proxy"):
+                yield draft.error(
+                    "glance.store-swift",
+                    (*path, "type"),
+                    "is swift, and no host is in swift_proxy.",
+                    "Add the object storage to the inventory, or use another store.",
+                )
+            for key in ("path", "shared"):
+                if store.get(key):
+                    yield draft.error(
+                        "glance.store-mixed", (*path, key), "means nothing for a swift store.", "Take it out."
+                    )
+    if swift_stores > 1:
+        yield draft.error(
+            "glance.store-twice",
+            (STORES,),
+            f"has {swift_stores} swift stores, and this deployment has one object storage.",
+            "Leave one of them.",
+        )
+
+
+@rule
+def default_store(draft: Draft) -> Iterator[Finding]:
+    """The default store is one of the stores."""
+    name = draft.variables.get("glance_default_store")
+    names = [store["name"] for _, store in entries(draft.variables.get(STORES)) if "name" in store]
+    if name is None or name in names or draft.was_refused((STORES,)) or not draft.group("glance_api"):
+        return
+    near = nearest(name, names)
+    yield draft.error(
+        "glance.store-unknown",
+        ("glance_default_store",),
+        f"is {name!r}, which is no store.",
+        f"{f'Did you mean {near}? ' if near else ''}Stores: {', '.join(names)}.",
+    )
+
+
+@rule
+def directories(draft: Draft) -> Iterator[Finding]:
+    """File stores do not lie in one another: one's clean-up would take the other's images."""
+    if not draft.group("glance_api"):
+        return
+    paths = [
+        (index, posixpath.normpath(store["path"]))
+        for index, store in entries(draft.variables.get(STORES))
+        if "path" in store
+    ]
+    for (one, upper), (two, lower) in combinations(paths, 2):
+        if upper == lower or lower.startswith(upper + "/") or upper.startswith(lower + "/"):
+            yield draft.error(
+                "glance.store-directory",
+                (STORES, two, "path"),
+                f"is {lower!r}, which {'is also' if upper == lower else 'overlaps'} {upper!r} of {STORES}[{one}].",
+                "Give each store a directory of its own.",
+            )

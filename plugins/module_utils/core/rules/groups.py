@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rules about groups: what a service needs is there, and what is there is used."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..errors import Finding
+from ..flows import ALL, ANY, FLOWS
+from ..schema import nearest
+from . import Draft, known_groups, listed, rule
+
+# One member until clusters of them are built.
+_SINGLE = {"mariadb": "Galera", "rabbitmq": "its clusters"}
+
+
+@rule
+def needed(draft: Draft) -> Iterator[Finding]:
+    """The groups whose services a deployed service asks, as the flow table says, have members."""
+    needs: dict[str, set[str]] = {}
+    for flow in FLOWS:
+        if flow.is_frontend or flow.servers == ALL:
+            continue
+        if not draft.group(flow.servers):
+            for client in flow.clients:
+                if client not in (ALL, ANY, "haproxy") and draft.group(client):
+                    needs.setdefault(flow.servers, set()).add(client)
+        elif flow.balanced:
+            if not draft.group("haproxy"):
+                needs.setdefault("haproxy", set()).add(flow.servers)
+            if flow.realm not in ("base", "identity") and not draft.group("keystone"):
+                needs.setdefault("keystone", set()).add(flow.servers)
+    if draft.group("swift_storage") and not draft.group("swift_proxy"):
+        needs.setdefault("swift_proxy", set()).add("swift_storage")
+    for group, by in sorted(needs.items()):
+        state = "has no host" if group in draft.groups else "is missing"
+        near = nearest(group, [name for name in draft.groups if name not in known_groups()])
+        yield draft.error(
+            "groups.missing",
+            (group,),
+            f"The group {group} {state}, and {listed(by)} need{'s' if len(by) == 1 else ''} it.",
+            f"{f'Did you write {near} for it? ' if near else ''}Put a host into the group {group}.",
+        )
+
+
+@rule
+def empty(draft: Draft) -> Iterator[Finding]:
+    """A known group that the inventory names has a host."""
+    for group in sorted(known_groups()):
+        if group in draft.groups and not draft.groups[group]:
+            yield draft.error(
+                "groups.empty",
+                (group,),
+                f"The group {group} is in the inventory and has no host.",
+                "Put a host into it, or take the group out.",
+            )
+
+
+@rule
+def nothing(draft: Draft) -> Iterator[Finding]:
+    """Some host has a service."""
+    if draft.hosts and not draft.group(*known_groups()):
+        yield draft.advice(
+            "groups.none",
+            (),
+            "No host is in a group of a service: only networks are made.",
+            f"Put hosts into groups: {listed(known_groups())}.",
+        )
+
+
+@rule
+def misspelt(draft: Draft) -> Iterator[Finding]:
+    """A group that is nearly a known one: its hosts would silently go without the service."""
+    known = known_groups()
+    for group in sorted(set(draft.groups) - known):
+        plain = group.lower().replace("-", "_").rstrip("s")
+        meant = next((name for name in sorted(known) if plain in (name, name.rstrip("s"))), None)
+        if meant and set(draft.groups[group]) - set(draft.groups.get(meant, ())):
+            yield draft.error(
+                "groups.misspelt",
+                (group,),
+                f"The group {group} means nothing to Holdfast, and is nearly {meant}.",
+                f"Rename it to {meant}, or to something else.",
+            )
+
+
+@rule
+def single(draft: Draft) -> Iterator[Finding]:
+    """Services that can not be clustered yet run on one host."""
+    for group, cluster in _SINGLE.items():
+        members = draft.group(group)
+        if len(members) > 1:
+            yield draft.error(
+                "groups.single-only",
+                (group,),
+                f"The group {group} has {len(members)} hosts, and {cluster} are not built yet.",
+                "Leave one host in the group.",
+            )
+
+
+@rule
+def unused(draft: Draft) -> Iterator[Finding]:
+    """A variable that is set for a service which no host runs: the service's group was forgotten."""
+    for role in ("keystone", "glance", "swift"):
+        groups = [group for group in known_groups() if group == role or group.startswith(f"{role}_")]
+        names = [name for name in draft.given if name.startswith(f"{role}_")]
+        here = " or ".join(sorted(groups))
+        if names and groups and not draft.group(*groups):
+            yield draft.error(
+                "groups.unused-variable",
+                (min(names),),
+                f"{listed(names)} {'is' if len(names) == 1 else 'are'} set, and no host is in {here}.",
+                f"Put a host into {here}, or take the variables out.",
+            )
+
+
+@rule
+def alone(draft: Draft) -> Iterator[Finding]:
+    """What runs on one host alone is no production."""
+    lone: dict[str, list[str]] = {}
+    for group in sorted(known_groups() - {"swift_storage"}):
+        members = draft.group(group)
+        if len(members) == 1:
+            lone.setdefault(members[0].name, []).append(group)
+    for name, groups in lone.items():
+        yield draft.advice(
+            "groups.single",
+            (),
+            f"{', '.join(groups)} run on this host alone: when it goes, they go.",
+            "For production give the groups more hosts, as far as Holdfast makes clusters of their services.",
+            draft.hosts[name],
+        )

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rules about hosts: their names, and where they are reached."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from ..errors import Finding
+from . import Draft, DraftHost, address_of, rule, why_not_ipv4
+
+_NAME = re.compile(
+    r"(?=.{1,253}\Z)([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*\Z"
+)
+# Linux takes host names up to this length.
+_LONGEST = 64
+
+
+@rule
+def some_hosts(draft: Draft) -> Iterator[Finding]:
+    """There are hosts."""
+    if not draft.hosts:
+        yield draft.error(
+            "hosts.none", (), "The inventory has no host.", "Give an inventory with -i, and list hosts in it."
+        )
+
+
+@rule
+def names(draft: Draft) -> Iterator[Finding]:
+    """Names of hosts are names, and differ in more than case."""
+    seen: dict[str, str] = {}
+    for name, host in draft.hosts.items():
+        if not _NAME.match(name) or len(name) > _LONGEST:
+            yield draft.error(
+                "hosts.name",
+                (),
+                f"{name!r} is not a host name: letters, digits and inner hyphens, at most 63 in each part and "
+                f"{_LONGEST} in all.",
+                "Rename the host in the inventory; ansible_host may hold what it is reached by.",
+                host,
+            )
+        elif re.fullmatch(r"[0-9.]+", name):
+            yield draft.error(
+                "hosts.name",
+                (),
+                f"{name!r} is an address and not a name: certificates and rings name hosts, and addresses change.",
+                f"Give the host a name and set ansible_host: {name}.",
+                host,
+            )
+        other = seen.setdefault(name.lower(), name)
+        if other != name:
+            yield draft.error(
+                "hosts.name-twice", (), f"{name!r} and {other!r} differ only in case.", "Rename one of the hosts.", host
+            )
+
+
+@rule
+def connections(draft: Draft) -> Iterator[Finding]:
+    """Where hosts are reached is their mgmt address, unless that is given by itself."""
+    for host in draft.hosts.values():
+        if "mgmt" not in host.ports or host.mgmt_address or _has_own_mgmt(host):
+            continue
+        if host.connect != host.connect.strip() or re.fullmatch(r"[0-9.]+|.*:.*", host.connect):
+            what = f"is {host.connect!r}, {why_not_ipv4(host.connect)}."
+            fix = "Set ansible_host to the host's IPv4 address on the mgmt network, or give networks_addresses.mgmt."
+            yield draft.error("hosts.address", ("ansible_host",), what, fix, host)
+        else:
+            yield draft.error(
+                "networks.mgmt-unknown",
+                ("networks_addresses", "mgmt"),
+                f"The host's address on mgmt is not known: it is reached by the name {host.connect!r}, and names are "
+                "not looked up.",
+                "Set ansible_host to the address, or give networks_addresses.mgmt.",
+                host,
+            )
+
+
+@rule
+def two_addresses(draft: Draft) -> Iterator[Finding]:
+    """A host has one address on mgmt."""
+    mgmt = draft.networks.get("mgmt")
+    for host in draft.hosts.values():
+        reached = address_of(host.connect)
+        own = host.mgmt_address
+        if mgmt and reached and own and reached in mgmt.cidr and str(reached) != own:
+            yield draft.error(
+                "networks.two-addresses",
+                ("networks_addresses", "mgmt"),
+                f"is {own}, and ansible_host is {reached}: two addresses of one host on one network.",
+                "Give one of them only.",
+                host,
+            )
+
+
+def _has_own_mgmt(host: DraftHost) -> bool:
+    return "mgmt" in (host.variables.get("networks_addresses") or {})

@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rules about the site's domains, projects, users and roles: nothing twice, and what is referred to is there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ..errors import Finding
+from ..schema import KeyPath, nearest
+from . import Draft, entries, rule
+
+DOMAINS, PROJECTS, ROLES, USERS = "keystone_domains", "keystone_projects", "keystone_roles", "keystone_users"
+
+# What keystone's bootstrap and Holdfast make anyway.
+_OWN_DOMAINS = ("Default",)
+_OWN_PROJECTS = (("Default", "admin"), ("Default", "service"))
+_OWN_ROLES = ("admin", "manager", "member", "reader", "service")
+
+
+@rule
+def nothing_twice(draft: Draft) -> Iterator[Finding]:
+    """Nothing that keystone would take for the same is listed twice."""
+    own: Mapping[str, Any] = {DOMAINS: _OWN_DOMAINS, PROJECTS: (), USERS: (("Default", "admin"),)}
+    for variable, existing in own.items():
+        seen = {_folded(name): "keystone itself" for name in existing}
+        for index, entry in entries(draft.variables.get(variable)):
+            if "name" not in entry:
+                continue
+            key = entry["name"] if variable == DOMAINS else (entry.get("domain", "Default"), entry["name"])
+            first = seen.setdefault(_folded(key), f"{variable}[{index}]")
+            if first != f"{variable}[{index}]":
+                yield draft.error(
+                    "keystone.twice",
+                    (variable, index, "name"),
+                    f"is {entry['name']!r}, as in {first}: keystone compares names without case.",
+                    "Give each a name of its own.",
+                )
+    for index, name in enumerate(draft.variables.get(ROLES) or ()):
+        if name in _OWN_ROLES:
+            yield draft.error("keystone.twice", (ROLES, index), f"{name!r} is there anyway.", "Take it out.")
+
+
+@rule
+def references(draft: Draft) -> Iterator[Finding]:
+    """Domains, projects and roles that are referred to are there."""
+    domains = [*_OWN_DOMAINS, *(entry["name"] for _, entry in entries(draft.variables.get(DOMAINS)) if "name" in entry)]
+    projects = [
+        *_OWN_PROJECTS,
+        *(
+            (entry.get("domain", "Default"), entry["name"])
+            for _, entry in entries(draft.variables.get(PROJECTS))
+            if "name" in entry
+        ),
+    ]
+    roles = [*_OWN_ROLES, *(name for name in draft.variables.get(ROLES) or () if name)]
+
+    def known(path: KeyPath, kind: str, name: str, names: list[str], variable: str) -> Iterator[Finding]:
+        if name not in names and not draft.was_refused((variable,)):
+            near = nearest(name, names)
+            yield draft.error(
+                "keystone.unknown",
+                path,
+                f"is {name!r}, which is no {kind}.",
+                f"{f'Did you mean {near}? ' if near else ''}Add it to {variable}, or use one of: {', '.join(names)}.",
+            )
+
+    for variable in (PROJECTS, USERS):
+        for index, entry in entries(draft.variables.get(variable)):
+            if "domain" in entry:
+                yield from known((variable, index, "domain"), "domain", entry["domain"], domains, DOMAINS)
+    for index, user in entries(draft.variables.get(USERS)):
+        for place, grant in entries(user.get("roles")):
+            path: KeyPath = (USERS, index, "roles", place)
+            if "role" in grant:
+                yield from known((*path, "role"), "role", grant["role"], roles, ROLES)
+            if ("project" in grant) == ("domain" in grant) and not draft.was_refused(path):
+                yield draft.error(
+                    "keystone.grant",
+                    path,
+                    "has both project and domain." if "project" in grant else "has neither project nor domain.",
+                    "Say in which project, or in which domain.",
+                )
+            if "domain" in grant:
+                yield from known((*path, "domain"), "domain", grant["domain"], domains, DOMAINS)
+            if "project" in grant:
+                inside = [name for domain, name in projects if domain == grant.get("project_domain", "Default")]
+                yield from known((*path, "project"), "project of that domain", grant["project"], inside, PROJECTS)
+
+
+def _folded(name: str | tuple[str, str]) -> Any:
+    return name.casefold() if isinstance(name, str) else tuple(part.casefold() for part in name)

@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Secrets: which are needed, how they are made, and which are too weak. They are values here and never shown."""
+
+from __future__ import annotations
+
+import base64
+import math
+import re
+import secrets as random
+import string
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+from . import fernet
+
+BITS = 128
+"""What a secret has at least, as far as its characters can tell."""
+
+_ALPHABET = string.ascii_letters + string.digits
+# 43 of 62 characters are 256 bits.
+_LENGTH = 43
+
+_WORDS = re.compile(
+    "passw[o0]rd|p4ssw0rd|secret|change[-_]?(me|it)|default|admin|openstack|holdfast|swift|glance|keystone|qwerty|letmein|"
+    "welcome|example|insecure|test1234|12345678|abcdefgh|replace[-_]?me|todo|fixme",
+    re.I,
+)
+
+# Characters of the classes that a value uses say how many it was drawn from.
+_CLASSES = ((r"[0-9]", 10), (r"[a-z]", 26), (r"[A-Z]", 26), (r"[^0-9A-Za-z]", 20))
+
+
+def required(descriptions: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Names of the secrets that services need, from their descriptions, in order."""
+    names: set[str] = set()
+    for description in descriptions:
+        if database := description.get("database"):
+            names.add(f"{database['name']}_database_password")
+        if description.get("message_queue"):
+            names.add(f"{description['service']}_message_queue_password")
+        if user := (description.get("identity") or {}).get("user"):
+            names.add(f"{user['name']}_identity_password")
+        names.update(description.get("secrets") or ())
+    return sorted(names)
+
+
+def missing(existing: Mapping[str, Any], required: Iterable[str]) -> list[str]:
+    """Names of the secrets that have to be made, in order."""
+    return sorted(name for name in set(required) if not existing.get(name))
+
+
+def generate(name: str) -> str:
+    """A new secret of 256 bits, in the form that its name asks for.
+
+    ``*_fernet_keys`` and ``*_credential_keys`` are keystone's numbered keys (see ``fernet``), ``*_ca_key`` is a private
+    key on the curve P-256 in PEM, ``*_root_secret`` is base64 as Swift's keymaster reads it. All others are of letters
+    and digits only: safe in URLs, shells and every kind of configuration file.
+    """
+    return _form(name).make()
+
+
+def complete(existing: Mapping[str, str], required: Iterable[str]) -> dict[str, str]:
+    """The existing secrets, and new ones for those that are missing."""
+    return {**existing, **{name: generate(name) for name in missing(existing, required)}}
+
+
+def weaknesses(secrets: Mapping[str, Any]) -> dict[str, str]:
+    """What is wrong with the secrets by themselves, by name. Values are never in the text."""
+    return {name: reason for name, value in sorted(secrets.items()) if (reason := _weakness(name, value))}
+
+
+def entropy(value: str) -> float:
+    """Bits that a value has at most, judged by its length, its classes of characters and their repetition."""
+    if not value:
+        return 0.0
+    alphabet = sum(size for pattern, size in _CLASSES if re.search(pattern, value))
+    if re.fullmatch(r"[0-9a-f]+|[0-9A-F]+", value):
+        alphabet = 16 if re.search(r"[a-fA-F]", value) else 10
+    counts = Counter(value)
+    spread = -sum(count / len(value) * math.log2(count / len(value)) for count in counts.values())
+    # A short random text repeats little: its observed spread is below the alphabet's, and not its fault.
+    possible = math.log2(min(len(value), alphabet))
+    share = min(1.0, spread / possible * 1.15) if possible else 0.0
+    return len(value) * math.log2(alphabet) * share
+
+
+def _weakness(name: str, value: Any) -> str | None:
+    if value is None or value == "":
+        return "is empty"
+    if not isinstance(value, str):
+        return "is not text: quote it"
+    return _form(name).weakness(name, value)
+
+
+def _weak_text(name: str, value: str) -> str | None:
+    if value != value.strip():
+        return "has white space around it"
+    if not value.isprintable() or not value.isascii():
+        return "has characters that configuration files do not take"
+    if value.lower() == name.lower() or ((word := _WORDS.search(value)) and len(value) < 32 + len(word.group())):
+        return "is a default, or contains a common word"
+    if re.fullmatch(r"(.+?)\1+", value):
+        return "repeats itself"
+    steps = {ord(after) - ord(before) for before, after in pairwise(value)}
+    if len(steps) == 1:
+        return "is a sequence"
+    if entropy(value) < BITS:
+        return f"has less than {BITS} bits of entropy"
+    return None
+
+
+def _weak_keys(_: str, value: str) -> str | None:
+    try:
+        numbered = fernet.keys(value)
+        if len(numbered) >= 2 and all(
+            len(base64.urlsafe_b64decode(key)) == fernet.KEY_BYTES for key in numbered.values()
+        ):
+            return None
+    except (ValueError, KeyError, TypeError, AttributeError):
+        pass
+    return "is not a set of keystone's keys"
+
+
+def _weak_ec_key(_: str, value: str) -> str | None:
+    return None if re.match(r"-----BEGIN (EC )?PRIVATE KEY-----\n", value) else "is not a private key in PEM"
+
+
+def _text() -> str:
+    return "".join(random.choice(_ALPHABET) for _ in range(_LENGTH))
+
+
+def _base64() -> str:
+    return base64.b64encode(random.token_bytes(32)).decode()
+
+
+def _fernet() -> str:
+    return fernet.generate(random.token_bytes, time.time())
+
+
+def _ec_key() -> str:
+    # Costs 0.1 s, and is needed once in the life of a deployment.
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    return (
+        ec.generate_private_key(ec.SECP256R1())
+        .private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        .decode()
+    )
+
+
+@dataclass(frozen=True)
+class _Form:
+    """How secrets of a form are made, and what makes one weak."""
+
+    make: Callable[[], str]
+    weakness: Callable[[str, str], str | None]
+
+
+_KEYS = _Form(_fernet, _weak_keys)
+_TEXT = _Form(_text, _weak_text)
+_FORMS = {
+    "_fernet_keys": _KEYS,
+    "_credential_keys": _KEYS,
+    "_ca_key": _Form(_ec_key, _weak_ec_key),
+    "_root_secret": _Form(_base64, _weak_text),
+}
+
+
+def _form(name: str) -> _Form:
+    return next((form for ending, form in _FORMS.items() if name.endswith(ending)), _TEXT)

@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Ansible's inventory as plain values: each host's variables evaluated, with the file and line they come from."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ansible.errors import AnsibleError
+
+from ansible_collections.holdfast.storage.plugins.module_utils.core.errors import Finding
+from ansible_collections.holdfast.storage.plugins.module_utils.core.inventory import RawHost
+from ansible_collections.holdfast.storage.plugins.module_utils.core.rules import place
+from ansible_collections.holdfast.storage.plugins.module_utils.core.schema import KeyPath, RoleVariables
+from ansible_collections.holdfast.storage.plugins.plugin_utils import secret_store
+
+try:  # Private, and only for messages: without it they name the host instead of the file.
+    from ansible._internal._datatag._tags import Origin
+except ImportError:  # pragma: no cover
+    Origin = None
+
+_CONNECTION = ("ansible_host", "ansible_connection")
+
+
+class InventoryReader:
+    """Reads the variables that Holdfast knows, of every host, and collects what could not be evaluated."""
+
+    def __init__(self, hostvars: Any, templar: Any, roles: RoleVariables) -> None:
+        self._hostvars = hostvars
+        self._templar = templar
+        self._roles = roles
+        self._sources: dict[str, Mapping[str, Any]] = {}
+        self.findings: list[Finding] = []
+        self.undefined: set[tuple[str, str]] = set()
+
+    def hosts(self) -> dict[str, RawHost]:
+        return {_text(name): self._host(name) for name in self._hostvars}
+
+    def locate(self, host: str | None, path: KeyPath) -> str | None:
+        """``file:line`` of the value at a path, or of the nearest thing around it that has one."""
+        candidates = [host] if host else list(self._sources)
+        for name in candidates:
+            if path and path[0] in self._sources.get(name, {}):
+                return _origin(self._sources[name], path)
+        return None
+
+    def plain_secrets(self, inventory_dir: str) -> dict[str, str]:
+        """Where ``holdfast_secrets`` is set otherwise than in the one encrypted file, and what is wrong with that."""
+        home = secret_store.location(inventory_dir)
+        found: dict[str, str] = {}
+        if not secret_store.is_encrypted(home):
+            found[_short(str(home))] = "stands in a file that is not encrypted."
+        for source in self._sources.values():
+            value = source.get(secret_store.VARIABLE)
+            if not value:
+                continue
+            items = value.values() if isinstance(value, Mapping) else ()
+            for file in {_path(value), *map(_path, items)} - {None}:
+                if os.path.realpath(str(file)) == os.path.realpath(home):
+                    continue
+                encrypted = os.path.exists(str(file)) and secret_store.is_encrypted(str(file))
+                state = "sets secrets in another file" if encrypted else "sets secrets in a file that is not encrypted"
+                found[_short(str(file))] = f"{state}: Holdfast keeps them in {_short(str(home))} only."
+        return found
+
+    def _host(self, name: str) -> RawHost:
+        raw = self._hostvars.raw_get(name)
+        self._sources[name] = raw
+        mine = [key for key in raw if self._roles.is_reserved(key) and key != secret_store.VARIABLE]
+        templar = self._templar.copy_with_new_env(available_variables=raw)
+        variables = {}
+        for key in mine:
+            try:
+                variables[key] = plain(templar.template(raw[key]))
+            except AnsibleError as error:
+                self._refuse(name, key, error)
+        connection = {key: self._connection(templar, name, raw, key) for key in _CONNECTION}
+        return RawHost(
+            groups=frozenset(str(group) for group in raw.get("group_names", ())) - {"all", "ungrouped"},
+            variables=variables,
+            others=frozenset(str(key) for key in raw if key not in mine and key != secret_store.VARIABLE),
+            connect=connection["ansible_host"],
+            local=connection["ansible_connection"] == "local" or name in ("localhost", "127.0.0.1", "::1"),
+        )
+
+    def _connection(self, templar: Any, host: str, raw: Mapping[str, Any], key: str) -> str:
+        try:
+            return str(plain(templar.template(raw.get(key, ""))) or "")
+        except AnsibleError as error:
+            self._refuse(host, key, error)
+            return ""
+
+    def _refuse(self, host: str, name: str, error: AnsibleError) -> None:
+        self.undefined.add((host, name))
+        reason = " ".join(str(getattr(error, "message", error)).split()).rstrip(".")
+        cause = error.__cause__
+        while cause is not None:
+            text = " ".join(str(getattr(cause, "message", cause)).split()).rstrip(".")
+            reason = reason if not text or text in reason else f"{reason}: {text}"
+            cause = cause.__cause__
+        where = place(self.locate(host, (name,)), host, (name,))
+        self.findings.append(
+            Finding(
+                "error",
+                "inventory.undefined",
+                where,
+                f"can not be evaluated: {reason}.",
+                "Define what it refers to, or correct the expression.",
+            )
+        )
+
+
+def plain(value: Any) -> Any:
+    """A value of Ansible's as plain Python, at any depth. Keys become text: JSON has no others."""
+    if isinstance(value, Mapping):
+        return {_text(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    if value is None or isinstance(value, bool):
+        return value
+    for kind in (int, float):
+        if isinstance(value, kind):
+            return kind(value)
+    return _text(value)
+
+
+def _text(value: Any) -> str:
+    # str() of a subclass may give back the subclass; joining does not.
+    return "".join(str(value))
+
+
+def _origin(variables: Mapping[str, Any], path: KeyPath) -> str | None:
+    best = None
+    for value in _along(variables, path):
+        best = _tag(value) or best
+    return best and _short(f"{best.path or best.description}{f':{best.line_num}' if best.line_num else ''}")
+
+
+def _along(value: Any, path: KeyPath) -> Iterator[Any]:
+    """The keys and values that a path passes, outermost first."""
+    for key in path:
+        if isinstance(value, Mapping):
+            yield from (own for own in value if own == key)
+            if key not in value:
+                return
+        elif not isinstance(value, (list, tuple)) or not isinstance(key, int) or key >= len(value):
+            return
+        value = value[key]
+        yield value
+
+
+def _path(value: Any) -> str | None:
+    tag = _tag(value)
+    return tag and (tag.path or tag.description)
+
+
+def _tag(value: Any) -> Any:
+    return Origin.get_tag(value) if Origin else None
+
+
+def _short(path: str) -> str:
+    """Relative to the working directory where that is shorter."""
+    if not path.startswith("/"):
+        return path
+    relative = os.path.relpath(path)
+    return path if relative.startswith("../..") else relative

@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The deployment's secrets: one ansible-vault file beside the inventory, never plain on a disk."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from ansible.errors import AnsibleError
+from ansible.parsing.vault import VaultLib
+
+from ansible_collections.holdfast.storage.plugins.module_utils.core import secrets
+from ansible_collections.holdfast.storage.plugins.module_utils.core.errors import HoldfastError
+from ansible_collections.holdfast.storage.plugins.module_utils.io.deployment import descriptions
+
+VARIABLE = "holdfast_secrets"
+FILE = "group_vars/all/secrets.yml"
+_HEADER = b"$ANSIBLE_VAULT"
+_FIX = "Give a vault password: --vault-password-file, --ask-vault-pass, or vault_password_file in ansible.cfg."
+
+
+def load(loader: Any, inventory_dir: str | Path, *, ephemeral: bool = False) -> dict[str, str]:
+    """All secrets of the deployment. With ``ephemeral``, missing ones are made for this process only.
+
+    ``loader`` is Ansible's, which has the vault passwords. Raises HoldfastError when the file can not be read.
+    """
+    existing = read(loader, inventory_dir)
+    if not ephemeral:
+        return existing
+    return secrets.complete(existing, secrets.required(description.content for description in descriptions()))
+
+
+def read(loader: Any, inventory_dir: str | Path) -> dict[str, Any]:
+    """The secrets in the file; empty when there is no file. Raises HoldfastError when it can not be read."""
+    path = location(inventory_dir)
+    try:
+        raw = path.read_bytes()
+    except FileNotFoundError:
+        return {}
+    if raw.startswith(_HEADER):
+        try:
+            raw = _vault(loader).decrypt(raw)
+        except AnsibleError as error:
+            raise HoldfastError(f"{path} can not be decrypted: {error.message}. {_FIX}") from error
+    try:
+        content = yaml.safe_load(raw) or {}
+    except yaml.YAMLError:
+        # The parser's message would show a part of the file.
+        raise HoldfastError(f"{path} is not valid YAML. Correct it with `ansible-vault edit`.") from None
+    found = content.get(VARIABLE) if isinstance(content, dict) else None
+    if not isinstance(found, dict):
+        raise HoldfastError(
+            f"{path} must be a mapping with the one key {VARIABLE}, itself a mapping of names to secrets."
+        )
+    return found
+
+
+def save(loader: Any, inventory_dir: str | Path, values: Mapping[str, str]) -> None:
+    """Write the secrets encrypted, whole or not at all, 0600. Raises HoldfastError without a vault password."""
+    path = location(inventory_dir)
+    text = yaml.safe_dump({VARIABLE: dict(values)}, sort_keys=True, width=4096)
+    try:
+        encrypted = _vault(loader).encrypt(text)
+    except AnsibleError as error:
+        raise HoldfastError(f"{path} can not be encrypted: {error.message}. {_FIX}") from error
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(prefix=".secrets-", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(encrypted)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def is_encrypted(path: str | Path) -> bool:
+    """Whether a file as a whole is in a vault. A file that is not there holds no secret, and counts as one that is."""
+    try:
+        with open(path, "rb") as stream:
+            return stream.read(len(_HEADER)) == _HEADER
+    except OSError:
+        return True
+
+
+def location(inventory_dir: str | Path) -> Path:
+    """The file of the secrets of an inventory."""
+    return Path(inventory_dir) / FILE
+
+
+def _vault(loader: Any) -> VaultLib:
+    # Ansible has no public way from a loader to its passwords.
+    vault: VaultLib = loader._vault
+    return vault
