@@ -25,7 +25,7 @@ class ActionModule(DeploymentAction):
             "names": certificate.names(model, host),
             "common_name": host.name,
             "authority_name": f"Holdfast authority of {model.deployment}"[:64],
-            "authority_key": certificate.private_key_pem(secrets[certificate.AUTHORITY_KEY]),
+            "authority_key": secrets[certificate.AUTHORITY_KEY],
             "authority_path": str(authority),
             "authority_certificate": authority.read_text() if authority.exists() else "",
             "authority_days": certificate.authority_days(model),

@@ -69,18 +69,12 @@ def authority_days(model: Model) -> int:
 
 @functools.lru_cache(maxsize=8)
 def public_key_digest(private_key: str) -> str:
-    """SHA-256 of the public key, in PEM, of a secret's private one. On the controller."""
+    """SHA-256 of the public key of a private one, both in PEM. On the controller."""
     from cryptography.hazmat.primitives import serialization
 
-    key = serialization.load_pem_private_key(private_key_pem(private_key).encode(), password=None)
+    key = serialization.load_pem_private_key(private_key.encode(), password=None)
     form = serialization.PublicFormat.SubjectPublicKeyInfo
     return digest(normal(key.public_key().public_bytes(serialization.Encoding.PEM, form).decode()))
-
-
-def private_key_pem(secret: str) -> str:
-    """PEM of a private key as the secrets keep it: PKCS #8 in base64, on one line."""
-    lines = [secret[start : start + 64] for start in range(0, len(secret), 64)]
-    return "\n".join(["-----BEGIN PRIVATE KEY-----", *lines, "-----END PRIVATE KEY-----", ""])
 
 
 def normal(pem: str) -> str:
