@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Action ``withdraw``: take a deployment off a host. Documented in plugins/modules/withdraw.py."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.holdfast.storage.plugins.module_utils.core import planning, registry
+from ansible_collections.holdfast.storage.plugins.module_utils.core.errors import HoldfastError
+from ansible_collections.holdfast.storage.plugins.plugin_utils.deployment_action import DeploymentAction
+
+
+class ActionModule(DeploymentAction):
+    """The units of every phase stopped, then their files removed. Directories stay, as they may hold data."""
+
+    _VALID_ARGS = frozenset({"deployment"})
+
+    def act(self, options: dict[str, Any]) -> dict[str, Any]:
+        deployment = self.deployment()
+        if options.get("deployment") != deployment.model.deployment:
+            raise HoldfastError(
+                f"destroy is {options.get('deployment')!r}, and this inventory's holdfast_deployment is "
+                f"{deployment.model.deployment!r}: nothing was changed. Name the deployment that you mean to destroy."
+            )
+        host = planning.host_named(deployment.model, self.host)
+        steps = [step for step in reversed(registry.STEPS) if step.kind in ("unit", "file")]
+        wanted = list(planning.wanted(deployment.model, host, deployment.services, deployment.secrets, steps))
+        units = [
+            {**unit, "state": "stopped", "enabled": False}
+            for step, value in wanted
+            if step.kind == "unit"
+            for unit in value["units"]
+        ]
+        files = [
+            {"path": entry["path"], "state": "absent"}
+            for step, value in wanted
+            if step.kind == "file"
+            for entry in value["files"]
+            if entry.get("state", "file") != "directory" and entry["path"] != "/etc/hosts"
+        ]
+        result: dict[str, Any] = {"changed": False, "actions": [], "diff": []}
+        for module, arguments in (("unit", {"units": units}), ("file", {"files": files})):
+            done = self._execute_module(f"holdfast.storage.{module}", module_args=arguments, task_vars=self.variables)
+            result["changed"] |= bool(done.get("changed"))
+            result["actions"] += done.get("actions", ())
+            result["diff"] += done.get("diff", ())
+            if done.get("failed"):
+                return {**result, "failed": True, "msg": f"{module}: {done.get('msg') or done.get('module_stderr')}"}
+        return result
