@@ -38,9 +38,7 @@ class Client:
             clouds = yaml.safe_load(path.read_text())["clouds"]
             return cls(clouds[cloud])
         except (OSError, KeyError, TypeError, yaml.YAMLError):
-            raise HoldfastError(
-                f"{path} has no cloud {cloud!r}. Fix: run playbooks/site.yml, which writes it."
-            ) from None
+            raise HoldfastError(f"{path} has no cloud {cloud!r}. Fix: run verify.yml from its start.") from None
 
     @functools.cached_property
     def _token(self) -> Answer:
@@ -78,7 +76,7 @@ class Client:
         )
 
     def endpoint(self, service: str) -> str:
-        """The public URL of a service type, without a trailing slash. Raises HoldfastError when the catalog has none."""
+        """The public URL of a service type, without a trailing slash. Raises HoldfastError when there is none."""
         if service == "identity":
             return str(self.auth["auth_url"]).rstrip("/")
         for entry in self.token_details["catalog"]:

@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Action ``verify_begin``: a new verification, after the leftovers of others. See plugins/modules/verify_begin.py."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from ansible_collections.holdfast.storage.plugins.module_utils.core import flows
+from ansible_collections.holdfast.storage.plugins.module_utils.core.errors import HoldfastError
+from ansible_collections.holdfast.storage.plugins.module_utils.core.model import Model
+from ansible_collections.holdfast.storage.plugins.module_utils.core.stories import Scene, expect, image, object_store
+from ansible_collections.holdfast.storage.plugins.module_utils.io.cloud import Client
+from ansible_collections.holdfast.storage.plugins.plugin_utils.verify_action import VerifyAction
+
+
+class ActionModule(VerifyAction):
+    """Sets the scene: what stories and the tasks between them need to know."""
+
+    def act(self, options: dict[str, Any]) -> dict[str, Any]:
+        if self.check_mode:
+            raise HoldfastError(
+                "verify.yml writes objects and images, so it has no check mode. Run it without --check."
+            )
+        model = self.run_directory().model()
+        absent = sorted(set(model.hosts) - set(self.variables["ansible_play_hosts"]))
+        if absent:
+            raise HoldfastError(
+                f"The bytes on the networks prove nothing without {', '.join(absent)}: run verify.yml without --limit, "
+                "when every host can be reached."
+            )
+        cloud = self.client()
+        scene = Scene(run=time.strftime("%Y%m%d%H%M%S", time.gmtime()))
+        said = {
+            "run": scene.run,
+            "container": scene.container,
+            "coded_container": f"{scene.container}-coded",
+            "coded_object": object_store.CODED,
+            "missed_object": object_store.MISSED,
+            "replicated_object": object_store.REPLICATED,
+            "storage_hosts": {host.addresses["storage"]: host.name for host in model.group("swift_storage")},
+            "storage_ports": sorted(
+                {port for row in flows.FLOWS if row.servers == "swift_storage" for port in row.ports}
+            ),
+            "mgmt_addresses": [host.addresses["mgmt"] for host in model.group("swift_storage")],
+            "facts": self._facts(model),
+        }
+        if model.group("swift_proxy"):
+            object_store.sweep(cloud)
+            said["account"] = cloud.endpoint("object-store").rpartition("/")[2]
+            said["image_account"] = f"AUTH_{self._service_project(cloud)}"
+        if model.group("glance_api"):
+            image.sweep(cloud)
+        self.notes.clear("counters", "stories")
+        self.notes.write("scene.json", said)
+        return {"changed": False, **said}
+
+    @staticmethod
+    def _facts(model: Model) -> dict[str, Any]:
+        """What the model tells a story."""
+        coded = [
+            {"name": row["name"], "data": row["ec_data_fragments"], "parity": row["ec_parity_fragments"]}
+            for row in model.variables.get("swift_policies") or ()
+            if row.get("type") == "erasure_coding" and not row.get("deprecated")
+        ]
+        stores = {store["name"]: store for store in model.variables.get("glance_stores") or ()}
+        chosen = model.variables.get("glance_default_store") or next(iter(stores), None)
+        types = {"keystone": "identity", "swift_proxy": "object-store", "glance_api": "image"}
+        return {
+            "policy": coded[0] if coded else None,
+            "image_container": "glance" if stores.get(chosen, {}).get("type") == "swift" else None,
+            "servers": len(model.group("glance_api")),
+            "services": [name for group, name in types.items() if model.group(group)],
+            "s3_region": model.variables.get("swift_s3_region") or "us-east-1",
+        }
+
+    @staticmethod
+    def _service_project(cloud: Client) -> str:
+        answer = cloud.request("GET", f"{cloud.endpoint('identity')}/projects?name=service")
+        found = expect(answer, 200, doing="Looking for the project service").json()["projects"]
+        if not found:
+            raise HoldfastError("The identity service has no project `service`.")
+        return str(found[0]["id"])
