@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import configparser
 import json
 import re
 from collections.abc import Callable, Mapping
@@ -31,6 +32,14 @@ def render_ini(sections: Sections) -> str:
             lines += [f"{name} = {_ini_value(item)}" for item in values if item is not None]
         blocks.append("\n".join(lines) + "\n")
     return "\n".join(blocks)
+
+
+def parse_ini(text: str) -> dict[str, dict[str, str]]:
+    """Sections of plain INI text, names and values as they stand, so that overrides can be laid on them."""
+    parser = configparser.RawConfigParser(default_section="", strict=True)
+    parser.optionxform = str  # type: ignore[assignment,method-assign]
+    parser.read_string(text)
+    return {section: dict(parser.items(section)) for section in parser.sections()}
 
 
 def _ini_value(value: Any) -> str:

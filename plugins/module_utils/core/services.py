@@ -16,7 +16,7 @@ import jinja2
 import jinja2.sandbox
 
 from . import flows
-from .config import RENDERERS, merge
+from .config import RENDERERS, merge, parse_ini
 from .errors import HoldfastError
 from .model import Host, Model
 
@@ -131,15 +131,18 @@ def _render_file(
         "mode": "0640" if component.get("user") else "0644",
         **_evaluate(plain, context, where),
     }
+    overrides = result.pop("overrides", None)
+    if isinstance(overrides, str):
+        overrides = context[overrides]
+    form = result.pop("format", "text")
     if "template" in entry:
         text = _render_text(description.templates[entry["template"]], context, f"{where}: {entry['template']}")
-        result["content"] = text if text.endswith("\n") else text + "\n"
+        content: Any = parse_ini(text) if form == "ini" else text
     elif result.get("state", "file") == "file":
-        where = f"{where}: {result['path']}"
-        content = _evaluate(entry["content"], context, where)
-        if overrides := result.pop("overrides", None):
-            content = merge(content, context[overrides] or {})
-        result["content"] = RENDERERS[result.pop("format", "text")](content)
+        content = _evaluate(entry["content"], context, f"{where}: {result['path']}")
+    else:
+        return result
+    result["content"] = RENDERERS[form](merge(content, overrides) if overrides else content)
     return result
 
 

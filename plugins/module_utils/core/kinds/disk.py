@@ -34,12 +34,17 @@ _XFS_LABEL = slice(108, 120)
 _XFS_IN_PROGRESS = 126
 
 
-def label(deployment: str, host: str, name: str) -> str:
+def label(deployment: str, host: str, disk: str) -> str:
     """The label of a host's disk: 12 characters, XFS takes no more, and not the same on any other disk.
 
     It names the deployment and the host, so a disk that was moved to another host is not taken for that host's own.
     """
-    return "hf-" + hashlib.sha256(f"{deployment}/{host}/{name}".encode()).hexdigest()[:9]
+    return "hf-" + hashlib.sha256(f"{deployment}/{host}/{disk}".encode()).hexdigest()[:9]
+
+
+def name(disk: dict[str, Any], place: int) -> str:
+    """The name of an entry of swift_disks, by its place in the list (from 0) when it has no label."""
+    return str(disk.get("label") or f"d{place + 1}")
 
 
 def desired(model: Model, host: Host, services: Services, secrets: Any) -> dict[str, Any]:
@@ -49,19 +54,19 @@ def desired(model: Model, host: Host, services: Services, secrets: Any) -> dict[
     disks = [
         {
             "device": disk["device"],
-            "label": label(model.deployment, host.name, disk["name"]),
-            "mount": f"{ROOT_OF_SWIFT}/{disk['name']}",
+            "label": label(model.deployment, host.name, name(disk, place)),
+            "mount": f"{ROOT_OF_SWIFT}/{name(disk, place)}",
             "owner": "swift",
             "group": "swift",
             **({"wipe": disk["wipe"]} if disk.get("wipe") else {}),
         }
-        for disk in host.variables.get("swift_disks") or ()
+        for place, disk in enumerate(host.variables.get("swift_disks") or ())
     ]
     return {"disks": disks} if disks else {}
 
 
 def question(wanted: dict[str, Any]) -> dict[str, Any]:
-    return {"disks": [{name: disk[name] for name in ("device", "label", "mount")} for disk in wanted["disks"]]}
+    return {"disks": [{key: disk[key] for key in ("device", "label", "mount")} for disk in wanted["disks"]]}
 
 
 def read(io: IO, asked: dict[str, Any]) -> dict[str, Any]:

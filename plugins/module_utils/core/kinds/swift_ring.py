@@ -83,11 +83,14 @@ def _wanted_rings(model: Model, variables: Mapping[str, Any]) -> list[dict[str, 
 
 
 def _devices(host: Host, policy: str | None) -> Iterator[dict[str, Any]]:
-    for disk in host.variables.get("swift_disks") or ():
+    from . import disk as disks
+
+    for place, disk in enumerate(host.variables.get("swift_disks") or ()):
+        name = disks.name(disk, place)
         if policy is None or policy in (disk.get("policies") or (policy,)):
             yield {
-                "name": f"{host.name}/{disk['name']}",
-                "device": disk["name"],
+                "name": f"{host.name}/{name}",
+                "device": name,
                 "region": host.variables.get("swift_region", 1),
                 "zone": disk.get("zone", host.variables.get("swift_zone")),
                 "ip": host.addresses["storage"],
