@@ -1,0 +1,520 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The bridges of a host, made by systemd-networkd.
+
+What stands is judged by two things: our files in ``/etc/systemd/network``, and the kernel. A bridge that was changed by
+hand differs, as does a file. Our files sort first, so a file of the provisioning that configures the same interface
+stays where it is and has no effect; the plan says which.
+
+``apply`` only starts a change. The host makes it, and undoes it unless ``guard.confirm`` follows: see the module.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from ..change import Change, Plan
+from ..errors import Finding, HoldfastError
+
+if TYPE_CHECKING:
+    from ...io.host import Host as IO
+    from ..model import Host, Model
+
+NAME = "network"
+DIRECTORY = "/etc/systemd/network"
+PREFIX = "00-holdfast-"
+SWITCH = "/var/lib/holdfast/network/switch"
+NETWORKD = "systemd-networkd.service"
+IP = "/usr/sbin/ip"
+NETWORKCTL = "/usr/bin/networkctl"
+SYSTEMCTL = "/usr/bin/systemctl"
+
+_ENABLED = f"/etc/systemd/system/multi-user.target.wants/{NETWORKD}"
+_LONGEST_NAME = 15
+# So that the answer to the one who asked for the change is on its way before the network moves.
+_PAUSE = 0.5
+
+
+def desired(model: Model, host: Host, services: Any, secrets: Any) -> dict[str, Any]:
+    """``{bridges: [{bridge, mtu, addresses, gateway, dns, routes, port}], rollback_seconds}``.
+
+    The host that is the only load balancer holds ``haproxy_address`` as well.
+    """
+    bridges: dict[str, dict[str, Any]] = {}
+    for name, network in model.networks.items():
+        if name not in host.addresses:
+            continue
+        addresses = [f"{host.addresses[name]}/{network.prefix_length}"]
+        if name == "mgmt" and model.group("haproxy") == (host,) and model.variables.get("haproxy_address"):
+            addresses.append(f"{model.variables['haproxy_address']}/32")
+        entry = bridges.setdefault(
+            network.bridge,
+            {
+                "bridge": network.bridge,
+                "mtu": network.mtu,
+                "addresses": [],
+                "gateway": None,
+                "dns": [],
+                "routes": [],
+                "port": _port(host.ports[name]),
+            },
+        )
+        entry["mtu"] = max(entry["mtu"], network.mtu)
+        entry["addresses"] += addresses
+        entry["gateway"] = entry["gateway"] or network.gateway
+        entry["dns"] += network.dns
+        entry["routes"] += [dict(route) for route in network.routes]
+    if not bridges:
+        return {}
+    seconds = host.variables.get("networks_rollback_seconds") or model.variables.get("networks_rollback_seconds")
+    return {"bridges": list(bridges.values()), "rollback_seconds": int(seconds or 45)}
+
+
+def question(wanted: dict[str, Any]) -> dict[str, Any]:
+    return {"files": sorted(render(wanted)), "links": sorted(_links(wanted))}
+
+
+def read(io: IO, asked: dict[str, Any]) -> dict[str, Any]:
+    """What stands: our files with their text (they are small), and the asked links as the kernel has them.
+
+    ``{files: {name: text}, links: {name: {kind, master, mtu, up, carrier, addresses, routes, parent, vlan, file}},
+    enabled, running, ifupdown, pending}``. ``file`` is what networkd configures the link by.
+    """
+    ours = [name for name in io.listdir(DIRECTORY) if name.startswith(PREFIX)]
+    shown = io.run([IP, "-json", "-details", "address", "show"], check=False)
+    every = {entry["ifname"]: entry for entry in json.loads(shown.out or "[]") if "ifname" in entry}
+    numbers = {entry["ifindex"]: name for name, entry in every.items()}
+    routes = json.loads(io.run([IP, "-json", "-4", "route", "show"], check=False).out or "[]")
+    # Asking a networkd that is stopped would start it.
+    running = io.run([SYSTEMCTL, "--quiet", "is-active", NETWORKD], check=False).rc == 0
+    in_effect = _files_in_effect(io) if running else {}
+    looked_at = {*asked["links"], *map(_link_of, ours)}
+    return {
+        "files": {name: io.read_text(f"{DIRECTORY}/{name}") for name in ours},
+        "links": {
+            name: {
+                **_link(entry, numbers),
+                "routes": sorted(
+                    f"{route['dst']} via {route['gateway']}"
+                    for route in routes
+                    if route.get("dev") == name and "gateway" in route
+                ),
+                "file": in_effect.get(name),
+            }
+            for name, entry in every.items()
+            if name in looked_at
+        },
+        "enabled": io.exists(_ENABLED),
+        "running": running,
+        "ifupdown": {path: text for path in _interfaces_files(io) if (text := io.read_text(path))},
+        "pending": any(io.exists(f"/var/lib/holdfast/guard/{NAME}/{state}") for state in ("pending", "undoing")),
+    }
+
+
+def plan(current: dict[str, Any], wanted: dict[str, Any]) -> Plan:
+    """Files first, then what differs in the kernel only. Each change's data says what the switch has to do for it."""
+    files, links = render(wanted), _links(wanted)
+    changes: list[Change] = []
+    if current["pending"]:
+        changes.append(Change(NAME, "undo", before="a change that was never confirmed", after="what was before it"))
+    if not (current["enabled"] and current["running"]):
+        changes.append(Change(NETWORKD, "enable", data={"enable": True}))
+    for path, text in sorted(current["ifupdown"].items()):
+        left = without_interfaces(text, {name for name, link in links.items() if link["lowest"]})
+        if left != text:
+            taken = sorted(name for name, link in links.items() if link["lowest"] and _configures(text, name))
+            changes.append(Change(path, "update", text, left, data={"path": path, "text": left, "ifdown": taken}))
+    for name, link in sorted(links.items()):
+        foreign = current["links"].get(name, {}).get("file")
+        if foreign and not _is_ours(foreign):
+            changes.append(
+                Change(foreign, "supersede", f"configures {name}", f"{name} is configured by {link['file']}")
+            )
+    changes += _file_changes(current, files)
+    for name, link in sorted(links.items()):
+        is_now = current["links"].get(name)
+        before, after = _state(is_now, link), link["state"]
+        if before != after:
+            action = "update" if is_now else "create"
+            shown = ["(absent)"] if is_now is None else before
+            changes.append(Change(name, action, "\n".join(shown), "\n".join(after), data={"link": name}))
+    return Plan(tuple(changes), tuple(_findings(current, wanted, links)) if changes else ())
+
+
+def apply(io: IO, plan: Plan, rollback_seconds: int = 45) -> None:
+    """Start the change, under a guard that undoes it after ``rollback_seconds``. It is made after this has returned."""
+    from .. import guard
+
+    datas = [change.data for change in plan]
+    written = {data["path"]: data["text"] for data in datas if "path" in data}
+    made = [change.data["link"] for change in plan if change.action == "create" and "link" in change.data]
+    remade = sorted({link for data in datas for link in data.get("remake", ())})
+    ifdown = sorted({name for data in datas for name in data.get("ifdown", ())})
+    enable = any(data.get("enable") for data in datas)
+    guard.arm(
+        io,
+        NAME,
+        paths=[*written, *([_ENABLED] if enable else ())],
+        undo=[
+            *([f"{SYSTEMCTL} daemon-reload", f"{SYSTEMCTL} stop systemd-networkd.socket {NETWORKD}"] if enable else ()),
+            *(f"{IP} link delete dev {name}" for name in [*made, *remade]),
+            *(f"ifup --force {name}" for name in ifdown),
+            f"[ ! -e {_ENABLED} ] || {SYSTEMCTL} restart {NETWORKD}",
+        ],
+        seconds=rollback_seconds,
+    )
+    for path, text in written.items():
+        if text is None:
+            io.remove(path)
+        else:
+            io.write(path, text)
+    if enable:
+        io.run([SYSTEMCTL, "--quiet", "enable", NETWORKD])
+    steps = [
+        f"sleep {_PAUSE}",
+        *(f"ifdown --force {name}" for name in ifdown),
+        *(f"{IP} link delete dev {name}" for name in remade),
+        f"exec {SYSTEMCTL} restart {NETWORKD}",
+    ]
+    io.make_directory("/var/lib/holdfast", mode="0700")
+    io.write(SWITCH, "".join(f"{step}\n" for step in steps), mode="0600")
+    io.run(
+        [
+            "/usr/bin/systemd-run",
+            "--quiet",
+            "--no-block",
+            "--collect",
+            "--unit=holdfast-network-switch",
+            "/bin/sh",
+            SWITCH,
+        ]
+    )
+
+
+# -- what is wanted ---------------------------------------------------------------------------------------------
+
+
+def render(wanted: Mapping[str, Any]) -> dict[str, str]:
+    """The files for systemd-networkd, by name, without their directory. Pure and in a stable order.
+
+    Raises HoldfastError when two bridges want the same interface in ways that exclude each other.
+    """
+    return {
+        f"{PREFIX}{name}.{suffix}": text
+        for name, link in _links(wanted).items()
+        for suffix, text in (("netdev", link["netdev"]), ("network", link["network"]))
+        if text
+    }
+
+
+def vlan_name(parent: str, vlan: int) -> str:
+    """Name of a VLAN's interface: ``eth1.244``. The end of a parent's long name is kept, as that tells ports apart."""
+    suffix = f".{vlan}"
+    return parent[-(_LONGEST_NAME - len(suffix)) :].lstrip(".") + suffix
+
+
+def _port(given: Mapping[str, Any]) -> dict[str, Any]:
+    """A port with every option, as the module has it."""
+    bond = given.get("bond")
+    return {
+        "interface": given.get("interface"),
+        "vlan": given.get("vlan"),
+        "mtu": given.get("mtu"),
+        "bond": bond
+        and {
+            "name": bond["name"],
+            "mode": bond.get("mode") or "active-backup",
+            "interfaces": list(bond["interfaces"]),
+        },
+    }
+
+
+def _links(wanted: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Every link that the bridges need, by name: its files and the lines of state that the kernel should show.
+
+    ``lowest`` marks those that must be there before us: NICs.
+    """
+    found: dict[str, dict[str, Any]] = {}
+
+    def link(name: str, kind: str | None, **more: Any) -> dict[str, Any]:
+        entry = found.setdefault(name, {"kind": kind, "mtu": 0, "master": None, "vlans": [], "vlan": None, **more})
+        for key, value in (("kind", kind), *more.items()):
+            if entry.get(key) != value:
+                raise HoldfastError(
+                    f"{name}: two bridges say different things of it: {key} is {entry.get(key)} and {value}."
+                )
+        return entry
+
+    def enslave(name: str, master: str, mtu: int) -> None:
+        entry = found[name]
+        if entry["master"] not in (None, master):
+            raise HoldfastError(f"{name}: it cannot be in both {entry['master']} and {master}. Fix: use VLANs on it.")
+        entry["master"] = master
+        entry["mtu"] = max(entry["mtu"], mtu)
+
+    for bridge in wanted["bridges"]:
+        name, port = bridge["bridge"], bridge["port"]
+        needed = max(bridge["mtu"], port.get("mtu") or 0)
+        link(name, "bridge", addressing=bridge)["mtu"] = bridge["mtu"]
+        if port.get("bond"):
+            bond = port["bond"]
+            base = bond["name"]
+            link(base, "bond", mode=bond.get("mode") or "active-backup", members=sorted(bond["interfaces"]))
+            for member in bond["interfaces"]:
+                link(member, None)
+                enslave(member, base, needed)
+        elif port.get("interface"):
+            base = port["interface"]
+            link(base, None)
+        else:
+            raise HoldfastError(f"{name}: its port has neither an interface nor a bond.")
+        found[base]["mtu"] = max(found[base]["mtu"], needed)
+        if port.get("vlan"):
+            tagged = vlan_name(base, port["vlan"])
+            link(tagged, "vlan", vlan=port["vlan"], parent=base)
+            found[base]["vlans"].append(tagged)
+            enslave(tagged, name, bridge["mtu"])
+        else:
+            enslave(base, name, needed)
+    for entry in found.values():
+        for member in entry.get("members", ()):
+            found[member]["mtu"] = entry["mtu"]
+    for name, entry in found.items():
+        entry["lowest"] = entry["kind"] is None
+        entry["file"] = f"{PREFIX}{name}.network"
+        entry["netdev"] = _netdev(name, entry)
+        entry["network"] = _network(name, entry, found)
+        entry["state"] = _wanted_state(entry)
+    return found
+
+
+def _netdev(name: str, link: Mapping[str, Any]) -> str:
+    if link["lowest"]:
+        return ""
+    # MACAddress=none: a bridge has the address of its port, so neighbours and switches keep theirs when it is made.
+    lines = ["[NetDev]", f"Name={name}", f"Kind={link['kind']}"]
+    if link["kind"] == "bridge":
+        lines += ["MACAddress=none", "", "[Bridge]", "STP=no", "ForwardDelaySec=0"]
+    elif link["kind"] == "vlan":
+        lines += ["", "[VLAN]", f"Id={link['vlan']}"]
+    else:
+        lines += ["", "[Bond]", f"Mode={link['mode']}", "MIIMonitorSec=100ms"]
+        if link["mode"] == "802.3ad":
+            lines += ["LACPTransmitRate=fast", "TransmitHashPolicy=layer3+4"]
+    return _file(lines)
+
+
+def _network(name: str, link: Mapping[str, Any], links: Mapping[str, Any]) -> str:
+    lines = ["[Match]", f"Name={name}", "", "[Link]", f"MTUBytes={link['mtu']}", "", "[Network]"]
+    if link["master"]:
+        lines.append(f"{'Bond' if links[link['master']]['kind'] == 'bond' else 'Bridge'}={link['master']}")
+    lines += [f"VLAN={vlan}" for vlan in link["vlans"]]
+    lines += ["DHCP=no", "LinkLocalAddressing=no", "IPv6AcceptRA=no"]
+    if link["kind"] == "bridge":
+        addressing = link["addressing"]
+        lines += ["ConfigureWithoutCarrier=yes", *(f"Address={address}" for address in addressing["addresses"])]
+        lines += [f"Gateway={addressing['gateway']}"] if addressing.get("gateway") else []
+        lines += [f"DNS={server}" for server in addressing.get("dns") or ()]
+        for route in addressing.get("routes") or ():
+            lines += ["", "[Route]", f"Destination={route['to']}", f"Gateway={route['via']}"]
+    return _file(lines)
+
+
+def _file(lines: list[str]) -> str:
+    return "\n".join(["# Written by Holdfast, which replaces it.", *lines, ""])
+
+
+def _wanted_state(link: Mapping[str, Any]) -> list[str]:
+    lines = [f"kind {link['kind']}"] if link["kind"] else []
+    lines += [f"vlan {link['vlan']} on {link['parent']}"] if link["vlan"] else []
+    lines += [f"mode {link['mode']}"] if link.get("mode") else []
+    lines += ["up", f"mtu {link['mtu']}"]
+    lines += [f"in {link['master']}"] if link["master"] else []
+    if link["kind"] == "bridge":
+        addressing = link["addressing"]
+        lines += [f"address {address}" for address in addressing["addresses"]]
+        lines += [f"route default via {addressing['gateway']}"] if addressing.get("gateway") else []
+        lines += [f"route {route['to']} via {route['via']}" for route in addressing.get("routes") or ()]
+    return lines
+
+
+# -- what stands ------------------------------------------------------------------------------------------------
+
+
+def _link(entry: Mapping[str, Any], numbers: Mapping[int, str]) -> dict[str, Any]:
+    information = entry.get("linkinfo", {})
+    data = information.get("info_data", {})
+    kind = information.get("info_kind")
+    return {
+        "kind": kind,
+        "master": entry.get("master"),
+        "mtu": entry["mtu"],
+        "up": "UP" in entry["flags"],
+        "carrier": "LOWER_UP" in entry["flags"],
+        "addresses": [
+            f"{address['local']}/{address['prefixlen']}"
+            for address in entry.get("addr_info", ())
+            if address.get("family") == "inet"
+        ],
+        "vlan": data.get("id") if kind == "vlan" else None,
+        "mode": data.get("mode") if kind == "bond" else None,
+        "parent": entry.get("link") or numbers.get(entry.get("link_index", 0)),
+    }
+
+
+def _files_in_effect(io: IO) -> dict[str, str]:
+    """The .network file that networkd configures each link by."""
+    shown = io.run([NETWORKCTL, "--json=short", "list"], check=False)
+    links = json.loads(shown.out)["Interfaces"] if shown.rc == 0 else []
+    return {link["Name"]: link["NetworkFile"] for link in links if link.get("NetworkFile")}
+
+
+def _interfaces_files(io: IO) -> Iterator[str]:
+    """Configuration of ifupdown, where that is installed."""
+    if io.exists("/usr/sbin/ifup"):
+        yield "/etc/network/interfaces"
+        yield from (f"/etc/network/interfaces.d/{name}" for name in io.listdir("/etc/network/interfaces.d"))
+
+
+def _state(current: Mapping[str, Any] | None, link: Mapping[str, Any]) -> list[str]:
+    """The lines of ``link["state"]`` as they are now. Others' addresses and routes on a bridge are let be."""
+    if current is None:
+        return []
+    lines = [f"kind {current['kind']}"] if link["kind"] else []
+    lines += [f"vlan {current['vlan']} on {current['parent']}"] if link["vlan"] else []
+    lines += [f"mode {current['mode']}"] if link.get("mode") else []
+    lines += ["up" if current["up"] else "down", f"mtu {current['mtu']}"]
+    lines += [f"in {current['master'] or 'nothing'}"] if link["master"] else []
+    if link["kind"] == "bridge":
+        stands = {f"address {address}" for address in current["addresses"]}
+        stands |= {f"route {route}" for route in current["routes"]}
+        lines += [line for line in link["state"] if line in stands]
+    else:
+        lines += [f"address {address}" for address in current["addresses"]]
+    return lines
+
+
+def _file_changes(current: Mapping[str, Any], files: Mapping[str, str]) -> Iterator[Change]:
+    for name in sorted({*current["files"], *files}):
+        before, after = current["files"].get(name), files.get(name)
+        if before == after:
+            continue
+        link = _link_of(name)
+        # A device's kind, VLAN or bond cannot be changed, and one that is no longer wanted goes.
+        remake = [link] if name.endswith(".netdev") and before and link in current["links"] else []
+        yield Change(
+            f"{DIRECTORY}/{name}",
+            "create" if before is None else "delete" if after is None else "update",
+            before or "",
+            after or "",
+            data={"path": f"{DIRECTORY}/{name}", "text": after, "remake": remake},
+        )
+
+
+def _link_of(name: str) -> str:
+    return name.removeprefix(PREFIX).rpartition(".")[0]
+
+
+def _is_ours(path: str) -> bool:
+    return path.startswith(f"{DIRECTORY}/{PREFIX}")
+
+
+def _findings(
+    current: Mapping[str, Any], wanted: Mapping[str, Any], links: Mapping[str, Mapping[str, Any]]
+) -> Iterator[Finding]:
+    for name, link in sorted(links.items()):
+        stands = current["links"].get(name)
+        if link["lowest"] and stands is None:
+            yield Finding(
+                "error",
+                "networks.interface_missing",
+                f"networks_ports: {name}",
+                f"The host has no interface {name}, which is to carry {', '.join(_carries(name, links))}.",
+                "Name an interface that `ip link` shows on the host, or plug the card in.",
+            )
+            continue
+        if stands is None:
+            continue
+        if link["lowest"] and stands["up"] and not stands["carrier"]:
+            yield Finding(
+                "error",
+                "networks.no_carrier",
+                f"networks_ports: {name}",
+                f"The interface {name} has no link: nothing answers at the other end of its cable.",
+                "Plug the cable in, or bring the switch port up.",
+            )
+        if (
+            stands["master"]
+            and stands["master"] != link["master"]
+            and f"{PREFIX}{name}.network" not in current["files"]
+        ):
+            yield Finding(
+                "error",
+                "networks.interface_taken",
+                f"networks_ports: {name}",
+                f"The interface {name} belongs to {stands['master']}, which is not Holdfast's.",
+                f"Free it (`ip link set {name} nomaster` and what made it so), or name another.",
+            )
+        if link["kind"] and stands["kind"] != link["kind"]:
+            yield Finding(
+                "error",
+                "networks.name_taken",
+                f"networks_bridges: {name}",
+                f"{name} exists and is a {stands['kind'] or 'NIC'}, not a {link['kind']}.",
+                "Give the bridge or bond another name, or remove what has it.",
+            )
+        foreign = stands["file"]
+        if foreign and not _is_ours(foreign) and foreign.rpartition("/")[2] < link["file"]:
+            yield Finding(
+                "error",
+                "networks.file_before_ours",
+                foreign,
+                f"This file configures {name} and sorts before {link['file']}, so it would keep its effect.",
+                "Give it a name that sorts later, such as 10-provision.network.",
+            )
+
+
+def _carries(name: str, links: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """The bridges on top of a link."""
+    link = links[name]
+    if link["kind"] == "bridge":
+        return [name]
+    above = [link["master"], *link["vlans"]]
+    return [bridge for upper in above if upper for bridge in _carries(upper, links)]
+
+
+# -- ifupdown ---------------------------------------------------------------------------------------------------
+
+_STANZAS = (
+    "iface",
+    "auto",
+    "mapping",
+    "source",
+    "source-directory",
+    "rename",
+    "no-auto-down",
+    "no-scripts",
+    "template",
+)
+
+
+def without_interfaces(text: str, names: set[str]) -> str:
+    """An ``interfaces`` file without what it says of these interfaces; the rest stands as it was."""
+    kept: list[str] = []
+    dropping = False
+    for line in text.splitlines(keepends=True):
+        words = line.split()
+        if words and (words[0] in _STANZAS or words[0].startswith("allow-")):
+            dropping = words[0] in ("iface", "mapping") and len(words) > 1 and words[1] in names
+            if words[0] in ("auto", "no-auto-down", "no-scripts") or words[0].startswith("allow-"):
+                left = [word for word in words[1:] if word not in names]
+                if len(left) < len(words) - 1:
+                    line = " ".join([words[0], *left]) + "\n" if left else ""
+        if not dropping and line:
+            kept.append(line)
+    return "".join(kept)
+
+
+def _configures(text: str, name: str) -> bool:
+    return any(line.split()[:2] == ["iface", name] for line in text.splitlines())

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The body of the modules whose change the host undoes unless it is confirmed: see ``core.guard``.
+
+The module is run twice, by the action of its name: ``apply`` starts the change and returns, ``confirm`` comes over a
+new connection, waits until the host is as wanted, and keeps the change. Run without the action it is safe: what nobody
+confirms is undone.
+"""
+
+from __future__ import annotations
+
+import time
+from types import ModuleType
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from .core import guard
+from .core.change import Plan
+from .core.errors import HoldfastError
+from .io.host import Host
+
+SETTLE_SECONDS = 20
+
+
+def run(kind: ModuleType, options: dict[str, Any]) -> None:
+    """Converge one guarded kind on this host. ``options``: what is wanted, with ``rollback_seconds`` among it."""
+    stage = {"type": "str", "choices": ["apply", "confirm"], "default": "apply"}
+    module = AnsibleModule(argument_spec={**options, "stage": stage}, supports_check_mode=True)
+    wanted = {name: module.params[name] for name in options}
+    io = Host()
+    try:
+        if module.params["stage"] == "confirm":
+            _confirm(io, kind, wanted)
+            module.exit_json(changed=False)
+        plan = _apply(io, kind, wanted, module.check_mode)
+    except HoldfastError as error:
+        module.fail_json(**error.as_result())
+    started = bool(plan) and not module.check_mode
+    module.exit_json(changed=bool(plan), actions=plan.summary(), diff=plan.diff(), unconfirmed=started)
+
+
+def _apply(io: Host, kind: ModuleType, wanted: dict[str, Any], check_mode: bool) -> Plan:
+    asked = kind.question(wanted)
+    current = kind.read(io, asked)
+    if current["pending"] and not check_mode:
+        guard.undo(io, kind.NAME)
+        current = kind.read(io, asked)
+    plan: Plan = kind.plan(current, wanted)
+    if plan.errors:
+        raise HoldfastError("Refused, nothing was changed. " + " ".join(map(str, plan.errors)), plan.errors)
+    if plan and not check_mode:
+        kind.apply(io, plan, wanted["rollback_seconds"])
+    return plan
+
+
+def _confirm(io: Host, kind: ModuleType, wanted: dict[str, Any]) -> None:
+    """Wait until the host is as wanted, then keep the change; undo it at once when that does not happen in time."""
+    deadline = time.monotonic() + min(SETTLE_SECONDS, wanted["rollback_seconds"] / 2)
+    asked = kind.question(wanted)
+    while guard.is_pending(io, kind.NAME):
+        left = kind.plan({**kind.read(io, asked), "pending": False}, wanted)
+        if not left and guard.confirm(io, kind.NAME):
+            return
+        if time.monotonic() > deadline:
+            guard.undo(io, kind.NAME)
+            raise HoldfastError(
+                "The host answers, but it is not as wanted, and the change was undone. It differs in "
+                + "; ".join(f"{change.subject}: {_difference(change.before, change.after)}" for change in left)
+            )
+        time.sleep(0.1)
+    raise HoldfastError(
+        "The host undid the change, as nobody could reach it in time to confirm it: it would have been cut off."
+    )
+
+
+def _difference(before: str, after: str) -> str:
+    missing = [line for line in after.splitlines() if line not in before.splitlines()]
+    return f"wanted {', '.join(missing)}" if missing else f"has {', '.join(before.splitlines())}"
