@@ -224,8 +224,10 @@ class CallbackModule(CallbackBase):
         diff = self.diffs.pop((result.task._uuid, result.host.get_name()), [])
         bad = status in ("failed", "unreachable", "ignored")
         message = str(value.get("msg") or "") if not value.get("_ansible_no_log") else ""
-        spoken = "\n" in message or bool(message and result.task.action in C._ACTION_DEBUG)
-        if not (bad or diff or value.get("findings") or spoken or status == "changed" or self._run_is_verbose(result)):
+        debug = result.task.action in C._ACTION_DEBUG
+        spoken = "\n" in message or bool(debug and message)
+        verbose = self._display.verbosity > 0 or (debug and not message)
+        if not (bad or diff or value.get("findings") or spoken or status == "changed" or verbose):
             return []
 
         style = {"failed": "error", "unreachable": "error", "ignored": "advice", "skipped": "muted"}.get(status, status)
@@ -244,7 +246,7 @@ class CallbackModule(CallbackBase):
         if bad:
             lines += self._circumstances(result)
         lines += progress.diff_lines(diff, "      ", C.DIFF_CONTEXT)
-        if self._run_is_verbose(result) and not (spoken and self._display.verbosity == 0):
+        if verbose:
             if bad:
                 self._handle_exception(value)
             self._clean_results(value, result.task.action)

@@ -30,7 +30,7 @@ def write_page(run: RunDirectory, artifacts: Path) -> bool:
         model=model,
         entries=entries,
         counted=counted,
-        totals=proof.deployment_bytes(counted),
+        totals=proof.deployment_bytes(counted, model),
         runs=_runs(Path(os.environ.get("HOLDFAST_LOG_DIR") or artifacts / "log")),
         versions=_versions(run.answers(model.hosts)),
         findings=plan.get("findings", []),

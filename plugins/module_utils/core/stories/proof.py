@@ -74,17 +74,23 @@ def flow_bytes(readings: Readings, story: str | None = None) -> dict[str, dict[s
     return found
 
 
-def deployment_bytes(counted: Mapping[str, Mapping[str, int]]) -> dict[str, int]:
-    """Bytes of each flow, of all hosts together."""
+def deployment_bytes(counted: Mapping[str, Mapping[str, int]], model: Model) -> dict[str, int]:
+    """Bytes of each flow in the deployment.
+
+    Each host counts what it sends and what it receives, so a byte between two hosts is counted at both, and is one byte
+    here. Where anybody may ask, only those who answer count it for certain.
+    """
     sums: dict[str, int] = {}
-    for host_flows in counted.values():
-        for name, value in host_flows.items():
-            sums[name] = sums.get(name, 0) + value
-    return sums
+    for row in flows.FLOWS:
+        if flows.ANY in row.clients:
+            sums[row.id] = sum(counted.get(host.name, {}).get(row.id, 0) for host in flows.servers(model, row))
+        else:
+            sums[row.id] = sum(host_flows.get(row.id, 0) for host_flows in counted.values()) // 2
+    return {name: count for name, count in sums.items() if count}
 
 
 def _by_network(counted: Mapping[str, Mapping[str, int]], model: Model) -> dict[str, int]:
-    totals = deployment_bytes(counted)
+    totals = deployment_bytes(counted, model)
     sums = dict.fromkeys(model.networks, 0)
     for row in flows.FLOWS:
         if row.network in sums:
