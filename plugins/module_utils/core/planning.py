@@ -81,10 +81,6 @@ def plan(
             planned = step.module.plan(current, value)
             plans[name][step.name] = planned
             findings += planned.findings
-    for step in STEPS:
-        if hasattr(step.module, "deployment_findings"):
-            currents = {host: answer[step.name] for host, answer in answers.items() if step.name in answer}
-            findings += step.module.deployment_findings(currents, model)
     return DeploymentPlan(plans, tuple(findings))
 
 

@@ -24,5 +24,5 @@ Some have two more:
     Further sources that ``read`` imports, such as ``core/rings``; the probe sends them too.
 
 The module of a kind has the same name, takes ``wanted`` as its arguments and does read, plan, diff, apply, read
-again (see ``runner.converge``). ``registry.KINDS`` gives the phase of each.
+again (see ``runner.run``). ``registry.STEPS`` gives the phases of each.
 """
