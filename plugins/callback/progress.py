@@ -297,7 +297,7 @@ class CallbackModule(CallbackBase):
             variables = manager.get_vars(play=play, host=hosts[0])
             if variables.get("holdfast_artifacts_dir"):
                 templar = Templar(loader=play.get_loader(), variables=variables)
-                return Path(str(templar.template(variables["holdfast_artifacts_dir"]))) / "log"
+                return Path(str(templar.template(variables["holdfast_artifacts_dir"]))).resolve() / "log"
         sources = [Path(source) for source in context.CLIARGS.get("inventory") or () if os.path.exists(source)]
         place = sources[0] if sources else Path.cwd()
         return (place if place.is_dir() else place.parent) / ".holdfast" / "log"

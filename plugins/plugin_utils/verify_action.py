@@ -20,7 +20,7 @@ class VerifyAction(DeploymentAction):
     def artifacts(self) -> Path:
         """Where people find what the deployment gives them: ``holdfast_artifacts_dir``, else the run directory."""
         chosen = self.variables.get("holdfast_artifacts_dir")
-        return Path(str(self._templar.template(chosen))).absolute() if chosen else self.run_directory().path.absolute()
+        return Path(str(self._templar.template(chosen))).resolve() if chosen else self.run_directory().path.resolve()
 
     @property
     def notes(self) -> RunDirectory:
