@@ -13,13 +13,17 @@ from .io.host import Host
 
 
 def run(kind: ModuleType, options: dict[str, Any], **module_arguments: Any) -> None:
-    """Converge one kind on this host. ``options`` is the module's argument_spec; its values are what is wanted."""
+    """Converge one kind on this host. ``options`` is the module's argument_spec; its values are what is wanted.
+
+    A kind may have ``result(current, wanted)``: what the module returns beyond the plan.
+    """
     module = AnsibleModule(argument_spec=options, supports_check_mode=True, **module_arguments)
     io = Host()
     wanted = {name: module.params[name] for name in options}
     asked = {**kind.question(wanted), "detail": bool(module._diff)}
     try:
-        plan = kind.plan(kind.read(io, asked), wanted)
+        current = kind.read(io, asked)
+        plan = kind.plan(current, wanted)
         if plan.errors:
             raise HoldfastError("Refused, nothing was changed. " + " ".join(map(str, plan.errors)), plan.errors)
         if plan and not module.check_mode:
@@ -29,4 +33,5 @@ def run(kind: ModuleType, options: dict[str, Any], **module_arguments: Any) -> N
                 raise HoldfastError(f"Applied, but the host still differs: {', '.join(left.summary())}.")
     except HoldfastError as error:
         module.fail_json(**error.as_result())
-    module.exit_json(changed=bool(plan), actions=plan.summary(), diff=plan.diff())
+    more = kind.result(current, wanted) if hasattr(kind, "result") else {}
+    module.exit_json(changed=bool(plan), actions=plan.summary(), diff=plan.diff(), **more)

@@ -1,0 +1,289 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The image of the lab's hosts: three directories that overlayfs stacks, shared by all hosts and cached by content.
+
+``base``
+    Debian as a provisioning system leaves it: it boots, has a network and SSH.
+``archives``
+    What apt would download for the package set, so that an installation on ``base`` downloads nothing.
+``packages``
+    The package set installed, nothing of it enabled.
+
+A layer's directory is named after a digest of all that it is built from, and appears only when it is complete.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shlex
+from typing import TYPE_CHECKING, Any, Iterable, Mapping, Sequence
+
+from ..change import Change, Plan
+from ..errors import Finding, HoldfastError
+from .names import RUN
+
+if TYPE_CHECKING:
+    from ...io.host import Host as IO
+
+RECIPE = 1
+"""Raised when the scripts below change what a layer holds."""
+
+BASE_PACKAGES = (
+    "ca-certificates", "dbus", "e2fsprogs", "iproute2", "iputils-ping", "kmod", "nftables", "openssh-server", "procps",
+    "python3", "sudo", "systemd", "systemd-sysv", "udev", "util-linux",
+)  # fmt: skip
+KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
+CERTIFICATES = "/usr/local/share/ca-certificates"
+NEEDED_BYTES = 6 * 1024**3
+"""Space that building all layers takes at most, with what is thrown away on the way."""
+
+_DEFAULT_MIRRORS = {"debian": "http://deb.debian.org/debian", "debian-security": "http://deb.debian.org/debian-security"}
+_APT_OPTIONS = ("Acquire::http::Proxy", "Acquire::https::Proxy", "Acquire::Check-Valid-Until", "Acquire::Check-Date")
+
+
+def mirrors(sources: Iterable[str]) -> dict[str, str]:
+    """``{debian: URI, debian-security: URI}``: those that the machine's own apt sources use, else Debian's."""
+    found = dict(_DEFAULT_MIRRORS)
+    for text in sources:
+        for line in text.splitlines():
+            words = line.partition("#")[0].split()
+            if not words or words[0] not in ("deb", "URIs:"):
+                continue
+            for word in words:
+                archive = word.rstrip("/").rsplit("/", 1)[-1]
+                if archive in found and word.startswith(("http://", "https://")):
+                    found[archive] = word.rstrip("/")
+    return found
+
+
+def apt_options(dump: str) -> list[str]:
+    """Of ``apt-config dump``, the lines on how to reach archives and how far to trust their dates."""
+    return [line for line in dump.splitlines() if line.startswith(_APT_OPTIONS) and '""' not in line]
+
+
+def sources_list(archives: Mapping[str, str], suite: str) -> str:
+    lines = (
+        (archives["debian"], suite),
+        (archives["debian"], f"{suite}-updates"),
+        (archives["debian-security"], f"{suite}-security"),
+    )
+    return "".join(f"deb [signed-by={KEYRING}] {uri} {name} main\n" for uri, name in lines)
+
+
+def layers(cache: str, recipe: Mapping[str, Any], packages: Sequence[str]) -> dict[str, str]:
+    """The directory of each layer, by its name."""
+    base = _digest(recipe)
+    full = _digest([base, sorted(packages)])
+    return {
+        "base": f"{cache}/layers/base-{base}",
+        "archives": f"{cache}/layers/archives-{full}",
+        "packages": f"{cache}/layers/packages-{full}",
+    }
+
+
+def stack(paths: Mapping[str, str], layer: str) -> list[str]:
+    """The directories of a host on ``layer``, topmost first, as overlayfs wants them."""
+    below = [paths["archives"], paths["base"]]
+    return [paths["packages"], *below] if layer == "packages" else below
+
+
+def question(wanted: dict[str, Any]) -> dict[str, Any]:
+    return dict(wanted)
+
+
+def read(io: IO, asked: dict[str, Any]) -> dict[str, Any]:
+    """``{root, recipe, layers, cached, used, free}``: how it would be built here, and what is in the cache.
+
+    ``cached`` are the layers' directories there, ``used`` those that the lab's hosts stand on.
+    """
+    lists = ["/etc/apt/sources.list", *(f"/etc/apt/sources.list.d/{n}" for n in io.listdir("/etc/apt/sources.list.d"))]
+    recipe = {
+        "recipe": RECIPE,
+        "suite": asked["suite"],
+        "architecture": io.run(["dpkg", "--print-architecture"]).out.strip(),
+        "mirrors": mirrors(io.read_text(path) or "" for path in lists if path.endswith((".list", ".sources"))),
+        "apt": apt_options(io.run(["apt-config", "dump"]).out),
+        "certificates": {
+            name: io.digest(f"{CERTIFICATES}/{name}") for name in io.listdir(CERTIFICATES) if name.endswith(".crt")
+        },
+        "packages": list(BASE_PACKAGES),
+    }
+    directory = f"{asked['cache_dir']}/layers"
+    used = [
+        layer
+        for name in io.listdir(f"{RUN}/hosts")
+        for layer in json.loads(io.read_text(f"{RUN}/hosts/{name}/host.json") or "{}").get("layers", ())
+    ]
+    room = io.run(["stat", "-f", "-c", "%a %S", nearest(io, directory)]).out.split()
+    return {
+        "root": io.run(["id", "-u"]).out.strip() == "0",
+        "recipe": recipe,
+        "layers": layers(asked["cache_dir"], recipe, asked["packages"]),
+        "cached": [f"{directory}/{name}" for name in io.listdir(directory)],
+        "used": used,
+        "free": int(room[0]) * int(room[1]),
+    }
+
+
+def plan(current: dict[str, Any], wanted: dict[str, Any]) -> Plan:
+    """Build the layers that are not there, then drop those that nothing needs any more."""
+    paths = current["layers"]
+    needed = list(paths) if wanted["layer"] == "packages" else ["base", "archives"]
+    missing = [name for name in needed if paths[name] not in current["cached"]]
+    findings = []
+    if missing and not current["root"]:
+        findings.append(not_root("lab_image"))
+    if missing and current["free"] < NEEDED_BYTES:
+        findings.append(
+            Finding(
+                "error", "lab.no_space", wanted["cache_dir"],
+                f"{current['free'] >> 20} MiB are free, and building the image takes {NEEDED_BYTES >> 20} MiB.",
+                "Make room, or set lab_cache_dir to a larger file system.",
+            )  # fmt: skip
+        )
+    context = {
+        "recipe": current["recipe"],
+        "layers": paths,
+        "packages": sorted(wanted["packages"]),
+        "cache_dir": wanted["cache_dir"],
+        "log": wanted["log"],
+    }
+    changes = [
+        Change(paths[name], "build", after=_describe(name, current["recipe"], wanted), data={"name": name, **context})
+        for name in missing
+    ]
+    old = sorted(set(current["cached"]) - {*paths.values(), *current["used"]})
+    changes += [Change(path, "delete", before="layer of an earlier image, used by no host") for path in old]
+    return Plan(changes, findings)
+
+
+def apply(io: IO, plan: Plan) -> None:
+    for change in plan:
+        if change.action == "delete":
+            io.run(["rm", "-rf", "--one-file-system", change.subject])
+        else:
+            _build(io, change)
+
+
+def result(current: dict[str, Any], wanted: dict[str, Any]) -> dict[str, Any]:
+    """What the module returns: the stack of directories for a host on each of the layers."""
+    return {"layers": {name: stack(current["layers"], name) for name in ("base", "packages")}}
+
+
+def not_root(where: str) -> Finding:
+    return Finding(
+        "error", "lab.not_root", where, "it needs root: it mounts, makes devices and network namespaces.",
+        "Run it as root, or with become.",
+    )  # fmt: skip
+
+
+def script(name: str, context: Mapping[str, Any], scratch: str) -> str:
+    """The shell script that makes a layer in ``scratch``/layer. It runs in mount and PID namespaces of its own."""
+    recipe, paths = context["recipe"], context["layers"]
+    variables = {
+        "scratch": scratch,
+        "packages": " ".join(context["packages"]),
+        "lower": ":".join(stack(paths, "base") if name == "packages" else [paths["base"]]),
+        "include": ",".join(recipe["packages"]),
+        "suite": recipe["suite"],
+        "architecture": recipe["architecture"],
+        "certificates": CERTIFICATES,
+        "sources": sources_list(recipe["mirrors"], recipe["suite"]),
+        "apt": "".join(line + "\n" for line in recipe["apt"]),
+    }
+    head = "".join(f"{key}={shlex.quote(value)}\n" for key, value in variables.items())
+    return f"set -eu\nexport LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive\n{head}{_SCRIPTS[name]}"
+
+
+_MOUNT = """
+# Nothing of a build outlives a crash, so nothing has to reach the disk before the end.
+mkdir -p "$scratch/layer" "$scratch/work" "$scratch/root"
+mount -t overlay overlay -o "lowerdir=$lower,upperdir=$scratch/layer,workdir=$scratch/work,volatile" "$scratch/root" ||
+    mount -t overlay overlay -o "lowerdir=$lower,upperdir=$scratch/layer,workdir=$scratch/work" "$scratch/root"
+root=$scratch/root
+mount -t proc proc "$root/proc"
+# An empty mount point is left in the layer; each host gets its own resolv.conf.
+[ -e "$root/etc/resolv.conf" ] || : > "$root/etc/resolv.conf"
+mount --bind "$(readlink -f /etc/resolv.conf)" "$root/etc/resolv.conf"
+"""
+
+_UNMOUNT = """
+umount "$root/etc/resolv.conf" "$root/proc" "$root"
+"""
+
+_SCRIPTS = {
+    "base": """
+root=$scratch/layer
+printf '%s' "$sources" > "$scratch/sources.list"
+printf '%s' "$apt" > "$scratch/apt.conf"
+mmdebstrap --variant=minbase --mode=root --architectures="$architecture" --include="$include" \\
+    --aptopt="$scratch/apt.conf" "$suite" "$root" "$scratch/sources.list"
+if [ -d "$certificates" ]; then
+    cp -a "$certificates/." "$root$certificates/"
+    chroot "$root" update-ca-certificates
+fi
+# Each host has its own name, keys and identity.
+rm -f "$root"/etc/ssh/ssh_host_* "$root/etc/hostname" "$root/etc/hosts" "$root/etc/resolv.conf"
+: > "$root/etc/machine-id"
+systemctl --root="$root" enable ssh.service systemd-networkd.service
+# They would take apt's lock when a role wants it, and change packages that are under test.
+systemctl --root="$root" mask apt-daily.timer apt-daily-upgrade.timer
+# The kernel is the machine's: a container has no use for them.
+systemctl --root="$root" mask sys-kernel-debug.mount sys-kernel-tracing.mount dev-hugepages.mount
+""",
+    "archives": f"""{_MOUNT}
+chroot "$root" apt-get -q update
+chroot "$root" apt-get -q -y --download-only --no-install-recommends install $packages
+{_UNMOUNT}""",
+    "packages": f"""{_MOUNT}
+enabled() {{ systemctl --root="$root" list-unit-files --state=enabled --no-legend --plain | cut -d' ' -f1 | sort; }}
+enabled > "$scratch/before"
+printf '#!/bin/sh\\nexit 101\\n' > "$root/usr/sbin/policy-rc.d"
+chmod 0755 "$root/usr/sbin/policy-rc.d"
+chroot "$root" apt-get -q -y --no-download --no-install-recommends -o Dpkg::Options::=--force-unsafe-io \\
+    install $packages
+rm "$root/usr/sbin/policy-rc.d"
+# A unit runs when a role has configured it, and not because its package is in the image.
+enabled | comm -13 "$scratch/before" - | xargs -r systemctl --root="$root" disable
+{_UNMOUNT}""",
+}
+
+
+def _build(io: IO, change: Change) -> None:
+    name, context = change.data["name"], change.data
+    directory, log = f"{context['cache_dir']}/layers", context["log"]
+    scratch = f"{context['cache_dir']}/build/{name}"
+    for path in (directory, f"{context['cache_dir']}/build", log.rpartition("/")[0]):
+        io.run(["mkdir", "-p", path])
+    program = f"{scratch}.sh"
+    # The lock belongs to the script, so that a build whose caller was killed is waited for, not joined. The scratch
+    # directory is cleared under it, and the layer moves into place under it.
+    io.write(program, script(name, context, scratch), mode="0700")
+    # sync: a directory under its final name is complete even after a power cut.
+    steps = (
+        'exec >>"$1" 2>&1; set -eu; echo "== $(date -Is) $3"; [ ! -d "$3" ] || exit 0; rm -rf --one-file-system "$2"; '
+        'mkdir -p "$2"; unshare --mount --propagation private --pid --fork --kill-child --mount-proc sh "$2.sh"; '
+        'sync -f "$2/layer"; mv -T "$2/layer" "$3"; rm -rf --one-file-system "$2" "$2.sh"'
+    )
+    lock = f"{context['cache_dir']}/build/lock"
+    done = io.run(["flock", lock, "sh", "-c", steps, "sh", log, scratch, change.subject], check=False)
+    if done.rc != 0:
+        tail = "\n".join((io.read_text(log) or done.err).splitlines()[-15:])
+        raise HoldfastError(f"Building the image's layer {name} failed. The log is {log}; it ends with:\n{tail}")
+
+
+def _describe(name: str, recipe: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
+    if name == "base":
+        return "\n".join([f"debian {recipe['suite']} {recipe['architecture']}", *recipe["packages"]])
+    return "\n".join(sorted(wanted["packages"]))
+
+
+def _digest(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def nearest(io: IO, path: str) -> str:
+    """The path itself, or the nearest directory above it that exists."""
+    while not io.exists(path):
+        path = path.rpartition("/")[0] or "/"
+    return path
