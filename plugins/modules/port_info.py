@@ -51,33 +51,9 @@ ports:
   sample: [{address: 172.29.236.21, port: 6200, state: filtered}]
 """
 
-import selectors
-import socket
-import time
-from typing import Any
-
 from ansible.module_utils.basic import AnsibleModule
 
-
-def states(targets: list[tuple[str, int]], timeout: float) -> list[dict[str, Any]]:
-    """Connect to all targets at once. ``timeout`` in seconds is for all of them together."""
-    found = dict.fromkeys(targets, "filtered")
-    end = time.monotonic() + timeout
-    with selectors.DefaultSelector() as selector:
-        for target in targets:
-            probe = socket.socket(socket.AF_INET6 if ":" in target[0] else socket.AF_INET)
-            probe.setblocking(False)
-            probe.connect_ex(target)
-            selector.register(probe, selectors.EVENT_WRITE, target)
-        while selector.get_map() and (left := end - time.monotonic()) > 0:
-            for key, _ in selector.select(left):
-                failure = key.fileobj.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)  # type: ignore[union-attr]
-                found[key.data] = "open" if failure == 0 else "refused" if failure == 111 else "filtered"
-                selector.unregister(key.fileobj)
-                key.fileobj.close()  # type: ignore[union-attr]
-        for key in list(selector.get_map().values()):
-            key.fileobj.close()  # type: ignore[union-attr]
-    return [{"address": address, "port": port, "state": state} for (address, port), state in found.items()]
+from ansible_collections.holdfast.storage.plugins.module_utils.io.ports import states
 
 
 def main() -> None:
@@ -89,8 +65,7 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    targets = [(address, port) for address in module.params["addresses"] for port in module.params["ports"]]
-    module.exit_json(changed=False, ports=states(targets, module.params["timeout"]))
+    module.exit_json(changed=False, ports=states(**module.params))
 
 
 if __name__ == "__main__":

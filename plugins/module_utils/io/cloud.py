@@ -10,7 +10,7 @@ import functools
 import http.client
 import json
 import ssl
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,6 +19,7 @@ import yaml
 
 from ..core.errors import HoldfastError
 from ..core.stories import Answer
+from . import ports as ports_io
 
 TIMEOUT = 60
 
@@ -110,6 +111,10 @@ class Client:
             raise HoldfastError(f"{method} {parts.netloc}{parts.path}: no answer: {error!r}") from error
         finally:
             connection.close()
+
+    def port_states(self, addresses: Iterable[str], ports: Iterable[int]) -> list[dict[str, Any]]:
+        """Which TCP ports can be reached from the controller."""
+        return ports_io.states(addresses, ports)
 
     def plain(self, url: str) -> str:
         """What stands on the first line of the answer to HTTP without TLS; empty when the connection is closed."""

@@ -8,7 +8,7 @@ behave. ``cloud`` is the client's side of the APIs (see ``io/cloud.py``), inject
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -57,6 +57,9 @@ class Cloud(Protocol):
 
     def plain(self, url: str) -> str:
         """What a server answers to an HTTP request without TLS on the port of ``url``: the first line, or ``""``."""
+
+    def port_states(self, addresses: Iterable[str], ports: Iterable[int]) -> list[dict[str, Any]]:
+        """``{address, port, state}`` of TCP ports as the client reaches them: open, refused or filtered."""
 
     def authenticate(self, user: str, password: str) -> Answer:
         """Ask for a token."""

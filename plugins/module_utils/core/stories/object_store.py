@@ -81,7 +81,9 @@ def get(cloud: Cloud, scene: Scene) -> dict[str, Any]:
 def closed_ports(cloud: Cloud, scene: Scene) -> dict[str, Any]:
     """The storage servers' ports, asked for on br-mgmt, from a host and from the controller."""
     evidence = {}
-    for place, probes in scene.fact("ports").items():
+    asked = scene.fact("ports")
+    here = cloud.port_states(*({entry[key] for entry in asked[0]["ports"]} for key in ("address", "port")))
+    for place, probes in (*((row["host"], row["ports"]) for row in asked), ("the controller", here)):
         require(probes, f"{place} asked for no port.")
         reached = [f"{probe['address']}:{probe['port']}" for probe in probes if probe["state"] == "open"]
         require(not reached, f"Open on br-mgmt, seen from {place}: {', '.join(reached)}.")

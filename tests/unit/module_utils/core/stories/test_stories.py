@@ -46,6 +46,9 @@ class Cloud:
     def authenticate(self, user, password):
         return self.lie("POST", "auth", Answer(401, {}, b""))
 
+    def port_states(self, addresses, ports):
+        return [{"address": address, "port": port, "state": "filtered"} for address in addresses for port in ports]
+
     def plain(self, url):
         return ""
 
@@ -187,8 +190,10 @@ def test_every_fragment_has_to_be_another_one():
 
 def test_an_open_storage_port_on_mgmt_is_noticed():
     probes = [{"address": "172.29.236.21", "port": port, "state": "filtered"} for port in (6200, 873)]
-    facts = {"ports": {"control1": probes}}
-    assert "6200 filtered" in object_store.closed_ports(Cloud(), Scene(run="r", facts=facts))["from control1"]
+    facts = {"ports": [{"host": "control1", "ports": probes}]}
+    evidence = object_store.closed_ports(Cloud(), Scene(run="r", facts=facts))
+    assert "6200 filtered" in evidence["from control1"]
+    assert "873 filtered" in evidence["from the controller"]
     probes[1]["state"] = "open"
     with pytest.raises(HoldfastError, match=r"seen from control1: 172.29.236.21:873"):
         object_store.closed_ports(Cloud(), Scene(run="r", facts=facts))
