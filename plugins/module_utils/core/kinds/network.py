@@ -313,7 +313,10 @@ def _network(name: str, link: Mapping[str, Any], links: Mapping[str, Any]) -> st
     lines += ["DHCP=no", "LinkLocalAddressing=no", "IPv6AcceptRA=no"]
     if link["kind"] == "bridge":
         addressing = link["addressing"]
-        lines += ["ConfigureWithoutCarrier=yes", *(f"Address={address}" for address in addressing["addresses"])]
+        # Strict: a packet that comes by another network than its answer would take is dropped, so that a host whose
+        # ports are mixed up is found to be cut off instead of being reached by a detour.
+        lines += ["ConfigureWithoutCarrier=yes", "IPv4ReversePathFilter=strict"]
+        lines += [f"Address={address}" for address in addressing["addresses"]]
         lines += [f"Gateway={addressing['gateway']}"] if addressing.get("gateway") else []
         lines += [f"DNS={server}" for server in addressing.get("dns") or ()]
         for route in addressing.get("routes") or ():
