@@ -45,7 +45,8 @@ class ActionModule(DeploymentAction):
             inventory.RawInventory(
                 hosts=hosts,
                 groups=groups,
-                findings=(*reader.findings, *unreadable),
+                problems=tuple(reader.problems),
+                findings=tuple(unreadable),
                 undefined=frozenset(reader.undefined),
                 secrets=existing,
                 required_secrets=tuple(required),

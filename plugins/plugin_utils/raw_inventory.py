@@ -9,9 +9,7 @@ from typing import Any
 
 from ansible.errors import AnsibleError
 
-from ansible_collections.holdfast.storage.plugins.module_utils.core.errors import Finding
-from ansible_collections.holdfast.storage.plugins.module_utils.core.inventory import RawHost
-from ansible_collections.holdfast.storage.plugins.module_utils.core.rules import place
+from ansible_collections.holdfast.storage.plugins.module_utils.core.inventory import HostProblem, RawHost
 from ansible_collections.holdfast.storage.plugins.module_utils.core.schema import KeyPath, RoleVariables
 from ansible_collections.holdfast.storage.plugins.plugin_utils import secret_store
 
@@ -31,7 +29,7 @@ class InventoryReader:
         self._templar = templar
         self._roles = roles
         self._sources: dict[str, Mapping[str, Any]] = {}
-        self.findings: list[Finding] = []
+        self.problems: list[HostProblem] = []
         self.undefined: set[tuple[str, str]] = set()
 
     def hosts(self) -> dict[str, RawHost]:
@@ -67,7 +65,13 @@ class InventoryReader:
     def _host(self, name: str) -> RawHost:
         raw = self._hostvars.raw_get(name)
         self._sources[name] = raw
-        mine = [key for key in raw if self._roles.is_reserved(key) and key != secret_store.VARIABLE]
+        mine = [
+            key
+            for key in raw
+            if self._roles.is_reserved(key)
+            and key != secret_store.VARIABLE
+            and (key in self._roles.variables or _is_written(raw[key]))
+        ]
         templar = self._templar.copy_with_new_env(available_variables=raw)
         variables = {}
         for key in mine:
@@ -99,12 +103,11 @@ class InventoryReader:
             text = " ".join(str(getattr(cause, "message", cause)).split()).rstrip(".")
             reason = reason if not text or text in reason else f"{reason}: {text}"
             cause = cause.__cause__
-        where = place(self.locate(host, (name,)), host, (name,))
-        self.findings.append(
-            Finding(
-                "error",
+        self.problems.append(
+            HostProblem(
                 "inventory.undefined",
-                where,
+                host,
+                (name,),
                 f"can not be evaluated: {reason}.",
                 "Define what it refers to, or correct the expression.",
             )
@@ -123,6 +126,11 @@ def plain(value: Any) -> Any:
         if isinstance(value, kind):
             return kind(value)
     return _text(value)
+
+
+def _is_written(value: Any) -> bool:
+    """Whether somebody wrote the value, and it is not a task's registered result. Truth values can bear no tag."""
+    return Origin is None or value is None or isinstance(value, bool) or _tag(value) is not None
 
 
 def _text(value: Any) -> str:

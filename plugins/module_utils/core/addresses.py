@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 
-from .errors import Finding
+from .schema import KeyPath
 
 Addresses = Mapping[str, Mapping[str, str]]
 """By host and network."""
@@ -32,12 +32,23 @@ class Range:
         return self.first <= address <= self.last and self.is_usable(address)
 
 
+@dataclass(frozen=True)
+class Conflict:
+    """Why an address can not be assigned or kept. Without a host, it concerns the network."""
+
+    code: str
+    host: str | None
+    path: KeyPath
+    what: str
+    fix: str
+
+
 def assign(
     ranges: Mapping[str, Range],
     hosts: Mapping[str, Collection[str]],
     given: Addresses,
     remembered: Addresses,
-) -> tuple[dict[str, dict[str, str]], list[Finding]]:
+) -> tuple[dict[str, dict[str, str]], list[Conflict]]:
     """The address of every host on every network that it is on, as ``hosts`` says, and what stands against it.
 
     A given address wins. Else the host keeps the one that was assigned to it before. Else it gets the address with the
@@ -47,7 +58,7 @@ def assign(
     Addresses remembered for hosts that are gone stay theirs: the host may come back, and rings may still name it.
     A remembered address that is outside its network, because that was renumbered, is forgotten.
     """
-    findings: list[Finding] = []
+    conflicts: list[Conflict] = []
     result: dict[str, dict[str, str]] = {name: {} for name in hosts}
     for network in sorted(ranges, key=lambda name: (name != "mgmt", name)):
         range_ = ranges[network]
@@ -68,8 +79,8 @@ def assign(
             if name not in members:
                 taken.setdefault(own, name)
             elif own in taken or not range_.is_usable(own):
-                owner = taken.get(own, "the gateway, or haproxy_address")
-                findings.append(_collision(name, network, kept, owner))
+                owner = taken.get(own, "a router, a name server or haproxy_address")
+                conflicts.append(_collision(name, network, kept, owner))
                 result[name][network] = kept
             else:
                 taken[own] = name
@@ -90,11 +101,11 @@ def assign(
             ):
                 candidate += 1
             if candidate > int(range_.last):
-                findings.append(_exhausted(network, range_, waiting[position:]))
+                conflicts.append(_exhausted(network, range_, waiting[position:]))
                 break
             taken[IPv4Address(candidate)] = name
             result[name][network] = str(IPv4Address(candidate))
-    return result, findings
+    return result, conflicts
 
 
 def _same_place(mgmt: str | None, source: Range | None, target: Range) -> IPv4Address | None:
@@ -104,21 +115,21 @@ def _same_place(mgmt: str | None, source: Range | None, target: Range) -> IPv4Ad
     return target.network.network_address + offset if offset < target.network.num_addresses else None
 
 
-def _collision(name: str, network: str, address: str, owner: str) -> Finding:
-    return Finding(
-        "error",
+def _collision(name: str, network: str, address: str, owner: str) -> Conflict:
+    return Conflict(
         "networks.address-taken",
-        f"{name}: networks_addresses.{network}",
+        name,
+        ("networks_addresses", network),
         f"{address} was assigned to {name} and now belongs to {owner}.",
-        f"Give {owner} another address, or give {name} one in networks_addresses.{network}.",
+        f"Give another address to {owner}; or give {name} one in networks_addresses.{network}, which moves it.",
     )
 
 
-def _exhausted(network: str, range_: Range, names: Collection[str]) -> Finding:
-    return Finding(
-        "error",
+def _exhausted(network: str, range_: Range, names: Collection[str]) -> Conflict:
+    return Conflict(
         "networks.pool-exhausted",
-        f"networks_bridges.{network}.pool",
+        None,
+        ("networks_bridges", network, "pool"),
         f"The pool {range_.first} to {range_.last} has no free address left for {', '.join(sorted(names))}.",
         "Make the pool larger, give addresses in networks_addresses, or remove hosts that are gone from "
         "group_vars/all/addresses.yml.",

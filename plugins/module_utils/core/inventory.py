@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Mapping as MappingABC
 from dataclasses import dataclass, field, replace
@@ -16,8 +17,22 @@ from .model import Host, Model, Network
 from .rules import Draft, DraftHost, place
 from .schema import KeyPath, RoleVariables, Variable, shown
 
+# So many hosts that share a problem are named.
+_NAMED = 4
+
 SECRETS = "holdfast_secrets"
 ADDRESSES = "holdfast_addresses"
+
+
+@dataclass(frozen=True)
+class HostProblem:
+    """An error in a variable of a host; the same on several hosts becomes one finding. Without a host, of all."""
+
+    code: str
+    host: str | None
+    path: KeyPath
+    what: str
+    fix: str
 
 
 @dataclass(frozen=True)
@@ -46,8 +61,8 @@ class RawInventory:
     Attributes:
         hosts: by name.
         groups: every group, also an empty one, with the names of its members at any depth.
-        findings: what was wrong already when it was read, such as undefined variables.
-        undefined: ``(host, variable)`` pairs that are given but could not be evaluated: they are not missing.
+        problems: what was wrong already when it was read: variables that could not be evaluated.
+        findings: likewise, with its own place.
         secrets: every secret that exists. They are no part of the variables or of the model.
         required_secrets: names of the secrets that the deployment's services need.
         plain_secrets: places where a secret stands in a file that is not encrypted, and what is wrong there.
@@ -57,8 +72,8 @@ class RawInventory:
 
     hosts: Mapping[str, RawHost]
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    problems: tuple[HostProblem, ...] = ()
     findings: tuple[Finding, ...] = ()
-    undefined: frozenset[tuple[str, str]] = frozenset()
     secrets: Mapping[str, Any] = field(default_factory=dict)
     required_secrets: tuple[str, ...] = ()
     plain_secrets: Mapping[str, str] = field(default_factory=dict)
@@ -77,7 +92,8 @@ def build(
     checked = _Check(raw, roles)
     draft = checked.draft()
     addresses, conflicts = _assign(draft, remembered or {})
-    findings = [*raw.findings, *checked.findings, *rules.check(draft), *conflicts]
+    problems = [*raw.problems, *checked.problems, *conflicts]
+    findings = [*raw.findings, *_told_once(problems, raw), *rules.check(draft)]
     unique = sorted(set(findings), key=lambda finding: (finding.severity != "error", finding))
     if any(finding.severity == "error" for finding in unique):
         return None, unique
@@ -95,7 +111,8 @@ class _Check:
     def __init__(self, raw: RawInventory, roles: RoleVariables) -> None:
         self.raw = raw
         self.roles = roles
-        self.findings: list[Finding] = []
+        self.problems: list[HostProblem] = []
+        self.undefined = {(problem.host, problem.path[0]) for problem in raw.problems}
         self.refused: set[tuple[str | None, KeyPath]] = set()
 
     def draft(self) -> Draft:
@@ -104,7 +121,7 @@ class _Check:
         given: set[str] = set()
         own: dict[str, dict[str, Any]] = {name: {} for name in self.raw.hosts}
         for variable in self.roles.variables.values():
-            if variable.name in (SECRETS, ADDRESSES):
+            if variable.name == SECRETS:
                 continue
             if variable.is_host_scoped:
                 self._host_variable(variable, own)
@@ -116,7 +133,7 @@ class _Check:
                 for name, host in self.raw.hosts.items()
             },
             groups=self.raw.groups,
-            variables=deployment,
+            variables={name: value for name, value in deployment.items() if name != ADDRESSES},
             given=frozenset(given),
             refused=frozenset(self.refused),
             secrets=self.raw.secrets,
@@ -139,10 +156,12 @@ class _Check:
                 continue
             prefix = name.split("_")[0]
             because = f"the prefix {prefix}_ is reserved" if reserved else f"it is nearly {near}"
-            where = place(self.raw.locate(hosts[0], (name,)), hosts[0] if len(hosts) == 1 else None, (name,))
+            value = self.raw.hosts[hosts[0]].variables.get(name)
             self._add(
                 "inventory.unknown-variable",
-                where,
+                hosts[0] if len(hosts) == 1 else None,
+                (name,),
+                f"{f'is {shown(value, (name,))}, and ' if value is not None else ''}"
                 f"is not a variable of Holdfast, and {because}.",
                 f"Did you mean {near}? Otherwise rename it or take it out." if near else "Rename it or take it out.",
             )
@@ -151,7 +170,7 @@ class _Check:
         name = variable.name
         holders = [host for host, raw in self.raw.hosts.items() if name in raw.variables]
         if not holders:
-            if any((host, name) in self.raw.undefined for host in self.raw.hosts):
+            if any((host, name) in self.undefined for host in self.raw.hosts):
                 return
             self._default(variable, list(self.raw.hosts), values)
             return
@@ -160,7 +179,7 @@ class _Check:
         value = self.raw.hosts[first].variables[name]
         for other in holders[1:]:
             different = self.raw.hosts[other].variables[name]
-            if different != value or type(different) is not type(value):
+            if _canonical(different) != _canonical(value):
                 self._differs(name, first, value, other, different)
                 break
         self._take(variable, value, None, values)
@@ -169,7 +188,7 @@ class _Check:
         for host, raw in self.raw.hosts.items():
             if variable.name in raw.variables:
                 self._take(variable, raw.variables[variable.name], host, own[host])
-            elif (host, variable.name) not in self.raw.undefined:
+            elif (host, variable.name) not in self.undefined:
                 self._default(variable, [host], own[host])
 
     def _default(self, variable: Variable, hosts: list[str], values: dict[str, Any]) -> None:
@@ -179,10 +198,12 @@ class _Check:
         groups = variable.required_groups
         concerned = [host for host in hosts if groups is None or self.raw.hosts[host].groups & groups]
         if concerned:
+            self.refused.update((host if variable.is_host_scoped else None, (variable.name,)) for host in concerned)
             about = " ".join(str(variable.schema["description"]).split()).split(". ")[0].rstrip(".")
             self._add(
                 "inventory.required",
-                place(None, concerned[0] if variable.is_host_scoped else None, (variable.name,)),
+                concerned[0] if variable.is_host_scoped else None,
+                (variable.name,),
                 f"is not set{'' if groups is None else f', and hosts in {rules.listed(groups)} need it'}.",
                 f"Set it: {about}.",
             )
@@ -192,9 +213,8 @@ class _Check:
         value = copy.deepcopy(value)
         problems = self.roles.check(variable.name, value)
         for problem in problems:
-            location = self.raw.locate(host, problem.path)
             self.refused.add((host, problem.path))
-            self._add(problem.code, place(location, host, problem.path), problem.what, problem.fix)
+            self._add(problem.code, host, problem.path, problem.what, problem.fix)
         if any(problem.prune == (variable.name,) for problem in problems):
             return
         for problem in sorted(problems, key=lambda problem: len(problem.path), reverse=True):
@@ -205,18 +225,42 @@ class _Check:
     def _differs(self, name: str, first: str, value: Any, other: str, different: Any) -> None:
         path, one, two = _difference((name,), value, different)
         sources = [
-            f"{host} has {shown(what, path)}" + (f" ({source})" if (source := self.raw.locate(host, path)) else "")
+            f"{host} has {'nothing' if what is _ABSENT else shown(what, path)}"
+            + (f" ({source})" if (source := self.raw.locate(host, path)) else "")
             for host, what in ((first, one), (other, two))
         ]
         self._add(
             "inventory.differs",
-            place(self.raw.locate(other, path), other, path),
+            other,
+            path,
             f"must be the same on every host, and differs: {' and '.join(sources)}.",
             "Set it once, in group_vars/all.",
         )
 
-    def _add(self, code: str, where: str, what: str, fix: str) -> None:
-        self.findings.append(Finding("error", code, where, what, fix))
+    def _add(self, code: str, host: str | None, path: KeyPath, what: str, fix: str) -> None:
+        self.problems.append(HostProblem(code, host, path, what, fix))
+
+
+def _told_once(problems: list[HostProblem], raw: RawInventory) -> Iterator[Finding]:
+    """Findings of problems. Hosts that share one, because it comes from their group, share the finding."""
+    hosts: dict[tuple[Any, ...], list[str]] = {}
+    for problem in problems:
+        location = raw.locate(problem.host, problem.path)
+        key = (location, problem.code, problem.path, problem.what, problem.fix)
+        hosts.setdefault(key, []).extend([problem.host] if problem.host else [])
+    for (location, code, path, what, fix), names in hosts.items():
+        yield Finding("error", code, place(location, _several(names), path), what, fix)
+
+
+def _several(names: list[str]) -> str | None:
+    if len(names) <= _NAMED:
+        return ", ".join(names) or None
+    return f"{names[0]} and {len(names) - 1} other hosts"
+
+
+def _canonical(value: Any) -> str:
+    # Python takes 1, 1.0 and true for equal.
+    return json.dumps(value, sort_keys=True, default=str)
 
 
 _ABSENT = object()
@@ -228,7 +272,7 @@ def _difference(path: KeyPath, one: Any, two: Any) -> tuple[KeyPath, Any, Any]:
         for key in (*one, *(key for key in two if key not in one)):
             left, right = one.get(key, _ABSENT), two.get(key, _ABSENT)
             if left is _ABSENT or right is _ABSENT:
-                return (*path, key), _seen(left), _seen(right)
+                return (*path, key), left, right
             if left != right or type(left) is not type(right):
                 return _difference((*path, key), left, right)
     if isinstance(one, list) and isinstance(two, list) and len(one) == len(two):
@@ -236,10 +280,6 @@ def _difference(path: KeyPath, one: Any, two: Any) -> tuple[KeyPath, Any, Any]:
             if left != right:
                 return _difference((*path, index), left, right)
     return path, one, two
-
-
-def _seen(value: Any) -> Any:
-    return "nothing" if value is _ABSENT else value
 
 
 def _prune(value: Any, path: KeyPath) -> None:
@@ -255,7 +295,7 @@ def _prune(value: Any, path: KeyPath) -> None:
         value[path[-1]] = None
 
 
-def _assign(draft: Draft, remembered: Addresses) -> tuple[dict[str, dict[str, str]], list[Finding]]:
+def _assign(draft: Draft, remembered: Addresses) -> tuple[dict[str, dict[str, str]], list[HostProblem]]:
     hosts = {name: [network for network in host.ports if network in draft.ranges] for name, host in draft.hosts.items()}
     given: dict[str, dict[str, str]] = {}
     for name, host in draft.hosts.items():
@@ -268,7 +308,10 @@ def _assign(draft: Draft, remembered: Addresses) -> tuple[dict[str, dict[str, st
         name: [network for network in networks if network != "mgmt" or "mgmt" in given.get(name, {})]
         for name, networks in hosts.items()
     }
-    return assign(draft.ranges, hosts, given, _well_formed(remembered))
+    addresses, conflicts = assign(draft.ranges, hosts, given, _well_formed(remembered))
+    return addresses, [
+        HostProblem(conflict.code, conflict.host, conflict.path, conflict.what, conflict.fix) for conflict in conflicts
+    ]
 
 
 def _well_formed(remembered: Any) -> Addresses:

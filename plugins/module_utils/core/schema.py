@@ -18,6 +18,7 @@ import difflib
 import functools
 import ipaddress
 import json
+import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -140,7 +141,7 @@ def nearest(name: str, candidates: Iterable[str]) -> str | None:
 
 def shown(value: Any, path: KeyPath = ()) -> str:
     """A value as messages show it: short, and not at all when its key says that it is a secret."""
-    if any(isinstance(key, str) and _SECRET_NAME.search(key) for key in path):
+    if isinstance(value, str) and any(isinstance(key, str) and _SECRET_NAME.search(key) for key in path):
         return "(a secret, not shown)"
     if isinstance(value, Mapping):
         return f"a mapping of {len(value)} key{'' if len(value) == 1 else 's'}"
@@ -235,7 +236,9 @@ def _validator_class() -> tuple[Any, Any]:
     strict = jsonschema.Draft202012Validator.TYPE_CHECKER.redefine_many(
         {
             "integer": lambda _, value: isinstance(value, int) and not isinstance(value, bool),
-            "number": lambda _, value: isinstance(value, (int, float)) and not isinstance(value, bool),
+            "number": lambda _, value: (
+                isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+            ),
         }
     )
     formats = jsonschema.FormatChecker(formats=())
@@ -275,7 +278,7 @@ def _explain(name: str, error: Any) -> list[Problem]:
             return refused(*_wrong_type(value, wanted, seen, about))
         case "additionalProperties":
             known = schema.get("properties", {})
-            return [_unknown_key(key, (*path, key), known) for key in value if key not in known]
+            return [_unknown_key(key, value[key], (*path, key), known) for key in value if key not in known]
         case "required":
             # One error for each missing key, whose name only the message has.
             key = next(key for key in wanted if key not in value and error.message.startswith(repr(key)))
@@ -324,9 +327,9 @@ def _wrong_type(value: Any, wanted: str | Sequence[str], seen: str, about: str) 
     return "schema.type", f"{what}; {types} is wanted.", fix
 
 
-def _unknown_key(key: Any, path: KeyPath, known: Mapping[str, Any]) -> Problem:
+def _unknown_key(key: Any, value: Any, path: KeyPath, known: Mapping[str, Any]) -> Problem:
     near = nearest(str(key), known)
-    what = "is not a known key."
+    what = f"is {shown(value, path)}, and {key} is not a known key."
     fix = f"Did you mean {near}? " if near else ""
     return Problem("schema.unknown-key", path, what, f"{fix}Known keys: {', '.join(known) or 'none'}.", path)
 
@@ -352,7 +355,9 @@ def _range(schema: Mapping[str, Any]) -> str:
 
 def _type_of(value: Any) -> str:
     if isinstance(value, bool):
-        return _TYPES["boolean"]
+        return "a truth value"
+    if isinstance(value, float) and not math.isfinite(value):
+        return "no number that can be counted with"
     for kind, name in ((str, "string"), (int, "integer"), (float, "number"), (Mapping, "object"), (list, "array")):
         if isinstance(value, kind):
             return _TYPES[name]

@@ -19,7 +19,18 @@ from ..errors import Finding, Severity
 from ..flows import ALL, ANY, FLOWS
 from ..schema import KeyPath, dotted, ipv4, ipv4_network
 
-SUBJECTS = ("hosts", "groups", "networks", "placement", "swift", "glance", "keystone", "certificates", "secrets")
+SUBJECTS = (
+    "deployment",
+    "hosts",
+    "groups",
+    "networks",
+    "placement",
+    "swift",
+    "glance",
+    "keystone",
+    "certificates",
+    "secrets",
+)
 
 ACKNOWLEDGE = "holdfast_acknowledge"
 
@@ -136,10 +147,12 @@ class Draft:
         return Finding(severity, code, self.where(path, host), what, fix)
 
     def _range(self, network: DraftNetwork) -> Range:
-        first, last = network.pool or (network.cidr.network_address, network.cidr.broadcast_address)
+        first, last = network.cidr.network_address, network.cidr.broadcast_address
+        if network.pool and first <= network.pool[0] <= network.pool[1] <= last:
+            first, last = network.pool
         reserved = {address for address in (network.gateway, self.virtual_address) if address}
         reserved |= {ipv4(route["via"]) for _, route in entries(network.content.get("routes")) if "via" in route}
-        reserved |= {ipv4(server) for server in network.content.get("dns") or ()}
+        reserved |= {ipv4(server) for server in network.content.get("dns") or () if server}
         return Range(network.cidr, first, last, frozenset(reserved))
 
 

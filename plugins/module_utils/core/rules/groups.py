@@ -11,12 +11,25 @@ from ..schema import nearest
 from . import Draft, known_groups, listed, rule
 
 # One member until clusters of them are built.
-_SINGLE = {"mariadb": "Galera", "rabbitmq": "its clusters"}
+_SINGLE = ("mariadb", "rabbitmq")
 
 
 @rule
 def needed(draft: Draft) -> Iterator[Finding]:
     """The groups whose services a deployed service asks, as the flow table says, have members."""
+    for group, by in sorted(_needs(draft).items()):
+        state = "has no host" if group in draft.groups else "is missing"
+        near = nearest(group, [name for name in draft.groups if name not in known_groups()])
+        yield draft.error(
+            "groups.missing",
+            (group,),
+            f"The group {group} {state}, and {listed(by)} need{'s' if len(by) == 1 else ''} it.",
+            f"{f'Did you write {near} for it? ' if near else ''}Put a host into the group {group}.",
+        )
+
+
+def _needs(draft: Draft) -> dict[str, set[str]]:
+    """Groups without a host, and the groups that need them."""
     needs: dict[str, set[str]] = {}
     for flow in FLOWS:
         if flow.is_frontend or flow.servers == ALL:
@@ -32,22 +45,15 @@ def needed(draft: Draft) -> Iterator[Finding]:
                 needs.setdefault("keystone", set()).add(flow.servers)
     if draft.group("swift_storage") and not draft.group("swift_proxy"):
         needs.setdefault("swift_proxy", set()).add("swift_storage")
-    for group, by in sorted(needs.items()):
-        state = "has no host" if group in draft.groups else "is missing"
-        near = nearest(group, [name for name in draft.groups if name not in known_groups()])
-        yield draft.error(
-            "groups.missing",
-            (group,),
-            f"The group {group} {state}, and {listed(by)} need{'s' if len(by) == 1 else ''} it.",
-            f"{f'Did you write {near} for it? ' if near else ''}Put a host into the group {group}.",
-        )
+    return needs
 
 
 @rule
 def empty(draft: Draft) -> Iterator[Finding]:
     """A known group that the inventory names has a host."""
+    needed_anyway = _needs(draft)
     for group in sorted(known_groups()):
-        if group in draft.groups and not draft.groups[group]:
+        if group in draft.groups and not draft.groups[group] and group not in needed_anyway:
             yield draft.error(
                 "groups.empty",
                 (group,),
@@ -87,13 +93,13 @@ def misspelt(draft: Draft) -> Iterator[Finding]:
 @rule
 def single(draft: Draft) -> Iterator[Finding]:
     """Services that can not be clustered yet run on one host."""
-    for group, cluster in _SINGLE.items():
+    for group in _SINGLE:
         members = draft.group(group)
         if len(members) > 1:
             yield draft.error(
                 "groups.single-only",
                 (group,),
-                f"The group {group} has {len(members)} hosts, and {cluster} are not built yet.",
+                f"The group {group} has {len(members)} hosts, and clusters of it are not built yet.",
                 "Leave one host in the group.",
             )
 

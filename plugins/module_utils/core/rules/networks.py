@@ -54,7 +54,7 @@ def overlaps(draft: Draft) -> Iterator[Finding]:
     """Networks share neither addresses nor bridges."""
     for one, two in combinations(draft.networks.values(), 2):
         if one.cidr.overlaps(two.cidr):
-            how = "is also" if one.cidr == two.cidr else "overlaps"
+            how = "is the same as" if one.cidr == two.cidr else "overlaps"
             yield draft.error(
                 "networks.overlap",
                 (BRIDGES, two.name, "cidr"),

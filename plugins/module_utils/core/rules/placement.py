@@ -25,7 +25,9 @@ def on_its_networks(draft: Draft) -> Iterator[Finding]:
         if "networks_ports" not in host.variables:
             continue
         for network, groups in missing.items():
-            if draft.was_refused(("networks_ports", network), host):
+            if draft.was_refused(("networks_ports", network), host) or network not in draft.variables.get(
+                "networks_bridges", ()
+            ):
                 continue
             yield draft.error(
                 "placement.network",

@@ -68,7 +68,7 @@ def disk_names(draft: Draft) -> Iterator[Finding]:
                         (*path, "device"),
                         f"is {device!r}: the kernel gives such names in the order in which it finds disks, so that it "
                         "may mean another disk after a reboot.",
-                        "Give its name under /dev/disk/by-id, or by-path; `ls -l /dev/disk/by-id` on the host shows it.",
+                        "Give its name under /dev/disk/by-id or by-path; `ls -l /dev/disk/by-id` there shows it.",
                         host,
                     )
                 elif re.fullmatch(r"/dev/loop\d+", device) and host.variables.get("holdfast_host_kind") != "container":
@@ -147,7 +147,7 @@ def policies(draft: Draft) -> Iterator[Finding]:
                 yield draft.error(
                     "swift.policy-twice",
                     (*path, "name"),
-                    f"is called {name!r}, as {POLICIES}[{first}] is already: names and aliases are compared without case.",
+                    f"is called {name!r}, as {POLICIES}[{first}] is: names and aliases are compared without case.",
                     "Give each policy names of its own.",
                 )
             if name.lower() == "policy-0" and policy.get("index", 0) != 0:
@@ -227,10 +227,12 @@ def rings(draft: Draft) -> Iterator[Finding]:
     """Every ring has a disk for each replica or fragment, and replicas have a zone each."""
     disks = list(_disks(draft))
     hosts = draft.group("swift_storage")
-    if not disks or any(
-        draft.was_refused((DISKS,), host) or draft.was_refused(("swift_zone",), host) for host in hosts
-    ):
-        return
+    known = {name.lower() for _, policy in entries(draft.variables.get(POLICIES)) for name in _names(policy)}
+    if not hosts or any(
+        draft.was_refused((DISKS,), host) or draft.was_refused(("swift_zone",), host) or not host.variables.get(DISKS)
+        for host in hosts
+    ) or any(disk.policies and disk.policies - known for disk in disks):
+        return  # Counting what is left would tell of things that may not be so.
     if "swift_replicas" in draft.variables:
         yield from _ring(
             draft, "the account and container rings", ("swift_replicas",), draft.variables["swift_replicas"], disks
@@ -287,6 +289,8 @@ def _disks(draft: Draft) -> Iterator[Disk]:
         for index, disk in entries(host.variables.get(DISKS)):
             zone = disk.get("zone", host.variables.get("swift_zone"))
             policies = disk.get("policies")
+            if disk.get("weight") == 0:
+                continue  # It is being emptied.
             yield Disk(
                 host=host.name,
                 device=str(disk.get("device", index)),

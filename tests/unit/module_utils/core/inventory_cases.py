@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Inventories as data, in tests/cases/inventory: good ones whole, bad ones as what to change in a good one."""
+
+from __future__ import annotations
+
+import copy
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ansible_collections.holdfast.storage.plugins.module_utils.core import inventory, schema
+from ansible_collections.holdfast.storage.plugins.module_utils.core.inventory import RawHost, RawInventory
+
+ROOT = Path(__file__).resolve().parents[4]
+CASES = ROOT / "tests/cases/inventory"
+
+
+@cache
+def roles() -> schema.RoleVariables:
+    return schema.load_roles(ROOT / "roles")
+
+
+def good(name: str) -> dict[str, Any]:
+    return yaml.safe_load((CASES / f"good/{name}.yml").read_text())
+
+
+def bad() -> list[dict[str, Any]]:
+    return [
+        {"subject": file.stem, **case}
+        for file in sorted((CASES / "bad").glob("*.yml"))
+        for case in yaml.safe_load(file.read_text())
+    ]
+
+
+def changed(case: dict[str, Any]) -> dict[str, Any]:
+    """The inventory that a bad case describes."""
+    content = copy.deepcopy(good(case.get("base", "lab")))
+    for path, value in case.get("set", {}).items():
+        *parents, last = _keys(path)
+        target = content
+        for key in parents:
+            target = target.setdefault(key, {}) if isinstance(target, dict) else target[key]
+        if isinstance(target, list) and last == len(target):
+            target.append(value)
+        else:
+            target[last] = value
+    for path in case.get("remove", ()):
+        *parents, last = _keys(path)
+        target = content
+        for key in parents:
+            target = target[key]
+        if isinstance(target, list) and not isinstance(last, int):
+            target.remove(last)
+        else:
+            del target[last]
+    return content
+
+
+def raw(content: dict[str, Any], **more: Any) -> RawInventory:
+    """What Ansible would make of an inventory."""
+    known = roles()
+    hosts = {}
+    for name, own in content["hosts"].items():
+        variables = {**content["vars"], **(own or {})}
+        hosts[name] = RawHost(
+            groups=frozenset(group for group, members in content["groups"].items() if name in members),
+            variables={key: value for key, value in variables.items() if known.is_reserved(key)},
+            others=frozenset(key for key in variables if not known.is_reserved(key)),
+            connect=str(variables.get("ansible_host", "")),
+            local=variables.get("ansible_connection") == "local",
+        )
+    groups = {name: tuple(members) for name, members in content["groups"].items()}
+    return RawInventory(hosts=hosts, groups=groups, exists=lambda path: not path.startswith("/nowhere/"), **more)
+
+
+def errors(content: dict[str, Any], **more: Any) -> list[str]:
+    """``code where`` of each error."""
+    _, findings = inventory.build(raw(content, **more), roles(), content.get("remembered"))
+    return [f"{finding.code} {finding.where}" for finding in findings if finding.severity == "error"]
+
+
+def _keys(path: str) -> list[Any]:
+    return [int(key) if key.isdecimal() else key for key in path.split("/")]
