@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.holdfast.storage.plugins.module_utils.core import planning, registry
+from ansible_collections.holdfast.storage.plugins.module_utils.core.change import Change, Plan
 from ansible_collections.holdfast.storage.plugins.module_utils.core.errors import HoldfastError
 from ansible_collections.holdfast.storage.plugins.plugin_utils.deployment_action import DeploymentAction, scrubbed
 
@@ -32,7 +33,11 @@ class ActionModule(DeploymentAction):
         for step, wanted in planning.wanted(
             deployment.model, host, deployment.services, deployment.secrets, iter(steps)
         ):
-            done = scrubbed(self._run_module(step.kind, wanted), dict(deployment.secrets))
+            if self.check_mode and step.kind in registry.TOLD_BY_PLAN:
+                plan = Plan([Change(**change) for change in planned["steps"][step.name]])
+                done = {"changed": True, "actions": plan.summary(), "diff": plan.diff()}
+            else:
+                done = scrubbed(self._run_module(step.kind, wanted), dict(deployment.secrets))
             result["changed"] |= bool(done.get("changed"))
             result["actions"] += done.get("actions", ())
             result["diff"] += done.get("diff", ())

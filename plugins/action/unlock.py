@@ -14,8 +14,10 @@ class ActionModule(DeploymentAction):
     """Removes the lock file when it is this run's own."""
 
     def act(self, options: dict[str, Any]) -> dict[str, Any]:
-        holder = self.run_directory().read("lock.json")["holder"]
+        run = self.run_directory()
+        holder = run.read("lock.json")["holder"]
         path = shlex.quote(lock.PATH)
         mine = shlex.quote(f'"pid": {holder["pid"]}, "started": "{holder["started"]}"')
         self._low_level_execute_command(f"grep -qF {mine} {path} && rm -f {path}", sudoable=True)
+        run.write("lock.json", {"host": self.host})
         return {"changed": False}

@@ -51,6 +51,9 @@ STEPS = tuple(Step(phase, kind) for phase, kinds in _STEPS.items() for kind in k
 # What these change on a host alters what later units were started with, in ways that only the host can tell.
 UNSETTLING = frozenset({"packages", "certificates"})
 
+# What these need is made in the same run, by the role pki or on another host: in check mode only the plan can tell.
+TOLD_BY_PLAN = frozenset({"certificate", "swift_ring_copy"})
+
 
 def steps(phase: str) -> Iterator[Step]:
     """The steps of a phase, in order."""

@@ -18,7 +18,7 @@ from typing import Any
 
 import yaml
 
-from ..core import planning, probe
+from ..core import lock, planning, probe
 from ..core.errors import HoldfastError
 from ..core.model import Host, Model
 from ..core.services import Description, Services
@@ -65,6 +65,13 @@ class RunDirectory:
         for name in names:
             shutil.rmtree(self.path / name, ignore_errors=True)
 
+    def refuse_second(self) -> None:
+        """Raise HoldfastError when a living run of this controller holds the lock."""
+        path = self.path / "lock.json"
+        held = json.loads(path.read_text()).get("holder") if path.exists() else None
+        if held and held["pid"] != os.getppid() and not is_stale(held):
+            raise HoldfastError(f"Another run is under way: {lock.describe(held)}. Nothing was changed. Let it end.")
+
     def model(self) -> Model:
         return Model.from_dict(self.read("model.json"))
 
@@ -85,8 +92,10 @@ class Deployment:
         return cls(model, Services(descriptions(), model, secrets), secrets)
 
     def write_questions(self, run: RunDirectory) -> None:
-        """Leave for each host what the probe asks it."""
+        """Leave for each host what the probe asks it. Refused while another run works in this run directory."""
+        run.refuse_second()
         run.clear("questions", "probe")
+        run.write("lock.json", {"host": self.lock_host.name})
         for host in self.model.hosts.values():
             asked = planning.questions(self.model, host, self.services, self.secrets)
             run.write(f"questions/{host.name}.json", asked)
