@@ -249,7 +249,8 @@ def recap_lines(record: Record, now: float, log: str | None, room: int = 30) -> 
         ]
     results = [counts["results"] for counts in record.hosts.values()]
     took = duration(now - record.started)
-    total = f"{sum(results)} task result{'' if sum(results) == 1 else 's'}, at most {max(results, default=0)} on a host, in {took}."
+    count = f"{sum(results)} task result" + ("" if sum(results) == 1 else "s")
+    total = f"{count}, at most {max(results, default=0)} on a host, in {took}."
     verdict: Span = ("error", "Failed. ") if record.failed else ("ok", "Done. ")
     lines.append((verdict, ("", total), ("muted", f" Log: {log}" if log else "")))
     return lines

@@ -1,0 +1,271 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Measure what Holdfast costs, and fail when a budget is broken.
+
+Runs against a converged lab on this machine, as root:
+
+1. site.yml that changes nothing: wall time, CPU of the controller and of the hosts, task results.
+2. site.yml that changes one option of one service, and the same back again.
+3. plan.yml for 50 and 200 simulated hosts: model, probe, plan and grouping, all that a converged site.yml does.
+   They are addresses of one sshd, that of a lab host, on an interface of its own; each gets its own questions and its
+   own probe, and all of them answer with what that host has. What a fleet would do at once, one host does here: wall
+   time is bounded by this machine's processors.
+
+CPU of hosts is that of sshd and all it starts in each container, read from /proc before and after, so the services'
+own housekeeping is left out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import ipaddress
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+BIN = Path(sys.executable).parent
+TICK = os.sysconf("SC_CLK_TCK")
+SIMULATION = ipaddress.ip_network("198.18.0.0/16")  # RFC 2544: for benchmarks
+LINK = "hv-bench"
+
+RESULTS_PER_HOST = 10
+CPU_PER_HOST = 3.5
+WALL = 10.0
+CHANGE = 10.0
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One run. Times in seconds; ``results`` is the greatest number of task results of a host."""
+
+    name: str
+    wall: float
+    controller: float
+    remote: float
+    hosts: int
+    results: int
+    changed: int
+
+    @property
+    def cpu_per_host(self) -> float:
+        return (self.controller + self.remote) / self.hosts
+
+    @property
+    def row(self) -> tuple[str, ...]:
+        figures = (self.wall, self.controller, self.remote, self.cpu_per_host)
+        return (
+            self.name,
+            str(self.hosts),
+            *(f"{value:.2f}" for value in figures),
+            str(self.results),
+            str(self.changed),
+        )
+
+
+class Processes:
+    """The CPU of sshd and its descendants in the PID namespaces of some hosts."""
+
+    def __init__(self, namespaces: Sequence[str]) -> None:
+        self.namespaces = frozenset(namespaces)
+
+    def seconds(self) -> float:
+        """CPU seconds so far, of those that live and of all whose end their parents have seen."""
+        parents, times, roots = {}, {}, set()
+        for entry in Path("/proc").iterdir():
+            if not entry.name.isdigit():
+                continue
+            try:
+                if os.readlink(entry / "ns/pid") not in self.namespaces:
+                    continue
+                name, _, fields = (entry / "stat").read_text().partition("(")[2].rpartition(")")
+            except OSError:
+                continue
+            numbers = fields.split()
+            pid = int(entry.name)
+            parents[pid] = int(numbers[1])
+            times[pid] = sum(map(int, numbers[11:15])) / TICK
+            if name.startswith("sshd"):
+                roots.add(pid)
+        return sum(used for pid, used in times.items() if self._descends(pid, parents, roots))
+
+    @staticmethod
+    def _descends(pid: int, parents: dict[int, int], roots: set[int]) -> bool:
+        while pid in parents:
+            if pid in roots:
+                return True
+            pid = parents[pid]
+        return False
+
+
+def namespaces(inventory: Path) -> list[str]:
+    """The PID namespaces of the inventory's hosts, which have to be on this machine."""
+    command = [BIN / "ansible", "-i", inventory, "all", "-m", "ansible.builtin.raw", "-a", "readlink /proc/1/ns/pid"]
+    environment = {
+        **os.environ,
+        "ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.oneline",
+        "ANSIBLE_LOAD_CALLBACK_PLUGINS": "1",
+    }
+    shown = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True).stdout
+    found = [word for word in shown.replace("\\n", " ").split() if word.startswith("pid:[")]
+    return [word[: word.index("]") + 1] for word in found]
+
+
+def play(name: str, playbook: str, inventory: Path, processes: Processes, *arguments: str) -> Measure:
+    """Run a playbook and measure it. Ends the benchmark when it fails."""
+    with tempfile.TemporaryDirectory() as logs:
+        environment = {**os.environ, "HOLDFAST_LOG_DIR": logs, "HOLDFAST_LIVE": "false"}
+        command = [BIN / "ansible-playbook", "-i", inventory, f"playbooks/{playbook}.yml", *arguments]
+        before, began = processes.seconds(), time.monotonic()
+        with tempfile.TemporaryFile("w+") as output:
+            child = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=output)
+            _, status, usage = os.wait4(child.pid, 0)
+            child.returncode = os.waitstatus_to_exitcode(status)
+            wall = time.monotonic() - began
+            remote = processes.seconds() - before
+            output.seek(0)
+            if child.returncode:
+                sys.exit(f"{name}: {playbook}.yml failed:\n{output.read()[-4000:]}")
+        summary: dict[str, Any] = json.loads(next(Path(logs).glob("*.json")).read_text())
+    hosts = summary["hosts"]
+    return Measure(
+        name,
+        wall,
+        usage.ru_utime + usage.ru_stime,
+        remote,
+        len(hosts),
+        max(counts["results"] for counts in hosts.values()),
+        sum(counts["changed"] for counts in hosts.values()),
+    )
+
+
+def ip(*arguments: str, check: bool = True) -> None:
+    subprocess.run(["ip", *arguments], check=check, capture_output=not check)
+
+
+@contextlib.contextmanager
+def simulated(count: int, inventory: Path, host: str) -> Iterator[Path]:
+    """An inventory of ``count`` hosts that all are ``host`` of the lab, by addresses of their own."""
+    addresses = [str(SIMULATION[number + 256]) for number in range(count)]
+    namespace = f"holdfast-{host}"
+    ip("link", "del", LINK, check=False)
+    ip("link", "add", LINK, "type", "veth", "peer", "name", "bench0", "netns", namespace)
+    try:
+        ip("addr", "add", f"{SIMULATION[1]}/{SIMULATION.prefixlen}", "dev", LINK)
+        ip("link", "set", LINK, "up")
+        ip("-n", namespace, "link", "set", "bench0", "up")
+        batch = "".join(f"addr add {address}/{SIMULATION.prefixlen} dev bench0\n" for address in addresses)
+        subprocess.run(["ip", "-n", namespace, "-batch", "-"], input=batch, text=True, check=True)
+        with tempfile.TemporaryDirectory() as directory:
+            yield write_inventory(Path(directory), addresses, inventory, host)
+    finally:
+        ip("link", "del", LINK, check=False)
+
+
+def write_inventory(directory: Path, addresses: Sequence[str], inventory: Path, host: str) -> Path:
+    """The lab's variables, with the simulated hosts as its storage hosts in place of its own."""
+    listed = subprocess.run(
+        [BIN / "ansible-inventory", "-i", inventory, "--host", host],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    variables = json.loads(listed.stdout)
+    known = Path(variables["lab_dir"]).resolve() / "ssh/known_hosts"
+    key = next(line.split(None, 1)[1] for line in known.read_text().splitlines() if variables["ansible_host"] in line)
+    (directory / "known_hosts").write_text("".join(f"{address} {key}\n" for address in addresses))
+    options = f"-o UserKnownHostsFile={directory}/known_hosts -o StrictHostKeyChecking=yes -o IdentitiesOnly=yes"
+    shared = {
+        **{
+            name: value
+            for name, value in variables.items()
+            if name.startswith(("ansible_python", "ansible_ssh_private"))
+        },
+        "ansible_user": "root",
+        "ansible_ssh_common_args": options,
+        "holdfast_schema_version": 1,
+        "holdfast_deployment": "bench",
+        "holdfast_host_kind": "container",
+        "holdfast_run_dir": str(directory / "run"),
+        "networks_bridges": {
+            **variables["networks_bridges"],
+            "mgmt": {"bridge": "br-mgmt", "cidr": str(SIMULATION)},
+        },
+        "haproxy_address": str(SIMULATION[2]),
+        "networks_ports": variables["networks_ports"],
+    }
+    hosts = {f"sim{number:03d}": {"ansible_host": address} for number, address in enumerate(addresses)}
+    (directory / "hosts.yml").write_text(yaml.safe_dump({"all": {"hosts": hosts, "vars": shared}}))
+    return directory / "hosts.yml"
+
+
+def table(measures: Sequence[Measure]) -> str:
+    head = ("run", "hosts", "wall s", "controller CPU s", "hosts CPU s", "CPU s a host", "results a host", "changed")
+    rows = [head, *(measure.row for measure in measures)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(head))]
+    lines = []
+    for row in rows:
+        cells = (cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))
+        lines.append("  ".join((row[0].ljust(widths[0]), *cells)))
+    return "\n".join(lines)
+
+
+def broken(converged: Measure, changes: Sequence[Measure], simulations: Sequence[Measure]) -> list[str]:
+    """The budgets that do not hold, one sentence each."""
+    problems = []
+    if converged.changed:
+        problems.append(f"The converged run changed {converged.changed} things.")
+    for measure in (converged, *simulations):
+        if measure.results > RESULTS_PER_HOST:
+            problems.append(f"{measure.name}: {measure.results} task results a host, {RESULTS_PER_HOST} at most.")
+        if measure.cpu_per_host > CPU_PER_HOST:
+            problems.append(f"{measure.name}: {measure.cpu_per_host:.2f} CPU-seconds a host, {CPU_PER_HOST} at most.")
+    if converged.wall > WALL:
+        problems.append(f"{converged.name}: {converged.wall:.1f} s, {WALL:g} at most.")
+    for measure in changes:
+        if measure.wall - converged.wall > CHANGE:
+            problems.append(f"{measure.name}: {measure.wall - converged.wall:.1f} s more, {CHANGE:g} at most.")
+        if not measure.changed:
+            problems.append(f"{measure.name}: nothing was changed, so nothing was measured.")
+    return problems
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--inventory", type=Path, default=Path("inventory/lab"))
+    parser.add_argument("--simulate", type=int, nargs="*", default=[50, 200], help="numbers of simulated hosts")
+    parser.add_argument("--on", default="storage3", help="the lab's host that stands for simulated ones")
+    chosen = parser.parse_args()
+    processes = Processes(namespaces(chosen.inventory))
+    play("warm up", "site", chosen.inventory, processes)
+    converged = min(
+        (play("converged", "site", chosen.inventory, processes) for _ in range(2)), key=lambda measure: measure.wall
+    )
+    option = json.dumps({"glance_conf_overrides": {"DEFAULT": {"limit_param_default": 26}}})
+    changes = [
+        play("one option changed", "site", chosen.inventory, processes, "-e", option),
+        play("and changed back", "site", chosen.inventory, processes),
+    ]
+    simulations = []
+    for count in chosen.simulate:
+        with simulated(count, chosen.inventory, chosen.on) as inventory:
+            simulations.append(play(f"plan, {count} simulated", "plan", inventory, processes))
+    print(table([converged, *changes, *simulations]))
+    problems = broken(converged, changes, simulations)
+    print("\n".join(problems) if problems else "Every budget holds.")
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
