@@ -5,9 +5,11 @@ from __future__ import annotations
 
 import contextlib
 import json
-from typing import Any, Iterator
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
+
 from ansible_collections.holdfast.storage.plugins.module_utils.core.errors import HoldfastError
 from ansible_collections.holdfast.storage.plugins.module_utils.core.kinds import disk
 from ansible_collections.holdfast.storage.plugins.module_utils.io.host import Result
@@ -130,7 +132,8 @@ def test_an_empty_disk_is_formatted_and_mounted_and_then_left_alone() -> None:
     assert io.ran("mkfs.xfs") == [["/usr/sbin/mkfs.xfs", "-q", "-L", "hf-one", DEVICE]]
     assert ["mkdir", "/srv/node/d1", "0000"] in io.commands
     assert io.access == {"owner": "swift", "group": "swift", "mode": "0755"}
-    assert not planned(io) and not planned(io).findings
+    assert not planned(io)
+    assert not planned(io).findings
 
 
 def test_the_mount_unit_goes_by_label_where_udev_is_and_by_name_where_it_is_not() -> None:
@@ -228,7 +231,8 @@ def test_refused(case: str) -> None:
     prepare(io)
     plan = planned(io)
     assert [finding.code for finding in plan.errors] == [code]
-    assert text in plan.errors[0].what and plan.errors[0].fix
+    assert text in plan.errors[0].what
+    assert plan.errors[0].fix
     assert plan.errors[0].where == f"storage1: {DEVICE}"
     assert not plan.changes
 
@@ -292,7 +296,8 @@ def test_a_run_killed_in_mkfs_converges(left: str) -> None:
     assert [change.action for change in plan] == ["format", "create", "mount"]
     disk.apply(io, plan)  # type: ignore[arg-type]
     assert io.ran("mkfs.xfs")[-1][2] == "-f"
-    assert not planned(io) and not [path for path in io.files if path.startswith(disk.NOTES)]
+    assert not planned(io)
+    assert not [path for path in io.files if path.startswith(disk.NOTES)]
 
 
 def test_a_note_of_a_killed_run_does_not_give_up_what_others_put_there() -> None:
@@ -310,7 +315,8 @@ def test_a_run_killed_between_mkfs_and_mount_converges_without_another_mkfs() ->
     plan = planned(io)
     assert [change.action for change in plan] == ["create", "mount"]
     disk.apply(io, plan)  # type: ignore[arg-type]
-    assert not io.ran("mkfs.xfs") and not planned(io)
+    assert not io.ran("mkfs.xfs")
+    assert not planned(io)
 
 
 def test_the_owner_of_a_mounted_disk_is_set() -> None:
@@ -322,4 +328,5 @@ def test_the_owner_of_a_mounted_disk_is_set() -> None:
 
 def test_labels_are_short_and_differ_between_hosts_and_deployments() -> None:
     labels = {disk.label(d, h, n) for d in ("lab", "site") for h in ("s1", "s2") for n in ("d1", "d2")}
-    assert len(labels) == 8 and all(len(text) == 12 for text in labels)
+    assert len(labels) == 8
+    assert all(len(text) == 12 for text in labels)
