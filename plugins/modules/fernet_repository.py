@@ -31,8 +31,8 @@ options:
         description: Absolute path.
         type: path
         required: true
-      owner:
-        description: Name of the user, and of the group, that reads the keys.
+      group:
+        description: Name of the group that reads the keys. They belong to root.
         type: str
         default: keystone
       keys:
@@ -65,7 +65,7 @@ from ansible_collections.holdfast.storage.plugins.module_utils.core.kinds import
 def main() -> None:
     entry = {
         "path": {"type": "path", "required": True},
-        "owner": {"type": "str", "default": fernet_repository.OWNER},
+        "group": {"type": "str", "default": fernet_repository.GROUP},
         "keys": {"type": "dict", "required": True, "no_log": True},
     }
     options = {"repositories": {"type": "list", "elements": "dict", "required": True, "options": entry}}

@@ -409,17 +409,19 @@ class Api:
         headers = {"Content-Type": "application/json", "Accept": "application/json"}
         if self._token:
             headers["X-Auth-Token"] = self._token
+        payload = json.dumps(body) if body is not None else None
+        is_reused = self._connection is not None
         try:
             if self._connection is None:
                 self._connection = self._connect(place.scheme, place.hostname, place.port)
-            payload = json.dumps(body) if body is not None else None
             self._connection.request(method, place.path + path, payload, headers)
             response = self._connection.getresponse()
             content = response.read()
         except (OSError, http.client.HTTPException) as error:
             self.failure = str(error)
             self.close()
-            return 0, {}, None
+            # The other end may close a connection that is kept: what only reads is asked again on a new one.
+            return self._request(method, path, body) if is_reused and method == "GET" else (0, {}, None)
         self.failure = f"status {response.status}"
         try:
             decoded = json.loads(content) if content else None

@@ -2,7 +2,7 @@
 """Keystone's key repositories: directories in which each file is a key and its name the key's number.
 
 The keys are one of the deployment's secrets, so that every identity host has the same ones without copying from
-another, and a lost host loses none. Keystone reads the files at each use: nothing is restarted.
+another, and a lost host loses none. Keystone reads the files at each use: nothing is restarted. It cannot write them.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ..model import Host, Model
     from ..services import Services
 
-OWNER = "keystone"
+GROUP = "keystone"
 REPOSITORIES = {
     "/etc/keystone/fernet-keys": "keystone_fernet_keys",
     "/etc/keystone/credential-keys": "keystone_credential_keys",
@@ -26,12 +26,12 @@ REPOSITORIES = {
 
 
 def desired(model: Model, host: Host, services: Services, secrets: Any) -> dict[str, Any]:
-    """``{repositories: [{path, owner, keys: {number: key}}]}`` on the identity hosts."""
+    """``{repositories: [{path, group, keys: {number: key}}]}`` on the identity hosts."""
     if "keystone" not in host.groups:
         return {}
     return {
         "repositories": [
-            {"path": path, "owner": OWNER, "keys": json.loads(secrets[name])["keys"]}
+            {"path": path, "group": GROUP, "keys": json.loads(secrets[name])["keys"]}
             for path, name in REPOSITORIES.items()
         ]
     }
@@ -64,20 +64,20 @@ def plan(current: dict[str, Any], wanted: dict[str, Any]) -> Plan:
     """The primary first and the staged key last: at no moment is there a key missing that another host signs with."""
     changes = []
     for repository in wanted["repositories"]:
-        path, owner = repository["path"], repository.get("owner") or OWNER
+        path, group = repository["path"], repository.get("group") or GROUP
         found = current.get(path)
-        access = f"{owner}:{owner} 0700"
+        access = f"root:{group} 0750"
         if found is None or found["access"] != access:
             before = found["access"] if found else ""
             action = "update" if found else "create"
-            changes.append(Change(path, action, before, access, data={"path": path, "owner": owner}))
+            changes.append(Change(path, action, before, access, data={"path": path, "group": group}))
         held = found["keys"] if found else {}
         for number, key in sorted(repository["keys"].items(), key=lambda item: -int(item[0])):
             now = held.get(number)
-            digest, access = hashlib.sha256(key.encode()).hexdigest(), f"{owner}:{owner} 0600"
+            digest, access = hashlib.sha256(key.encode()).hexdigest(), f"root:{group} 0640"
             if now == {"sha256": digest, "access": access}:
                 continue
-            data = {"path": f"{path}/{number}", "owner": owner, "key": key}
+            data = {"path": f"{path}/{number}", "group": group, "key": key}
             before = f"key {now['sha256'][:12]}, {now['access']}" if now else ""
             after = f"key {digest[:12]}, {access}"
             changes.append(Change(f"{path}/{number}", "update" if now else "create", before, after, data=data))
@@ -93,6 +93,6 @@ def apply(io: IO, plan: Plan) -> None:
         if change.action == "delete":
             io.remove(data["path"])
         elif "key" in data:
-            io.write(data["path"], data["key"], mode="0600", owner=data["owner"], group=data["owner"])
+            io.write(data["path"], data["key"], mode="0640", group=data["group"])
         else:
-            io.make_directory(data["path"], mode="0700", owner=data["owner"], group=data["owner"])
+            io.make_directory(data["path"], mode="0750", group=data["group"])

@@ -17,9 +17,9 @@ class Files:
     def stat(self, path):
         if path not in self.content:
             return None
-        owner, mode = self.access[path]
+        group, mode = self.access[path]
         kind_of = "directory" if self.content[path] is None else "file"
-        return {"type": kind_of, "owner": owner, "group": owner, "mode": mode}
+        return {"type": kind_of, "owner": "root", "group": group, "mode": mode}
 
     def listdir(self, path):
         return sorted(PurePosixPath(name).name for name in self.content if str(PurePosixPath(name).parent) == path)
@@ -27,14 +27,12 @@ class Files:
     def digest(self, path):
         return hashlib.sha256(self.content[path].encode()).hexdigest()
 
-    def write(self, path, content, *, mode, owner, group):
-        assert owner == group
-        self.content[path], self.access[path] = content, (owner, mode)
+    def write(self, path, content, *, mode, group):
+        self.content[path], self.access[path] = content, (group, mode)
         self.log.append(f"write {path}")
 
-    def make_directory(self, path, *, mode, owner, group):
-        assert owner == group
-        self.content[path], self.access[path] = None, (owner, mode)
+    def make_directory(self, path, *, mode, group):
+        self.content[path], self.access[path] = None, (group, mode)
 
     def remove(self, path):
         del self.content[path]
@@ -42,7 +40,7 @@ class Files:
 
 
 def wanted(secret):
-    return {"repositories": [{"path": PATH, "owner": "keystone", "keys": fernet.keys(secret)}]}
+    return {"repositories": [{"path": PATH, "group": "keystone", "keys": fernet.keys(secret)}]}
 
 
 def converge(io, want):
@@ -62,8 +60,8 @@ def test_a_bare_host_gets_the_directory_and_both_keys():
     io, (first, _, _) = Files(), secrets()
     plan = converge(io, wanted(first))
     assert plan.summary() == [f"create {PATH}", f"create {PATH}/1", f"create {PATH}/0"]
-    assert io.access[PATH] == ("keystone", "0700")
-    assert io.access[f"{PATH}/0"] == ("keystone", "0600")
+    assert io.access[PATH] == ("keystone", "0750")
+    assert io.access[f"{PATH}/0"] == ("keystone", "0640")
     assert not converge(io, wanted(first))
 
 
