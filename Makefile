@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+# `make` lists the targets. Everything runs from the checkout; nothing needs an environment variable.
+
+TOPOLOGY ?=
+INVENTORY = inventory/lab$(if $(TOPOLOGY),-$(TOPOLOGY))
+SCENARIO ?= default
+# What CI has time for; `make test-all` runs every scenario.
+CI_SCENARIOS ?= networks swift default
+ALL_SCENARIOS = $(sort $(patsubst molecule/%/molecule.yml,%,$(wildcard molecule/*/molecule.yml)))
+
+BIN = .venv/bin
+# sudo may ask for a password; root does not.
+PLAYBOOK = $(BIN)/ansible-playbook -i $(INVENTORY) $(shell [ "$$(id -u)" = 0 ] || sudo -n true 2>/dev/null || echo --ask-become-pass)
+
+.PHONY: help .venv lab lab-down test test-all lint unit molecule docs bench lock clean
+
+help: ## this list
+	@sed -n 's/^\([.a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+
+lab: .venv/runtime ## a whole cloud on this machine (TOPOLOGY=name for another inventory/lab-name)
+	scripts/machine
+	$(PLAYBOOK) playbooks/lab_up.yml
+	$(PLAYBOOK) playbooks/site.yml
+	$(PLAYBOOK) playbooks/verify.yml
+	@scripts/lab-summary $(INVENTORY)
+
+lab-down: ## remove all that the lab made, dead or alive
+	@if [ -x $(BIN)/ansible-playbook ]; then $(PLAYBOOK) playbooks/lab_down.yml; else echo "No .venv, so no lab was made here."; fi
+
+test: lint unit ## what CI runs
+	@for scenario in $(CI_SCENARIOS); do $(MAKE) --no-print-directory molecule SCENARIO=$$scenario || exit; done
+
+test-all: lint unit ## lint, unit and integration tests, every scenario
+	$(BIN)/pytest tests/integration
+	@for scenario in $(ALL_SCENARIOS); do $(MAKE) --no-print-directory molecule SCENARIO=$$scenario || exit; done
+
+lint: .venv/dev ## ruff, mypy, yamllint, ansible-lint
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy plugins/module_utils/core
+	$(BIN)/yamllint --strict .
+	$(BIN)/ansible-lint
+
+unit: .venv/dev ## unit tests
+	$(BIN)/pytest tests/unit
+
+molecule: .venv/dev ## one scenario: SCENARIO=name
+	scripts/machine
+	$(BIN)/molecule test --scenario-name $(SCENARIO)
+
+docs: .venv/dev ## the reference pages, from the roles' variables and the table of flows
+	$(BIN)/python scripts/docs
+
+bench: .venv/runtime ## cost of a converged run on the lab, and on simulated hosts
+	$(BIN)/python scripts/bench
+
+lock: .venv/dev ## renew requirements/*.txt from requirements/*.in
+	scripts/lock
+
+clean: ## remove what make installed in the checkout; the lab must be down
+	@[ ! -e .lab ] || { echo "There is a lab: make lab-down"; exit 1; }
+	rm -rf .venv .collections .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .ansible
+
+.venv: .venv/runtime ## Ansible and what it needs, pinned
+.venv/runtime: requirements/runtime.txt requirements/collections.txt scripts/vendor_collections
+	@echo "Installing Ansible and what it needs into .venv"
+	@PYTHON=$(PYTHON) && export PYTHON && python=$$(scripts/python) && "$$python" -m venv .venv
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements/runtime.txt
+	@$(BIN)/python scripts/vendor_collections
+	@touch $@
+.venv/dev: .venv/runtime requirements/dev.txt
+	@echo "Installing linters and test tools into .venv"
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements/dev.txt
+	@touch $@
