@@ -71,7 +71,7 @@ class ActionModule(VerifyAction):
             "image_container": "glance" if stores.get(chosen, {}).get("type") == "swift" else None,
             "servers": len(model.group("glance_api")),
             "services": [name for group, name in types.items() if model.group(group)],
-            "s3_region": model.variables.get("swift_s3_region") or "us-east-1",
+            "s3_region": model.variables["holdfast_region"],
         }
 
     @staticmethod

@@ -204,7 +204,7 @@ def _s3(cloud: Cloud, scene: Scene, method: str, path: str, body: bytes, access:
         body=body,
         access=access,
         secret=secret,
-        region=str(scene.facts.get("s3_region") or "us-east-1"),
+        region=str(scene.facts.get("s3_region") or "RegionOne"),
         when=time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(scene.now)),
     )
     return cloud.request(method, f"https://{host}{path}", body or None, headers, token=False)
