@@ -47,7 +47,6 @@ class ActionModule(DeploymentAction):
                 groups=groups,
                 problems=tuple(reader.problems),
                 findings=tuple(unreadable),
-                undefined=frozenset(reader.undefined),
                 secrets=existing,
                 required_secrets=tuple(required),
                 plain_secrets=reader.plain_secrets(self.inventory_dir),

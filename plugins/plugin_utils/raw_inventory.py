@@ -30,7 +30,6 @@ class InventoryReader:
         self._roles = roles
         self._sources: dict[str, Mapping[str, Any]] = {}
         self.problems: list[HostProblem] = []
-        self.undefined: set[tuple[str, str]] = set()
 
     def hosts(self) -> dict[str, RawHost]:
         return {_text(name): self._host(name) for name in self._hostvars}
@@ -96,7 +95,6 @@ class InventoryReader:
             return ""
 
     def _refuse(self, host: str, name: str, error: AnsibleError) -> None:
-        self.undefined.add((host, name))
         reason = " ".join(str(getattr(error, "message", error)).split()).rstrip(".")
         cause = error.__cause__
         while cause is not None:

@@ -89,6 +89,9 @@ def build(
     ``remembered`` are the addresses assigned by earlier runs. New ones are those of the model that are not among them.
     """
     raw = replace(raw, hosts={name: host for name, host in raw.hosts.items() if not _is_controller(host)})
+    if not raw.hosts:
+        what, fix = "The inventory has no host.", "Give an inventory with -i, and list hosts in it."
+        return None, [*raw.findings, Finding("error", "hosts.none", "inventory", what, fix)]
     checked = _Check(raw, roles)
     draft = checked.draft()
     addresses, conflicts = _assign(draft, remembered or {})

@@ -17,15 +17,6 @@ _LONGEST = 64
 
 
 @rule
-def some_hosts(draft: Draft) -> Iterator[Finding]:
-    """There are hosts."""
-    if not draft.hosts:
-        yield draft.error(
-            "hosts.none", (), "The inventory has no host.", "Give an inventory with -i, and list hosts in it."
-        )
-
-
-@rule
 def names(draft: Draft) -> Iterator[Finding]:
     """Names of hosts are names, and differ in more than case."""
     seen: dict[str, str] = {}

@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: Apache-2.0
+"""validate.yml as an operator runs it: exit status, messages, nothing written, nobody contacted."""
+
+from __future__ import annotations
+
+import os
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from ansible_collections.holdfast.storage.tests.unit.module_utils.core import inventory_cases as cases
+
+ROOT = cases.ROOT
+MAIN = "group_vars/all/main.yml"
+
+
+@pytest.fixture(scope="module")
+def trap(tmp_path_factory):
+    """An ssh that leaves a mark when it is called."""
+    directory = tmp_path_factory.mktemp("trap")
+    for name in ("ssh", "scp", "sftp"):
+        (directory / name).write_text(f"#!/bin/sh\ntouch {directory}/called\nexit 255\n")
+        (directory / name).chmod(0o755)
+    return directory
+
+
+@pytest.fixture
+def inventory(tmp_path):
+    def write(content):
+        (tmp_path / "group_vars/all").mkdir(parents=True)
+        groups = {name: {"hosts": dict.fromkeys(members)} for name, members in content["groups"].items()}
+        hosts = {name: own or {} for name, own in content["hosts"].items()}
+        (tmp_path / "hosts.yml").write_text(yaml.safe_dump({"all": {"hosts": hosts, "children": groups}}))
+        (tmp_path / MAIN).write_text(yaml.safe_dump(content["vars"]))
+        return tmp_path
+
+    return write
+
+
+@pytest.fixture
+def validate(trap, tmp_path_factory):
+    password = tmp_path_factory.mktemp("vault") / "password"
+    password.write_text("a password of this test")
+
+    def run(*arguments):
+        start = spent()
+        done = subprocess.run(
+            [Path(sys.executable).parent / "ansible-playbook", "playbooks/validate.yml", *map(str, arguments)],
+            cwd=ROOT,
+            env={
+                **os.environ,
+                "PATH": f"{trap}:{os.environ['PATH']}",
+                "ANSIBLE_VAULT_PASSWORD_FILE": str(password),
+                "ANSIBLE_NOCOLOR": "1",
+            },
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert spent() - start < 5
+        assert not (trap / "called").exists()
+        return done.returncode, done.stdout + done.stderr
+
+    run.password = password
+    return run
+
+
+def spent():
+    """Seconds of processor time that commands have taken: a loaded machine does not lengthen them."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
+def files(directory):
+    return {path: path.read_bytes() for path in directory.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("name", ["lab", "metal"])
+def test_a_good_inventory_passes_and_nothing_is_written(inventory, validate, name):
+    directory = inventory(cases.good(name))
+    before = files(directory)
+    status, output = validate("-i", directory)
+    assert status == 0, output
+    assert files(directory) == before
+
+
+def test_a_limit_does_not_narrow_what_is_checked(inventory, validate):
+    directory = inventory(cases.changed({"set": {"hosts/storage3/swift_zone": -1}}))
+    status, output = validate("-i", directory, "--limit", "storage1", "--check", "--diff")
+    assert status != 0
+    assert "swift_zone: is -1" in output
+
+
+def test_all_problems_are_told_at_once_with_file_and_line(inventory, validate):
+    content = cases.changed(
+        {
+            "set": {
+                "vars/swift_replica": 3,
+                "vars/networks_bridges/mgmt/mtu": "1500",
+                "hosts/storage2/swift_disks/1/device": "/dev/sdb",
+                "vars/glance_default_store": "{{ favourite_store }}",
+                "hosts/storage3/networks_addresses": {"storage": "172.29.244.21"},
+                "hosts/storage1/networks_addresses": {"storage": "172.29.244.21"},
+            }
+        }
+    )
+    directory = inventory(content)
+    lines = (directory / MAIN).read_text().splitlines()
+    status, output = validate("-i", directory)
+    assert status != 0
+    mtu = next(number for number, line in enumerate(lines, 1) if "mtu" in line)
+    for text in (
+        f"main.yml:{mtu}: networks_bridges.mgmt.mtu: is '1500'",
+        "swift_replica: is 3, and is not a variable of Holdfast",
+        "Did you mean swift_replicas?",
+        "(storage2): swift_disks[1].device: is '/dev/sdb'",
+        "glance_default_store: can not be evaluated: 'favourite_store' is undefined.",
+        "(storage3): networks_addresses.storage: 172.29.244.21 is also the address of storage1",
+    ):
+        assert text in output
+    assert "The inventory has 5 problems" in output
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("a: [1\nb: 2\n", "main.yml:2: This is not YAML"),
+        ("a: 1\n\tb: 2\n", "main.yml:2: This is not YAML"),
+        ("a: {b: 1, b: 2}\n", "main.yml:1: The key b is in line 1 already."),
+        ("swift_replicas: 3\nswift_replicas: 2\n", "main.yml:2: The key swift_replicas is in line 1 already."),
+    ],
+)
+def test_yaml_errors_name_file_and_line(inventory, validate, text, told):
+    directory = inventory(cases.good("lab"))
+    (directory / MAIN).write_text(text)
+    (directory / "host_vars").mkdir()
+    (directory / "host_vars/storage1.yml").write_text("x: 'open\n")
+    status, output = validate("-i", directory)
+    assert status != 0
+    assert told in output
+    assert "storage1.yml:" in output
+
+
+def test_an_inventory_file_that_is_not_yaml(inventory, validate):
+    directory = inventory(cases.good("lab"))
+    (directory / "hosts.yml").write_text("all: {hosts: {a: \n  b: c}\n")
+    status, output = validate("-i", directory)
+    assert status != 0
+    assert "hosts.yml:2" in output
+
+
+def test_no_inventory_at_all(tmp_path, validate):
+    (tmp_path / "hosts.yml").write_text("")
+    for arguments in ((), ("-i", tmp_path / "hosts.yml"), ("-i", tmp_path / "nosuch")):
+        status, output = validate(*arguments)
+        assert status != 0
+        assert "no host" in output or "nosuch" in output
+
+
+def test_secrets_in_the_open_are_refused_and_not_shown(inventory, validate):
+    directory = inventory(cases.good("lab"))
+    secret = "b7Qm2Lk9Wc4Rt8Yb3Nf6Vp1Zs5Hd0JgAqEuTi"
+    (directory / "group_vars/all/secrets.yml").write_text(
+        f"holdfast_secrets:\n  glance_database_password: {secret}\n  rabbitmq_admin_password: {secret}\n"
+    )
+    status, output = validate("-i", directory, "-vvv")
+    assert status != 0
+    assert "stands in a file that is not encrypted" in output
+    assert "holdfast_secrets.rabbitmq_admin_password: is the same as glance_database_password" in output
+    assert secret not in output
+
+
+def test_secrets_in_a_vault_are_checked(inventory, validate):
+    directory = inventory(cases.good("lab"))
+    file = directory / "group_vars/all/secrets.yml"
+    file.write_text("holdfast_secrets:\n  glance_database_password: changeme\n  keystone_admin_pasword: x\n")
+    subprocess.run(
+        [Path(sys.executable).parent / "ansible-vault", "encrypt", file, "--vault-password-file", validate.password],
+        check=True,
+        capture_output=True,
+        cwd=directory,
+    )
+    status, output = validate("-i", directory)
+    assert status != 0
+    assert "glance_database_password: is a default, or contains a common word." in output
+    assert "Did you mean keystone_admin_password?" in output
+
+
+def test_secrets_on_the_command_line_are_refused(inventory, validate):
+    status, output = validate("-i", inventory(cases.good("lab")), "-e", '{"holdfast_secrets": {"a": "b"}}')
+    assert status != 0
+    assert "secrets.plain" in output
