@@ -52,7 +52,7 @@ docs: .venv/dev ## the reference pages, from the roles' variables and the table 
 	$(BIN)/python scripts/docs
 
 bench: .venv/runtime ## cost of a converged run on the lab, and on simulated hosts
-	$(BIN)/python scripts/bench
+	$(BIN)/python tests/bench/bench.py
 
 lock: .venv/dev ## renew requirements/*.txt from requirements/*.in
 	scripts/lock
