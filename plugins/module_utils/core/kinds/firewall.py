@@ -171,7 +171,7 @@ def apply(io: IO, plan: Plan, rollback_seconds: int = 45) -> None:
     io.write(LOADED, json.dumps({"source": _digest(text), "listing": io.run(_LIST).out}), mode="0600")
     if io.read_text(_UNIT_PATH) != _UNIT or not io.exists(_ENABLED):
         io.write(_UNIT_PATH, _UNIT)
-        io.run([SYSTEMCTL, "--quiet", "enable", UNIT])
+        io.run([SYSTEMCTL, "--quiet", "enable", "--now", UNIT])
 
 
 # -- the rules --------------------------------------------------------------------------------------------------
@@ -190,7 +190,7 @@ def _lines(wanted: Mapping[str, Any]) -> Iterator[str]:
     counters += [f"{kind}_{network}" for network in chains.values() for kind in ("other", "dropped")]
     names = ["input", "forward", "output"]
     names += [f"{network}_{way}" for network in chains.values() for way in ("in", "out")]
-    hooks = {name: f"type filter hook {name} priority filter; policy accept;" for name in names[:3]}
+    hooks = {name: f"type filter hook {name} priority filter; policy accept; " for name in names[:3]}
 
     yield "# Written by Holdfast, which replaces it. Loaded by holdfast-firewall.service."
     yield "table inet holdfast {"
@@ -199,7 +199,7 @@ def _lines(wanted: Mapping[str, Any]) -> Iterator[str]:
     for name in sets:
         yield f"    set {name} {{ type ipv4_addr; flags interval; auto-merge; }}"
     for name in names:
-        yield f"    chain {name} {{ {hooks.get(name, '')} }}"
+        yield f"    chain {name} {{ {hooks.get(name, '')}}}"
     yield "}"
     for name in names:
         yield f"flush chain inet holdfast {name}"
@@ -229,12 +229,12 @@ def _chain(name: str, rules: list[str]) -> Iterator[str]:
 
 def _forward(chains: Mapping[str, str]) -> list[str]:
     """A host is no router between its bridges."""
-    every = ", ".join(f'"{bridge}"' for bridge in chains)
-    return [
-        f'iifname "{bridge}" oifname {{ {every} }} oifname != "{bridge}" counter name dropped_{network} drop'
-        for bridge, network in chains.items()
-        if len(chains) > 1
-    ]
+    rules = []
+    for bridge, network in chains.items():
+        others = ", ".join(f'"{other}"' for other in chains if other != bridge)
+        if others:
+            rules.append(f'iifname "{bridge}" oifname {{ {others} }} counter name dropped_{network} drop')
+    return rules
 
 
 def _input(bridge: Mapping[str, Any], entries: list[Mapping[str, Any]]) -> list[str]:

@@ -31,6 +31,8 @@ NETWORKCTL = "/usr/bin/networkctl"
 SYSTEMCTL = "/usr/bin/systemctl"
 
 _ENABLED = f"/etc/systemd/system/multi-user.target.wants/{NETWORKD}"
+# Restarts that follow each other quickly are refused by systemd, unless their count begins anew.
+_RESTART = f"{SYSTEMCTL} reset-failed {NETWORKD}; {SYSTEMCTL} restart {NETWORKD}"
 _LONGEST_NAME = 15
 # So that the answer to the one who asked for the change is on its way before the network moves.
 _PAUSE = 0.5
@@ -160,7 +162,7 @@ def apply(io: IO, plan: Plan, rollback_seconds: int = 45) -> None:
             *([f"{SYSTEMCTL} daemon-reload", f"{SYSTEMCTL} stop systemd-networkd.socket {NETWORKD}"] if enable else ()),
             *(f"{IP} link delete dev {name}" for name in [*made, *remade]),
             *(f"ifup --force {name}" for name in ifdown),
-            f"[ ! -e {_ENABLED} ] || {SYSTEMCTL} restart {NETWORKD}",
+            f"[ ! -e {_ENABLED} ] || {_RESTART}",
         ],
         seconds=rollback_seconds,
     )
@@ -175,7 +177,7 @@ def apply(io: IO, plan: Plan, rollback_seconds: int = 45) -> None:
         f"sleep {_PAUSE}",
         *(f"ifdown --force {name}" for name in ifdown),
         *(f"{IP} link delete dev {name}" for name in remade),
-        f"exec {SYSTEMCTL} restart {NETWORKD}",
+        _RESTART,
     ]
     io.make_directory("/var/lib/holdfast", mode="0700")
     io.write(SWITCH, "".join(f"{step}\n" for step in steps), mode="0600")
