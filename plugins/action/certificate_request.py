@@ -3,11 +3,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from ansible_collections.holdfast.storage.plugins.module_utils.core import planning
 from ansible_collections.holdfast.storage.plugins.module_utils.core.kinds import certificate
+from ansible_collections.holdfast.storage.plugins.plugin_utils import secret_store
 from ansible_collections.holdfast.storage.plugins.plugin_utils.deployment_action import DeploymentAction
 
 
@@ -18,7 +18,7 @@ class ActionModule(DeploymentAction):
         deployment = self.deployment()
         model, secrets = deployment.model, deployment.secrets
         host = planning.host_named(model, self.host)
-        authority = Path(self.inventory_dir, "pki", "ca.pem")
+        authority = secret_store.location(self.inventory_dir).with_name("ca.pem")
         brings_own = "haproxy" in host.groups and bool(secrets.get(certificate.SITE_CERTIFICATE))
         return {
             "changed": False,

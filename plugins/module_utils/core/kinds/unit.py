@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 RECORDS = "/var/lib/holdfast/units"
 SYSTEMCTL = "/usr/bin/systemctl"
 START_SECONDS = 90
+# A unit that listens on nothing counts as started when its process has stayed for so long.
+STEADY_SECONDS = 4
 EVERYWHERE = ("0.0.0.0", "*", "::")  # noqa: S104 - how ss writes it
 
 
@@ -211,18 +213,22 @@ def apply(io: IO, plan: Plan) -> None:
 
 def _wait(io: IO, started: list[Change]) -> None:
     """Until each unit is active and stays so, and listens where it should. At most START_SECONDS."""
-    deadline = time.monotonic() + START_SECONDS
+    began = time.monotonic()
     names = [change.subject for change in started]
     waiting = {place for change in started for place in change.data.get("listens") or ()}
-    settled = 0
+    silent_units = any(not change.data.get("listens") for change in started)
+    show = [SYSTEMCTL, "show", "--property=ActiveState,SubState,MainPID,NRestarts", *names]
+    seen, since = "", began
     while True:
-        states = io.run([SYSTEMCTL, "show", "--property=ActiveState,SubState", *names], check=False).out.split("\n\n")
-        steady = all("ActiveState=active" in state and "auto-restart" not in state for state in states)
+        states = io.run(show, check=False).out
+        steady = states.count("ActiveState=active") == len(names) and "auto-restart" not in states
         waiting = {place for place in waiting if not _answers(place)}
-        settled = settled + 1 if steady and not waiting else 0
-        if settled >= 3:
+        now = time.monotonic()
+        if states != seen or not steady or waiting:
+            seen, since = states, now
+        elif now - since >= (STEADY_SECONDS if silent_units else 0):
             return
-        if time.monotonic() > deadline:
+        if now - began > START_SECONDS:
             silent = f" Nothing listens on {', '.join(sorted(waiting))}." if waiting else ""
             raise HoldfastError(_why_not(io, names, f"not steady within {START_SECONDS} s.{silent}"))
         time.sleep(0.4)
