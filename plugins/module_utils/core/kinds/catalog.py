@@ -31,6 +31,7 @@ DEFAULT_DOMAIN = "Default"
 SERVICE_PROJECT = "service"
 INTERFACES = ("public", "internal", "admin")
 WAIT_SECONDS = 90
+REQUEST_SECONDS = 15
 
 # In the order in which they are made: each refers only to those before it.
 COLLECTIONS = ("regions", "domains", "roles", "projects", "users", "services", "endpoints")
@@ -433,8 +434,8 @@ class Api:
         import http.client
 
         if scheme == "http":
-            return http.client.HTTPConnection(host or "", port, timeout=30)
+            return http.client.HTTPConnection(host or "", port, timeout=REQUEST_SECONDS)
         import ssl
 
         context = ssl.create_default_context(cafile=self._access.get("cafile"))
-        return http.client.HTTPSConnection(host or "", port, timeout=30, context=context)
+        return http.client.HTTPSConnection(host or "", port, timeout=REQUEST_SECONDS, context=context)
