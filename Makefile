@@ -9,6 +9,8 @@ CI_SCENARIOS ?= networks swift default
 ALL_SCENARIOS = $(sort $(patsubst molecule/%/molecule.yml,%,$(wildcard molecule/*/molecule.yml)))
 
 BIN = .venv/bin
+# Linters and Molecule look for each other's commands there.
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
 # sudo may ask for a password; root does not.
 PLAYBOOK = $(BIN)/ansible-playbook -i $(INVENTORY) $(shell [ "$$(id -u)" = 0 ] || sudo -n true 2>/dev/null || echo --ask-become-pass)
 

@@ -13,7 +13,7 @@ description:
     boot at once, and the module waits until each answers by SSH with its own key.
   - A host's disks stand under C(/dev/disk/by-id/holdfast-DISK), whatever loop device they are.
   - The private key for root on all hosts is C(ssh/id_ed25519) in the state directory, the hosts' keys are in
-    C(ssh/known_hosts), consoles in C(log).
+    C(ssh/known_hosts), what C(ssh -F) needs in C(ssh/config), consoles in C(log).
   - It comes up over the remains of a lab that died, and removes everything that carries a lab's name.
   - M(holdfast.storage.lab_image) and M(holdfast.storage.lab_network) come first.
 author:

@@ -52,7 +52,9 @@ class DeploymentAction(ActionBase):
 
     @property
     def inventory_dir(self) -> str:
-        """The directory of the first inventory source; the working directory when there is none."""
+        """The directory that defines the host; of the first inventory source, or the working directory, when none does."""
+        if directory := self.variables.get("inventory_dir"):
+            return str(directory)
         for source in self.variables.get("ansible_inventory_sources") or ():
             if os.path.exists(source):
                 return source if os.path.isdir(source) else os.path.dirname(os.path.abspath(source))

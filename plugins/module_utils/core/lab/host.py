@@ -132,6 +132,17 @@ def known_hosts(text: str, name: str, line: str | None) -> str:
     return "".join(f"{entry}\n" for entry in sorted([*others, *([line] if line else [])]))
 
 
+def ssh_config(known: str, directory: str) -> str:
+    """A configuration for `ssh -F`, so that each host of a known_hosts file is reached by its name alone."""
+    names = [line.split()[0].split(",") for line in known.splitlines()]
+    hosts = [f"Host {name}\n    HostName {address}\n" for name, address in names]
+    common = [
+        "Host *", "    User root", f'    IdentityFile "{directory}/id_ed25519"', "    IdentitiesOnly yes",
+        f'    UserKnownHostsFile "{directory}/known_hosts"', "    StrictHostKeyChecking yes", "",
+    ]  # fmt: skip
+    return "".join(hosts) + "\n".join(common)
+
+
 _NOTHING = {
     "running": False, "traces": [], "stored": [], "whole": False,
     "created": 0.0, "layers": [], "started": 0.0, "shape": "",
@@ -275,8 +286,9 @@ def _keys(io: IO, state_dir: str, spec: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _write_known_hosts(io: IO, state_dir: str, text: str) -> None:
-    """Write the file, and leave all of the directory to whoever the checkout belongs to: sudo makes it root's."""
+    """Write what follows from it too, and leave all to whoever the checkout belongs to: sudo would make it root's."""
     io.write(f"{state_dir}/ssh/known_hosts", text, mode="0644")
+    io.write(f"{state_dir}/ssh/config", ssh_config(text, f"{state_dir}/ssh"), mode="0644")
     reference = nearest(io, state_dir.rpartition("/")[0])
     io.run(["chown", "-R", f"--reference={reference}", f"{state_dir}/ssh"])
     io.run(["chown", f"--reference={reference}", state_dir])
