@@ -113,7 +113,7 @@ def refused(cloud: Cloud, scene: Scene) -> dict[str, Any]:
     cases = {
         "qcow2 with a backing file": ("qcow2", qcow2(data, backing_file="/etc/passwd")),
         "VMDK with an extent that is a file of the server": ("vmdk", vmdk_of_another_file("/etc/passwd")),
-        "qcow2 that says it is raw": ("raw", qcow2(data)),
+        "raw image that says it is a qcow2": ("qcow2", data),
     }
     evidence = {}
     for number, (what, (disk_format, body)) in enumerate(cases.items()):
