@@ -7,6 +7,7 @@ import json
 import re
 
 import pytest
+
 from ansible_collections.holdfast.storage.plugins.module_utils.core import flows
 from ansible_collections.holdfast.storage.plugins.module_utils.core.errors import HoldfastError
 from ansible_collections.holdfast.storage.plugins.module_utils.core.model import Host, Model, Network
