@@ -292,8 +292,8 @@ def _explain(name: str, error: Any) -> list[Problem]:
                 "schema.value", f"is {seen}, which is not one of: {allowed}.", f"{hint}Give one of them{about}"
             )
         case "minimum" | "exclusiveMinimum" | "maximum" | "exclusiveMaximum":
-            bounds = _range(schema)
-            return refused("schema.range", f"is {seen}, and must be {bounds}.", f"Give a number {bounds}{about}")
+            range_ = bounds(schema)
+            return refused("schema.range", f"is {seen}, and must be {range_}.", f"Give a number {range_}{about}")
         case "format":
             example = _EXAMPLES[wanted]
             return refused(f"schema.{wanted}", f"is {seen}, {error.cause}.", f"Give {example}{about}")
@@ -340,7 +340,8 @@ def _about(schema: Mapping[str, Any]) -> str:
     return f": {text.split('. ')[0].rstrip('.')}." if text else "."
 
 
-def _range(schema: Mapping[str, Any]) -> str:
+def bounds(schema: Mapping[str, Any]) -> str:
+    """The range that a schema allows, in words; empty when it states none."""
     low, high = schema.get("minimum"), schema.get("maximum")
     above, below = schema.get("exclusiveMinimum"), schema.get("exclusiveMaximum")
     if low is not None and high is not None:

@@ -88,6 +88,12 @@ def test_a_good_inventory_passes_and_nothing_is_written(inventory, validate, nam
     assert files(directory) == before
 
 
+@pytest.mark.parametrize("name", ["sample", "lab"])
+def test_the_inventories_of_the_repository_pass(validate, name):
+    status, output = validate("-i", f"inventory/{name}")
+    assert status == 0, output
+
+
 def test_a_limit_does_not_narrow_what_is_checked(inventory, validate):
     directory = inventory(cases.changed({"set": {"hosts/storage3/swift_zone": -1}}))
     status, output = validate("-i", directory, "--limit", "storage1", "--check", "--diff")
