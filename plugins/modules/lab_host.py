@@ -82,7 +82,8 @@ options:
     default: running
   since:
     description:
-      - For V(restarted) and V(reset), a time in seconds since the epoch. What was started, or made, after it is left alone.
+      - For V(restarted) and V(reset), a time in seconds since the epoch. What was started, or made, after it is left
+        alone.
       - Left out, it is now.
     type: float
   exclusive:

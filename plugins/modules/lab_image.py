@@ -66,7 +66,10 @@ layers:
   description: For a host on C(base) and for one on C(packages), the directories to stack, topmost first.
   returned: success
   type: dict
-  sample: {base: [/var/cache/holdfast/layers/archives-5d41402abc4b2a76, /var/cache/holdfast/layers/base-0123456789abcdef]}
+  sample:
+    base:
+      - /var/cache/holdfast/layers/archives-5d41402abc4b2a76
+      - /var/cache/holdfast/layers/base-0123456789abcdef
 actions:
   description: What was done, or would be.
   returned: success

@@ -9,7 +9,7 @@ module: lab_network
 short_description: Have the lab's switches on the controller
 version_added: "1.0.0"
 description:
-  - Makes Linux bridges that lab hosts are plugged into, and lets hosts behind a switch with an address reach the internet.
+  - Makes Linux bridges that lab hosts are plugged into, and lets hosts behind one with an address reach the internet.
   - Claims the machine for the lab, since there can be one lab at a time. A second one is refused and told who holds it;
     a lab that is dead holds nothing.
   - Forwarding is allowed and masqueraded in a table of nftables of its own, and in Docker's chain where Docker runs.

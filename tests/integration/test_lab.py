@@ -54,10 +54,13 @@ def succeeds(inventory: Path, playbook: str, *arguments: str) -> str:
 
 
 def on_host(inventory: Path, command: str) -> str:
-    ssh = inventory / ".lab/ssh"
-    options = [f"-i{ssh}/id_ed25519", f"-oUserKnownHostsFile={ssh}/known_hosts", "-oStrictHostKeyChecking=yes", "-oBatchMode=yes"]
+    config = f"{inventory}/.lab/ssh/config"
     done = subprocess.run(
-        ["ssh", *options, "root@172.29.236.11", command], capture_output=True, text=True, timeout=60, check=False
+        ["ssh", "-F", config, "-oBatchMode=yes", "bare1", command],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout

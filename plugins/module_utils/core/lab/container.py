@@ -115,7 +115,8 @@ def start(io: IO, spec: Mapping[str, Any], place: str, disks: str, log: str) -> 
     if service:
         io.run(["systemd-run", *unit_options(name, log), program])
     else:
-        io.run(["setsid", "--fork", "sh", "-c", 'cd / && exec env -i PATH="$PATH" "$0" >"$1" 2>&1 </dev/null', program, log])
+        alone = 'cd / && exec env -i PATH="$PATH" "$0" >"$1" 2>&1 </dev/null'
+        io.run(["setsid", "--fork", "sh", "-c", alone, program, log])
 
 
 def script(name: str, layers: Sequence[str], devices: Iterable[str], groups: Sequence[str]) -> str:

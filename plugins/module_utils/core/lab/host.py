@@ -48,6 +48,7 @@ _ELSEWHERE = "/var/lib/holdfast-lab"
 
 
 def question(wanted: dict[str, Any]) -> dict[str, Any]:
+    """What ``read`` needs to know."""
     return {"state_dir": wanted["state_dir"]}
 
 
@@ -86,11 +87,12 @@ def plan(current: dict[str, Any], wanted: dict[str, Any]) -> Plan:
     """What to do for each host to bring it to the wanted state."""
     decide = _STATES[wanted["state"]]
     specified = {spec["name"]: spec for spec in wanted["hosts"]}
-    actions = [(name, decide(current["hosts"].get(name, _NOTHING), spec, wanted)) for name, spec in specified.items()]
+    actions = {}
     if wanted["exclusive"]:
-        actions = [(name, _absent(host, {}, wanted)) for name, host in current["hosts"].items() if name not in specified] + actions
+        actions = {name: _absent(host, {}, wanted) for name, host in current["hosts"].items() if name not in specified}
+    actions |= {name: decide(current["hosts"].get(name, _NOTHING), spec, wanted) for name, spec in specified.items()}
     changes = []
-    for name, action in actions:
+    for name, action in actions.items():
         if action:
             host, spec = current["hosts"].get(name, _NOTHING), specified.get(name, {"name": name})
             if action in ("start", "restart"):
@@ -191,9 +193,12 @@ def _refusals(spec: Mapping[str, Any]) -> list[Finding]:
         return []
     return [
         Finding(
-            "error", "lab.kind", f"{spec['name']}: lab_kind", f"{spec['kind']}: there is no driver for it yet.",
+            "error",
+            "lab.kind",
+            f"{spec['name']}: lab_kind",
+            f"{spec['kind']}: there is no driver for it yet.",
             f"Use {' or '.join(DRIVERS)}.",
-        )  # fmt: skip
+        )
     ]
 
 

@@ -16,7 +16,8 @@ from __future__ import annotations
 import hashlib
 import json
 import shlex
-from typing import TYPE_CHECKING, Any, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from ..change import Change, Plan
 from ..errors import Finding, HoldfastError
@@ -37,7 +38,10 @@ CERTIFICATES = "/usr/local/share/ca-certificates"
 NEEDED_BYTES = 6 * 1024**3
 """Space that building all layers takes at most, with what is thrown away on the way."""
 
-_DEFAULT_MIRRORS = {"debian": "http://deb.debian.org/debian", "debian-security": "http://deb.debian.org/debian-security"}
+_DEFAULT_MIRRORS = {
+    "debian": "http://deb.debian.org/debian",
+    "debian-security": "http://deb.debian.org/debian-security",
+}
 _APT_OPTIONS = ("Acquire::http::Proxy", "Acquire::https::Proxy", "Acquire::Check-Valid-Until", "Acquire::Check-Date")
 
 
@@ -62,6 +66,7 @@ def apt_options(dump: str) -> list[str]:
 
 
 def sources_list(archives: Mapping[str, str], suite: str) -> str:
+    """apt's sources.list(5) for a release of Debian, with its updates and its security archive."""
     lines = (
         (archives["debian"], suite),
         (archives["debian"], f"{suite}-updates"),
@@ -88,6 +93,7 @@ def stack(paths: Mapping[str, str], layer: str) -> list[str]:
 
 
 def question(wanted: dict[str, Any]) -> dict[str, Any]:
+    """What ``read`` needs to know."""
     return dict(wanted)
 
 
@@ -136,10 +142,12 @@ def plan(current: dict[str, Any], wanted: dict[str, Any]) -> Plan:
     if missing and current["free"] < NEEDED_BYTES:
         findings.append(
             Finding(
-                "error", "lab.no_space", wanted["cache_dir"],
+                "error",
+                "lab.no_space",
+                wanted["cache_dir"],
                 f"{current['free'] >> 20} MiB are free, and building the image takes {NEEDED_BYTES >> 20} MiB.",
                 "Make room, or set lab_cache_dir to a larger file system.",
-            )  # fmt: skip
+            )
         )
     context = {
         "recipe": current["recipe"],
@@ -158,6 +166,7 @@ def plan(current: dict[str, Any], wanted: dict[str, Any]) -> Plan:
 
 
 def apply(io: IO, plan: Plan) -> None:
+    """Build and delete; each layer appears when it is complete."""
     for change in plan:
         if change.action == "delete":
             io.run(["rm", "-rf", "--one-file-system", change.subject])
@@ -171,6 +180,7 @@ def result(current: dict[str, Any], wanted: dict[str, Any]) -> dict[str, Any]:
 
 
 def not_root(where: str) -> Finding:
+    """The refusal of a module that root was not given."""
     return Finding(
         "error", "lab.not_root", where, "it needs root: it mounts, makes devices and network namespaces.",
         "Run it as root, or with become.",

@@ -25,10 +25,12 @@ LINK_ALIAS = "holdfast-lab"
 
 
 def namespace(host: str) -> str:
+    """A host's network namespace, as `ip netns` knows it."""
     return f"{PREFIX}{host}"
 
 
 def unit(host: str) -> str:
+    """A host's transient unit, where systemd is PID 1."""
     return f"{PREFIX}lab-{host}.service"
 
 

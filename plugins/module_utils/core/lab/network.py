@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import ipaddress
 import json
-from typing import TYPE_CHECKING, Any, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from ..change import Change, Plan
 from ..errors import Finding
@@ -30,6 +31,7 @@ NAMESPACES = "/run/netns"
 
 
 def question(wanted: dict[str, Any]) -> dict[str, Any]:
+    """``read`` looks at all there is."""
     return {}
 
 
@@ -61,6 +63,7 @@ def read(io: IO, asked: dict[str, Any]) -> dict[str, Any]:
 
 
 def plan(current: dict[str, Any], wanted: dict[str, Any]) -> Plan:
+    """What is missing, or what is there to remove. Refuses a machine that another lab owns."""
     state_dir = wanted["state_dir"]
     findings = owner.refusal(current["owner"], state_dir)
     if wanted["state"] == "absent":
@@ -92,6 +95,7 @@ def plan(current: dict[str, Any], wanted: dict[str, Any]) -> Plan:
 
 
 def apply(io: IO, plan: Plan) -> None:
+    """Do each change."""
     for change in plan:
         _APPLY[change.action](io, change)
 
@@ -104,9 +108,9 @@ def result(current: dict[str, Any], wanted: dict[str, Any]) -> dict[str, Any]:
 def ruleset(switches: Sequence[Mapping[str, Any]]) -> str:
     """The table, word for word as `nft --stateless list table` prints it."""
     gateways = [switch for switch in switches if switch["address"]]
-    forward = [f"\t\t{way} \"{switch['name']}\" accept" for switch in switches for way in ("iifname", "oifname")]
+    forward = [f'\t\t{way} "{switch["name"]}" accept' for switch in switches for way in ("iifname", "oifname")]
     nat = [
-        f"\t\tip saddr {ipaddress.ip_interface(switch['address']).network} oifname != \"{switch['name']}\" masquerade"
+        f'\t\tip saddr {ipaddress.ip_interface(switch["address"]).network} oifname != "{switch["name"]}" masquerade'
         for switch in gateways
     ]
     return "\n".join(
@@ -146,7 +150,8 @@ def _removal(current: dict[str, Any]) -> list[Change]:
         changes.append(Change("net.ipv4.ip_forward", "disable", "1", "0"))
     changes += [Change(name, "delete link", before=f"switch {name}") for name in own]
     if current["owner"] or recorded:
-        changes.append(Change("machine", "release", "owned by a lab", data={"namespaces": not recorded or recorded["namespaces"]}))
+        stood = {"namespaces": not recorded or recorded["namespaces"]}
+        changes.append(Change("machine", "release", "owned by a lab", data=stood))
     return changes
 
 
@@ -159,10 +164,12 @@ def _overlaps(current: dict[str, Any], switches: Sequence[Mapping[str, Any]]) ->
     names = {switch["name"] for switch in switches}
     return [
         Finding(
-            "error", "lab.network_in_use", f"{switch['name']}: {switch['address']}",
+            "error",
+            "lab.network_in_use",
+            f"{switch['name']}: {switch['address']}",
             f"this machine reaches {route['to']} through {route['dev']} already.",
             "Give the lab other addresses, or take the other network down.",
-        )  # fmt: skip
+        )
         for switch in switches
         if switch["address"]
         for route in current["routes"]
@@ -174,9 +181,12 @@ def _overlaps(current: dict[str, Any], switches: Sequence[Mapping[str, Any]]) ->
 def _foreign(current: dict[str, Any], switches: Sequence[Mapping[str, Any]]) -> list[Finding]:
     return [
         Finding(
-            "error", "lab.foreign_bridge", switch["name"], "a bridge of this name is here that no lab made.",
+            "error",
+            "lab.foreign_bridge",
+            switch["name"],
+            "a bridge of this name is here that no lab made.",
             "Give the switch another name.",
-        )  # fmt: skip
+        )
         for switch in switches
         if not current["bridges"].get(switch["name"], {"lab": True})["lab"]
     ]
@@ -186,11 +196,13 @@ def _forward_advice(current: dict[str, Any]) -> list[Finding]:
     """Another table may still drop what this one accepts; Docker's is dealt with in its own chain."""
     return [
         Finding(
-            "advice", "lab.forward_dropped", chain,
+            "advice",
+            "lab.forward_dropped",
+            chain,
             "its policy drops forwarded packets, so hosts of the lab may not reach the internet, and only what is in "
             "the image's archives can be installed.",
             "Accept the lab's switches there.",
-        )  # fmt: skip
+        )
         for chain in current["dropping"]
         if current["docker"] is None or chain != "ip filter FORWARD"
     ]
@@ -217,8 +229,9 @@ def _claim(io: IO, change: Change) -> None:
 
 def _switch(io: IO, change: Change) -> None:
     name, address = change.data["name"], change.data["address"]
-    lines = [] if change.action == "update" else [f"link add {name} type bridge stp_state 0 forward_delay 0 mcast_snooping 0"]
-    lines += [
+    add = f"link add {name} type bridge stp_state 0 forward_delay 0 mcast_snooping 0"
+    lines = [
+        *([add] if change.action == "create" else []),
         f"link set {name} alias {LINK_ALIAS}",
         f"link set {name} mtu 1500 addrgenmode none up",
         f"address flush dev {name}",

@@ -39,11 +39,13 @@ def refusal(owner: dict[str, Any] | None, state_dir: str) -> list[Finding]:
         return []
     return [
         Finding(
-            "error", "lab.owned", f"{PATH}",
+            "error",
+            "lab.owned",
+            f"{PATH}",
             f"the lab in {owner['state_dir']} owns this machine since {owner['since']} (user {owner['user']}, "
             f"{owner['processes']} processes).",
-            "There can be one lab at a time: take that one down first, with `make lab-down` in its checkout.",
-        )  # fmt: skip
+            "There can be one lab at a time: take that one down first, with `make lab-down` where it was made.",
+        )
     ]
 
 
@@ -82,5 +84,7 @@ def groups(io: IO) -> list[str]:
 
 def processes(io: IO, *paths: str) -> list[str]:
     """Process ids in control groups and all below them."""
-    found = io.run(["find", *paths, "-name", "cgroup.procs", "-exec", "cat", "{}", "+"], check=False).out if paths else ""
+    if not paths:
+        return []
+    found = io.run(["find", *paths, "-name", "cgroup.procs", "-exec", "cat", "{}", "+"], check=False).out
     return sorted(set(found.split()), key=int)
