@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Write what is derived from the roles' variables and from the flow table; `make docs` runs this.
 
-Makes each role's ``meta/argument_specs.yml``, the reference in ``docs/reference`` and the JSON Schema in ``schema`` with
-which editors complete and check inventories. With ``--check`` it writes nothing and fails when something is not fresh.
+Makes each role's ``meta/argument_specs.yml``, the reference in ``docs/reference``, and in ``schema`` the JSON Schema
+with which editors complete and check inventories. With ``--check`` it writes nothing and fails when one is
+not fresh.
 """
 
 from __future__ import annotations

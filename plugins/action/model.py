@@ -49,6 +49,7 @@ class ActionModule(DeploymentAction):
                 findings=tuple(unreadable),
                 secrets=existing,
                 required_secrets=tuple(required),
+                known_secrets=tuple(secrets.required(description.content for description in descriptions())),
                 plain_secrets=reader.plain_secrets(self.inventory_dir),
                 locate=reader.locate,
                 exists=self._exists,

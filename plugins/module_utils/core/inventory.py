@@ -65,6 +65,7 @@ class RawInventory:
         findings: likewise, with its own place.
         secrets: every secret that exists. They are no part of the variables or of the model.
         required_secrets: names of the secrets that the deployment's services need.
+        known_secrets: names that services need which are not deployed: their secrets may stay.
         plain_secrets: places where a secret stands in a file that is not encrypted, and what is wrong there.
         locate: file and line of a value, of a host's or, with None, of the deployment's; None when it is not known.
         exists: whether a file of the controller exists.
@@ -76,6 +77,7 @@ class RawInventory:
     findings: tuple[Finding, ...] = ()
     secrets: Mapping[str, Any] = field(default_factory=dict)
     required_secrets: tuple[str, ...] = ()
+    known_secrets: tuple[str, ...] = ()
     plain_secrets: Mapping[str, str] = field(default_factory=dict)
     locate: Callable[[str | None, KeyPath], str | None] = lambda host, path: None
     exists: Callable[[str], bool] = lambda path: True
@@ -141,6 +143,7 @@ class _Check:
             refused=frozenset(self.refused),
             secrets=self.raw.secrets,
             required_secrets=self.raw.required_secrets,
+            known_secrets=self.raw.known_secrets,
             plain_secrets=self.raw.plain_secrets,
             locate=self.raw.locate,
             exists=self.raw.exists,

@@ -152,21 +152,21 @@ def tally(phase: Phase) -> str:
 
 
 def finding_lines(findings: Iterable[Mapping[str, Any]], indent: str = "") -> list[Line]:
-    """Findings as blocks, errors first: where, what, and the fix."""
+    """Findings, errors first, a line each, so that a search for any part of one finds all of it."""
     lines: list[Line] = []
     for finding in sorted(findings, key=lambda finding: finding.get("severity") != "error"):
         severity = str(finding.get("severity", "error"))
+        fix = f" Fix: {finding['fix']}" if finding.get("fix") else ""
         lines.append(
             (
                 ("", indent),
                 ("error" if severity == "error" else "advice", severity),
-                ("strong", f"  {finding.get('where', '')}"),
-                ("muted", f"  [{finding.get('code', '')}]"),
+                ("strong", f": {finding.get('where', '')}"),
+                ("", f": {finding.get('what', '')}"),
+                ("ok", fix),
+                ("muted", f" [{finding.get('code', '')}]"),
             )
         )
-        lines += [(("", line),) for line in _wrap(str(finding.get("what", "")), indent + "  ")]
-        if finding.get("fix"):
-            lines += [(("ok", line),) for line in _wrap(f"Fix: {finding['fix']}", indent + "  ")]
     return lines
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import resource
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -76,7 +77,10 @@ def spent():
 
 
 def files(directory):
-    return {path: path.read_bytes() for path in directory.rglob("*") if path.is_file()}
+    """What stands in a directory, without the logs that every playbook leaves."""
+    return {
+        path: path.read_bytes() for path in directory.rglob("*") if path.is_file() and ".holdfast" not in path.parts
+    }
 
 
 @pytest.mark.parametrize("name", ["lab", "metal"])
@@ -89,8 +93,11 @@ def test_a_good_inventory_passes_and_nothing_is_written(inventory, validate, nam
 
 
 @pytest.mark.parametrize("name", ["sample", "lab"])
-def test_the_inventories_of_the_repository_pass(validate, name):
-    status, output = validate("-i", f"inventory/{name}")
+def test_the_inventories_of_the_repository_pass(tmp_path, validate, name):
+    # Secrets that a deployment has made there are in a vault with another password.
+    made = shutil.ignore_patterns("secrets.yml", "addresses.yml", ".holdfast")
+    shutil.copytree(ROOT / "inventory" / name, tmp_path / "x/inventory" / name, ignore=made)
+    status, output = validate("-i", tmp_path / "x/inventory" / name)
     assert status == 0, output
 
 
@@ -128,7 +135,7 @@ def test_all_problems_are_told_at_once_with_file_and_line(inventory, validate):
         "(storage3): networks_addresses.storage: 172.29.244.21 is also the address of storage1",
     ):
         assert text in output
-    assert "The inventory has 5 problems" in output
+    assert len([line for line in output.splitlines() if line.strip().startswith("error: ")]) == 5
 
 
 @pytest.mark.parametrize(

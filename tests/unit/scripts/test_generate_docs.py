@@ -6,6 +6,7 @@ import runpy
 
 import jsonschema
 import pytest
+
 from ansible_collections.holdfast.storage.tests.unit.module_utils.core import inventory_cases as cases
 
 SCRIPT = runpy.run_path(str(cases.ROOT / "scripts/generate_docs.py"))

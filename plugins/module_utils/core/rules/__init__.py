@@ -82,6 +82,7 @@ class Draft:
     """What the schemas refused, by host: rules that miss it must not complain again."""
     secrets: Mapping[str, Any] = field(default_factory=dict)
     required_secrets: tuple[str, ...] = ()
+    known_secrets: tuple[str, ...] = ()
     plain_secrets: Mapping[str, str] = field(default_factory=dict)
     locate: Callable[[str | None, KeyPath], str | None] = lambda host, path: None
     exists: Callable[[str], bool] = lambda path: True

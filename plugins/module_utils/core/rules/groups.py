@@ -11,7 +11,7 @@ from ..schema import nearest
 from . import Draft, known_groups, listed, rule
 
 # One member until clusters of them are built.
-_SINGLE = ("mariadb", "rabbitmq")
+_SINGLE = ("mariadb",)
 
 
 @rule

@@ -17,7 +17,6 @@ BRIDGES = "networks_bridges"
 PORTS = "networks_ports"
 ADDRESSES = "networks_addresses"
 
-_LONGEST_NAME = 15
 _UNFIT = {
     IPv4Network("0.0.0.0/8"): "this network",
     IPv4Network("127.0.0.0/8"): "loopback",
@@ -321,7 +320,7 @@ def bonds(draft: Draft) -> Iterator[Finding]:
 
 @rule
 def interface_names(draft: Draft) -> Iterator[Finding]:
-    """Bridges, bonds, VLANs and interfaces of a host have different names, and names that the kernel takes."""
+    """What carries a bridge is not a bridge itself."""
     bridges = {network.bridge: network.name for network in draft.networks.values()}
     for host in draft.hosts.values():
         for name, port in host.ports.items():
@@ -336,15 +335,6 @@ def interface_names(draft: Draft) -> Iterator[Finding]:
                         "Name the interface below the bridge.",
                         host,
                     )
-            vlan = f"{carrier}.{port['vlan']}" if carrier and port.get("vlan") else ""
-            if len(vlan) > _LONGEST_NAME:
-                yield draft.error(
-                    "networks.name-long",
-                    (PORTS, name, "vlan"),
-                    f"{vlan}, the name of the VLAN's interface, is longer than {_LONGEST_NAME} characters.",
-                    "Give the interface a shorter name, by a .link file, or put it into a bond.",
-                    host,
-                )
 
 
 @rule

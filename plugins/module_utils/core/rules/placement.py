@@ -13,17 +13,18 @@ from . import Draft, DraftHost, listed, rule
 @rule
 def on_its_networks(draft: Draft) -> Iterator[Finding]:
     """Whoever serves or asks a flow has a port on the flow's network."""
+    served = _served(draft)
     for host in draft.hosts.values():
+        if "networks_ports" not in host.variables:
+            continue
         missing: dict[str, list[str]] = {}
-        for flow in FLOWS:
-            group = _concern(draft, host, flow)
+        for flow in served:
+            group = _concern(host, flow)
             if group and flow.network not in host.ports:
                 missing.setdefault(flow.network, []).append(group)
         if "mgmt" not in host.ports:
             # The schema requires it wherever ports are given.
             missing.pop("mgmt", None)
-        if "networks_ports" not in host.variables:
-            continue
         for network, groups in missing.items():
             if draft.was_refused(("networks_ports", network), host) or network not in draft.variables.get(
                 "networks_bridges", ()
@@ -41,10 +42,10 @@ def on_its_networks(draft: Draft) -> Iterator[Finding]:
 @rule
 def replication_is_for_storage(draft: Draft) -> Iterator[Finding]:
     """Only hosts that keep copies are on the replication network."""
+    replicating = [flow for flow in _served(draft) if flow.network == "repl"]
     for host in draft.hosts.values():
-        if "repl" in host.ports and not any(flow.network == "repl" and _concern(draft, host, flow) for flow in FLOWS):
-            if not draft.group(*(flow.servers for flow in FLOWS if flow.network == "repl" and flow.servers != ALL)):
-                continue  # Only networks are made.
+        # Where nothing is replicated yet, only networks are made.
+        if replicating and "repl" in host.ports and not any(_concern(host, flow) for flow in replicating):
             yield draft.error(
                 "placement.replication",
                 ("networks_ports", "repl"),
@@ -72,10 +73,11 @@ def networks_for_flows(draft: Draft) -> Iterator[Finding]:
             )
 
 
-def _concern(draft: Draft, host: DraftHost, flow: Flow) -> str | None:
-    """The group by which a host has a part in a flow that is served."""
-    if flow.servers == ALL or not draft.group(flow.servers):
-        return None
-    return next(
-        (group for group in (flow.servers, *flow.clients) if group not in (ALL, ANY) and group in host.groups), None
-    )
+def _served(draft: Draft) -> list[Flow]:
+    """The flows for which there is a server."""
+    return [flow for flow in FLOWS if flow.servers != ALL and draft.group(flow.servers)]
+
+
+def _concern(host: DraftHost, flow: Flow) -> str | None:
+    """The group by which a host has a part in a flow."""
+    return next((group for group in (flow.servers, *flow.clients) if group in host.groups - {ALL, ANY}), None)

@@ -228,10 +228,16 @@ def rings(draft: Draft) -> Iterator[Finding]:
     disks = list(_disks(draft))
     hosts = draft.group("swift_storage")
     known = {name.lower() for _, policy in entries(draft.variables.get(POLICIES)) for name in _names(policy)}
-    if not hosts or any(
-        draft.was_refused((DISKS,), host) or draft.was_refused(("swift_zone",), host) or not host.variables.get(DISKS)
-        for host in hosts
-    ) or any(disk.policies and disk.policies - known for disk in disks):
+    if (
+        not hosts
+        or any(
+            draft.was_refused((DISKS,), host)
+            or draft.was_refused(("swift_zone",), host)
+            or not host.variables.get(DISKS)
+            for host in hosts
+        )
+        or any(disk.policies and disk.policies - known for disk in disks)
+    ):
         return  # Counting what is left would tell of things that may not be so.
     if "swift_replicas" in draft.variables:
         yield from _ring(

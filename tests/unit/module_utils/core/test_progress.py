@@ -73,15 +73,16 @@ def test_a_recap_of_many_hosts_names_those_that_failed_only():
     assert "/tmp/a.log" in shown
 
 
-def test_findings_are_blocks_with_errors_first_and_their_fix():
+def test_findings_are_a_line_each_errors_first():
     findings = [
         {"severity": "advice", "code": "a.b", "where": "here", "what": "Weak.", "fix": "Do it."},
-        {"severity": "error", "code": "c.d", "where": "there", "what": "Wrong " * 30, "fix": "Change it."},
+        {"severity": "error", "code": "c.d", "where": "there", "what": "Wrong " * 30 + ".", "fix": "Change it."},
     ]
     lines = text(progress.finding_lines(findings, "  ")).splitlines()
-    assert lines[0] == "  error  there  [c.d]"
-    assert max(map(len, lines)) <= progress.WIDTH
-    assert lines.index("    Fix: Change it.") < lines.index("  advice  here  [a.b]")
+    assert lines == [
+        f"  error: there: {'Wrong ' * 30}. Fix: Change it. [c.d]",
+        "  advice: here: Weak. Fix: Do it. [a.b]",
+    ]
 
 
 def test_a_diff_shows_what_goes_and_what_comes_under_the_name_of_the_thing():
