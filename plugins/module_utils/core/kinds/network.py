@@ -151,8 +151,8 @@ def apply(io: IO, plan: Plan, rollback_seconds: int = 45) -> None:
     datas = [change.data for change in plan]
     written = {data["path"]: data["text"] for data in datas if "path" in data}
     made = [change.data["link"] for change in plan if change.action == "create" and "link" in change.data]
-    remade = sorted({link for data in datas for link in data.get("remake", ())})
-    ifdown = sorted({name for data in datas for name in data.get("ifdown", ())})
+    remade = _named(datas, "remake")
+    ifdown = _named(datas, "ifdown")
     enable = any(data.get("enable") for data in datas)
     guard.arm(
         io,
@@ -161,6 +161,7 @@ def apply(io: IO, plan: Plan, rollback_seconds: int = 45) -> None:
         undo=[
             *([f"{SYSTEMCTL} daemon-reload", f"{SYSTEMCTL} stop systemd-networkd.socket {NETWORKD}"] if enable else ()),
             *(f"{IP} link delete dev {name}" for name in [*made, *remade]),
+            *(f"{IP} link set dev {name} nomaster" for name in _named(datas, "taken")),
             *(f"ifup --force {name}" for name in ifdown),
             f"[ ! -e {_ENABLED} ] || {_RESTART}",
         ],
@@ -176,6 +177,7 @@ def apply(io: IO, plan: Plan, rollback_seconds: int = 45) -> None:
     steps = [
         f"sleep {_PAUSE}",
         *(f"ifdown --force {name}" for name in ifdown),
+        *(f"{IP} link set dev {name} nomaster" for name in _named(datas, "free")),
         *(f"{IP} link delete dev {name}" for name in remade),
         _RESTART,
     ]
@@ -192,6 +194,10 @@ def apply(io: IO, plan: Plan, rollback_seconds: int = 45) -> None:
             SWITCH,
         ]
     )
+
+
+def _named(datas: list[Mapping[str, Any]], key: str) -> list[str]:
+    return sorted({name for data in datas for name in data.get(key, ())})
 
 
 # -- what is wanted ---------------------------------------------------------------------------------------------
@@ -408,12 +414,20 @@ def _file_changes(current: Mapping[str, Any], files: Mapping[str, str]) -> Itera
         link = _link_of(name)
         # A device's kind, VLAN or bond cannot be changed, and one that is no longer wanted goes.
         remake = [link] if name.endswith(".netdev") and before and link in current["links"] else []
+        # networkd leaves a NIC that it no longer configures in its bridge.
+        is_nic = name.endswith(".network") and name.replace(".network", ".netdev") not in {*current["files"], *files}
         yield Change(
             f"{DIRECTORY}/{name}",
             "create" if before is None else "delete" if after is None else "update",
             before or "",
             after or "",
-            data={"path": f"{DIRECTORY}/{name}", "text": after, "remake": remake},
+            data={
+                "path": f"{DIRECTORY}/{name}",
+                "text": after,
+                "remake": remake,
+                "free": [link] if is_nic and after is None and link in current["links"] else [],
+                "taken": [link] if is_nic and before is None else [],
+            },
         )
 
 
