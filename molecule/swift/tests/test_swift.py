@@ -149,7 +149,14 @@ FILLED = {
         "mkfs.ext4 -qF {0} && mount {0} /mnt && echo mine > /mnt/file && umount /mnt",
         "ext4 filesystem",
     ),
-    "a partition table": ("echo '2048,,L' | sfdisk -q --label gpt {0}", "gpt partition-table"),
+    # One partition of 32 MiB from the first MiB on, as an MBR has it.
+    "a partition table": (
+        (
+            "printf '\\0\\0\\2\\0\\203\\377\\377\\377\\0\\10\\0\\0\\0\\0\\1\\0' | dd of={0} bs=1 seek=446 conv=notrunc &&"
+            " printf '\\125\\252' | dd of={0} bs=1 seek=510 conv=notrunc,fsync"
+        ),
+        "dos partition-table",
+    ),
     "random bytes": ("dd if=/dev/urandom of={0} bs=4096 count=1 seek=40 conv=fsync", "data of an unknown form"),
     "random bytes at the end": (
         "dd if=/dev/urandom of={0} bs=512 count=1 seek=$(($(blockdev --getsz {0}) - 3)) conv=fsync",

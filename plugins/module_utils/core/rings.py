@@ -358,8 +358,8 @@ def _movement(ring: str, source: str, simulation: Mapping[str, Any], limit: floa
     if simulation["moved_percent"] > limit:
         what = f"{simulation['moved_percent']:.1f} % of the ring would move, more than the limit of {_number(limit)} %."
         fix = (
-            "If that is meant, allow it for this run: -e swift_move_limit_percent="
-            f"{int(simulation['moved_percent']) + 1}. Smaller steps: raise or lower weights bit by bit."
+            'If that is meant, allow it for this run: -e \'{"swift_move_limit_percent": '
+            f"{int(simulation['moved_percent']) + 1}}}'. Smaller steps: raise or lower weights bit by bit."
         )
         return [_error("moves_too_much", ring, what, fix)]
     return []
