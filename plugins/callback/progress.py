@@ -124,7 +124,7 @@ class CallbackModule(CallbackBase):
         self._begin_task(task)
 
     def v2_runner_on_start(self, host: Any, task: Any) -> None:
-        self.record.begin(task._uuid, task.get_name(), host.get_name(), time.monotonic())
+        self.record.begin(task._uuid, _name(task), host.get_name(), time.monotonic())
 
     def v2_playbook_on_no_hosts_remaining(self) -> None:
         self._say((("error", "No host is left: the run ends here."),))
@@ -153,7 +153,7 @@ class CallbackModule(CallbackBase):
         note = f"attempt {value.get('attempts', 0) + 1} of {value.get('retries', 0)}"
         self.record.note(result.task._uuid, result.host.get_name(), note)
         if self._display.verbosity:
-            self._say((("muted", f"    {result.host.get_name()}  {result.task.get_name()}: {note}"),))
+            self._say((("muted", f"    {result.host.get_name()}  {_name(result.task)}: {note}"),))
 
     def v2_on_file_diff(self, result: Any) -> None:
         """Comes before the result itself, and only when diffs are wanted."""
@@ -220,7 +220,7 @@ class CallbackModule(CallbackBase):
     def _outcome(self, result: Any, status: str, item: str = "") -> list[progress.Line]:
         """The lines of one result; none for one that is as expected, unless asked for by -v."""
         value = result.result
-        host, task = self.host_label(result), result.task.get_name()
+        host, task = self.host_label(result), _name(result.task)
         diff = self.diffs.pop((result.task._uuid, result.host.get_name()), [])
         bad = status in ("failed", "unreachable", "ignored")
         message = str(value.get("msg") or "") if not value.get("_ansible_no_log") else ""
@@ -323,7 +323,7 @@ class Log:
         shown = _without(result.result, hidden)
         if isinstance(shown.get("results"), list):
             shown["results"] = [_without(item, hidden) if isinstance(item, dict) else item for item in shown["results"]]
-        head = f"{time.strftime('%H:%M:%S')} {status:<11} {result.host.get_name()} {result.task.get_name()}"
+        head = f"{time.strftime('%H:%M:%S')} {status:<11} {result.host.get_name()} {_name(result.task)}"
         self.stream.write(f"{head} ({seconds:.2f} s) {json.dumps(shown, default=str, ensure_ascii=False)}\n")
         self.stream.flush()
 
@@ -332,6 +332,11 @@ class Log:
         target = os.open(self.path.with_suffix(".json"), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with open(target, "w", encoding="utf-8") as stream:
             json.dump(summary, stream, indent=1)
+
+
+def _name(task: Any) -> str:
+    """A task's own name, without its role's."""
+    return str(task.name or task.get_name())
 
 
 def _without(value: Any, prefixes: tuple[str, ...]) -> dict[str, Any]:
