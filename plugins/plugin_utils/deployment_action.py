@@ -52,7 +52,7 @@ class DeploymentAction(ActionBase):
 
     @property
     def inventory_dir(self) -> str:
-        """The directory that defines the host; of the first inventory source, or the working directory, when none does."""
+        """The directory that defines the host, else that of the first inventory source, else the working directory."""
         if directory := self.variables.get("inventory_dir"):
             return str(directory)
         for source in self.variables.get("ansible_inventory_sources") or ():

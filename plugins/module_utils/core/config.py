@@ -12,7 +12,9 @@ from typing import Any
 Sections = Mapping[str, Mapping[str, Any]]
 
 _SENSITIVE_KEY = re.compile(
-    r"(pass(word|phrase)?|secret|token|cookie|connection|transport_url|credential|private|hash_path_(pre|suf)fix|(^|_)key)$", re.I
+    r"(pass(word|phrase)?|secret|token|cookie|connection|transport_url|credential|private"
+    r"|hash_path_(pre|suf)fix|(^|_)key)$",
+    re.IGNORECASE,
 )
 _SENSITIVE_URL = re.compile(r"://([^:/@\s]+):[^@\s]+@")
 _ASSIGNMENT = re.compile(r"^(\s*[\"']?)([\w.\-:]+)([\"']?\s*[=:]\s*)(.+)$")
