@@ -41,11 +41,7 @@ def read(loader: Any, inventory_dir: str | Path) -> dict[str, Any]:
         raw = path.read_bytes()
     except FileNotFoundError:
         return {}
-    if raw.startswith(_HEADER):
-        try:
-            raw = _vault(loader).decrypt(raw)
-        except AnsibleError as error:
-            raise HoldfastError(f"{path} can not be decrypted: {error.message}. {_FIX}") from error
+    raw = decrypted(loader, raw, path)
     try:
         content = yaml.safe_load(raw) or {}
     except yaml.YAMLError:
@@ -78,6 +74,18 @@ def save(loader: Any, inventory_dir: str | Path, values: Mapping[str, str]) -> N
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+def decrypted(loader: Any, content: bytes, path: str | Path) -> bytes:
+    """The content of a file, decrypted when it is a vault. Raises HoldfastError when no password fits."""
+    if not content.startswith(_HEADER):
+        return content
+    try:
+        clear: bytes = _vault(loader).decrypt(content)
+    except AnsibleError as error:
+        reason = " ".join(error.message.split()).rstrip(".")
+        raise HoldfastError(f"{path} can not be decrypted: {reason}. {_FIX}") from error
+    return clear
 
 
 def is_encrypted(path: str | Path) -> bool:

@@ -15,7 +15,8 @@ import yaml
 from ansible.errors import AnsibleParserError
 from ansible.plugins.vars import BaseVarsPlugin
 
-from ansible_collections.holdfast.storage.plugins.module_utils.core.errors import Finding
+from ansible_collections.holdfast.storage.plugins.module_utils.core.errors import Finding, HoldfastError
+from ansible_collections.holdfast.storage.plugins.plugin_utils import secret_store
 
 DOCUMENTATION = r"""
 name: strict_yaml
@@ -24,7 +25,7 @@ short_description: Refuse files of variables with YAML errors or with a key twic
 description:
   - Reads the YAML files in the directories C(group_vars) and C(host_vars) beside an inventory or a playbook.
   - Fails with every error in every one of them, each with its file and line, before Ansible uses them.
-  - Files that are encrypted as a whole are passed over.
+  - A file that no vault password decrypts is told by its name, too.
   - Enable it before P(ansible.builtin.host_group_vars#vars), in C(vars_plugins_enabled) of C(ansible.cfg).
 author:
   - Holdfast contributors (@holdfast)
@@ -43,23 +44,26 @@ class VarsModule(BaseVarsPlugin):  # type: ignore[misc]
 
     def get_vars(self, loader: Any, path: str, entities: Any, cache: bool = True) -> dict[str, Any]:
         """No variables. Raises AnsibleParserError with all problems of the files beside ``path``, once a process."""
-        del loader, entities, cache
+        del entities, cache
         directory = path if os.path.isdir(path) else os.path.dirname(path)
         if directory not in _SEEN:
             _SEEN.add(directory)
-            findings = [finding for file in _files(directory) for finding in problems(file)]
+            findings = [finding for file in _files(directory) for finding in problems(file, loader)]
             if findings:
                 title = f"{len(findings)} problem{'' if len(findings) == 1 else 's'} in files of variables."
                 raise AnsibleParserError("\n".join([title, *map(str, findings)]))
         return {}
 
 
-def problems(path: str) -> list[Finding]:
-    """What is wrong with a file: it is not YAML, or has a key twice. An encrypted file has no problems."""
+def problems(path: str, loader: Any) -> list[Finding]:
+    """What is wrong with a file: it can not be decrypted, is not YAML, or has a key twice."""
     with open(path, "rb") as stream:
         content = stream.read()
-    if content.startswith(b"$ANSIBLE_VAULT"):
-        return []
+    try:
+        content = secret_store.decrypted(loader, content, path)
+    except HoldfastError as error:
+        what, _, fix = error.message.partition(". ")
+        return [Finding("error", "inventory.vault", _short(path), f"{what}.", fix)]
     try:
         node = yaml.compose(content, Loader=_LOADER)
     except yaml.MarkedYAMLError as error:
@@ -88,9 +92,12 @@ def _doubles(path: str, node: yaml.Node) -> Iterator[Finding]:
 
 
 def _finding(path: str, line: int, what: str, fix: str) -> Finding:
+    return Finding("error", "inventory.yaml", f"{_short(path)}:{line}", what, fix)
+
+
+def _short(path: str) -> str:
     relative = os.path.relpath(path)
-    shown = path if relative.startswith("../..") else relative
-    return Finding("error", "inventory.yaml", f"{shown}:{line}", what, fix)
+    return path if relative.startswith("../..") else relative
 
 
 def _files(directory: str) -> Iterator[str]:

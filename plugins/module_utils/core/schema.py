@@ -29,7 +29,7 @@ from .errors import HoldfastError
 
 KeyPath = tuple[str | int, ...]
 
-_SECRET_NAME = re.compile(r"password|passwd|secret|token|credential", re.I)
+_SECRET_NAME = re.compile(r"password|passwd|secret|token|credential|hash_path", re.I)
 
 
 @dataclass(frozen=True)

@@ -203,6 +203,27 @@ def test_secrets_in_a_vault_are_checked(inventory, validate):
     assert "Did you mean keystone_admin_password?" in output
 
 
+def test_a_vault_that_no_password_opens_is_named(inventory, validate, tmp_path_factory):
+    directory = inventory(cases.good("lab"))
+    file = directory / "group_vars/all/secrets.yml"
+    file.write_text("holdfast_secrets: {}\n")
+    other = tmp_path_factory.mktemp("other") / "password"
+    other.write_text("another password")
+    command = [Path(sys.executable).parent / "ansible-vault", "encrypt", file, "--vault-password-file", other]
+    subprocess.run(command, check=True, capture_output=True, cwd=directory)
+    status, output = validate("-i", directory)
+    assert status != 0
+    assert "secrets.yml can not be decrypted" in output
+
+
+def test_an_expression_that_is_no_expression(inventory, validate):
+    directory = inventory(cases.changed({"set": {"vars/holdfast_region": "{{ nope"}}))
+    status, output = validate("-i", directory)
+    assert status != 0
+    assert "holdfast_region" in output
+    assert "main.yml" in output
+
+
 def test_secrets_on_the_command_line_are_refused(inventory, validate):
     status, output = validate("-i", inventory(cases.good("lab")), "-e", '{"holdfast_secrets": {"a": "b"}}')
     assert status != 0

@@ -22,6 +22,7 @@ from ..schema import KeyPath, dotted, ipv4, ipv4_network
 SUBJECTS = (
     "deployment",
     "hosts",
+    "overrides",
     "groups",
     "networks",
     "placement",

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Iterator
 from itertools import combinations
 
@@ -12,6 +13,10 @@ from ..schema import KeyPath, nearest
 from . import Draft, entries, listed, rule
 
 STORES = "glance_stores"
+
+# Below these nothing else belongs, or nothing lasts; those are parents of other things.
+_SYSTEM = re.compile(r"/(bin|boot|dev|etc|lib|lib32|lib64|proc|root|run|sbin|sys|tmp|usr|var/tmp|var/run)(/.*)?")
+_PARENTS = re.compile(r"/(home|media|mnt|opt|srv|var(/lib(/glance)?)?)")
 
 
 @rule
@@ -68,6 +73,20 @@ def stores(draft: Draft) -> Iterator[Finding]:
             f"has {swift_stores} swift stores, and this deployment has one object storage.",
             "Leave one of them.",
         )
+
+
+@rule
+def system_directories(draft: Draft) -> Iterator[Finding]:
+    """Images are kept neither among the system's files nor where files do not last."""
+    for index, store in entries(draft.variables.get(STORES)):
+        path = posixpath.normpath(store["path"]) if "path" in store and draft.group("glance_api") else ""
+        if path and (_SYSTEM.fullmatch(path) or _PARENTS.fullmatch(path)):
+            yield draft.error(
+                "glance.store-system",
+                (STORES, index, "path"),
+                f"is {path!r}, a directory of the system.",
+                "Give a directory of its own, such as /var/lib/glance/images.",
+            )
 
 
 @rule

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 from ..errors import Finding
-from . import Draft, DraftHost, address_of, rule, why_not_ipv4
+from . import Draft, DraftHost, address_of, known_groups, listed, rule, why_not_ipv4
 
 _NAME = re.compile(
     r"(?=.{1,253}\Z)([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*\Z"
@@ -81,6 +81,22 @@ def two_addresses(draft: Draft) -> Iterator[Finding]:
                 "Give one of them only.",
                 host,
             )
+
+
+@rule
+def idle(draft: Draft) -> Iterator[Finding]:
+    """Where there are services, a host without one may have been forgotten."""
+    known = known_groups()
+    if draft.group(*known):
+        for host in draft.hosts.values():
+            if not host.groups & known:
+                yield draft.advice(
+                    "hosts.idle",
+                    (),
+                    "The host is in no group of a service, and gets networks only.",
+                    f"Put it into a group if it was forgotten: {listed(known)}.",
+                    host,
+                )
 
 
 def _has_own_mgmt(host: DraftHost) -> bool:

@@ -15,15 +15,16 @@ DOMAINS, PROJECTS, ROLES, USERS = "keystone_domains", "keystone_projects", "keys
 # What keystone's bootstrap and Holdfast make anyway.
 _OWN_DOMAINS = ("Default",)
 _OWN_PROJECTS = (("Default", "admin"), ("Default", "service"))
+_OWN_USERS = (("Default", "admin"), ("Default", "glance"), ("Default", "swift"))
 _OWN_ROLES = ("admin", "manager", "member", "reader", "service")
 
 
 @rule
 def nothing_twice(draft: Draft) -> Iterator[Finding]:
     """Nothing that keystone would take for the same is listed twice."""
-    own: Mapping[str, Any] = {DOMAINS: _OWN_DOMAINS, PROJECTS: (), USERS: (("Default", "admin"),)}
+    own: Mapping[str, Any] = {DOMAINS: _OWN_DOMAINS, PROJECTS: (), USERS: _OWN_USERS}
     for variable, existing in own.items():
-        seen = {_folded(name): "keystone itself" for name in existing}
+        seen = {_folded(name): "what is there anyway" for name in existing}
         for index, entry in entries(draft.variables.get(variable)):
             if "name" not in entry:
                 continue
@@ -86,6 +87,22 @@ def references(draft: Draft) -> Iterator[Finding]:
             if "project" in grant:
                 inside = [name for domain, name in projects if domain == grant.get("project_domain", "Default")]
                 yield from known((*path, "project"), "project of that domain", grant["project"], inside, PROJECTS)
+
+
+@rule
+def passwords(draft: Draft) -> Iterator[Finding]:
+    """Each user has a password of its own, and none is that of a service."""
+    owners = dict.fromkeys((*draft.required_secrets, *draft.known_secrets), "a service")
+    for index, user in entries(draft.variables.get(USERS)):
+        if "secret" in user:
+            owner = owners.setdefault(user["secret"], f"{USERS}[{index}]")
+            if owner != f"{USERS}[{index}]":
+                yield draft.error(
+                    "keystone.secret",
+                    (USERS, index, "secret"),
+                    f"is {user['secret']!r}, the secret of {owner}: who knows one password would know both.",
+                    "Name a secret of its own, such as site_<name>_password.",
+                )
 
 
 def _folded(name: str | tuple[str, str]) -> Any:

@@ -222,7 +222,15 @@ def virtual_address(draft: Draft) -> Iterator[Finding]:
             f"{address} is the gateway of mgmt.",
             f"Give a free address in {mgmt.cidr}.",
         )
+    public = str(draft.variables.get("haproxy_name", "")).lower()
     for name, host in sorted(draft.hosts.items()):
+        if public == name.lower():
+            yield draft.error(
+                "networks.virtual-address",
+                ("haproxy_name",),
+                f"is {public!r}, the name of a host: it has to resolve to {address}.",
+                "Give a name of its own.",
+            )
         if host.mgmt_address == str(address):
             yield draft.error(
                 "networks.virtual-address",
@@ -327,6 +335,14 @@ def interface_names(draft: Draft) -> Iterator[Finding]:
             carrier = _carrier(port)
             kind = "bond" if "bond" in port else "interface"
             for used in {carrier, *_wires(port)} - {None}:
+                if used == "lo":
+                    yield draft.error(
+                        "networks.name-taken",
+                        (PORTS, name, kind),
+                        "lo is the host's loopback, and reaches nobody.",
+                        "Name the interface that is wired.",
+                        host,
+                    )
                 if used in bridges:
                     yield draft.error(
                         "networks.name-taken",
