@@ -172,12 +172,12 @@ def _authority_differs(current: dict[str, Any], wanted: dict[str, Any]) -> str:
 
 
 def _certificate_differs(current: dict[str, Any], wanted: dict[str, Any]) -> str:
+    if current["names"] and current["days"] < wanted["renew_before_days"]:
+        return f"ends in {current['days']} days"
     if current["authority"] != wanted["authority"] or not current["ours"]:
         return "signed by another authority"
     if not current["paired"]:
         return "its key is another or missing"
     if current["names"] != wanted["names"]:
         return f"for {', '.join(current['names'])}"
-    if current["days"] < wanted["renew_before_days"]:
-        return f"ends in {current['days']} days"
     return ""
