@@ -3,7 +3,9 @@
 
 What stands is judged by two things: our files in ``/etc/systemd/network``, and the kernel. A bridge that was changed by
 hand differs, as does a file. Our files sort first, so a file of the provisioning that configures the same interface
-stays where it is and has no effect; the plan says which.
+stays where it is and has no effect; the plan says which. An interface that held an address of a bridge, or carried one,
+and is no port of it any more is released: it gets a file of ours without an address, so that nobody reaches the host by
+it unawares.
 
 ``apply`` only starts a change. The host makes it, and undoes it unless ``guard.confirm`` follows: see the module.
 """
@@ -31,8 +33,10 @@ NETWORKCTL = "/usr/bin/networkctl"
 SYSTEMCTL = "/usr/bin/systemctl"
 
 _ENABLED = f"/etc/systemd/system/multi-user.target.wants/{NETWORKD}"
-# Restarts that follow each other quickly are refused by systemd, unless their count begins anew.
-_RESTART = f"{SYSTEMCTL} reset-failed {NETWORKD}; {SYSTEMCTL} restart {NETWORKD}"
+# While it runs it makes at once again what is taken from it. Its sockets would start it; it wants them when it starts.
+_STOP = f"{SYSTEMCTL} stop {NETWORKD} 'systemd-networkd*.socket'"
+# Starts that follow each other quickly are refused by systemd, unless their count begins anew.
+_START = f"{SYSTEMCTL} reset-failed {NETWORKD}; {SYSTEMCTL} start {NETWORKD}"
 _LONGEST_NAME = 15
 # So that the answer to the one who asked for the change is on its way before the network moves.
 _PAUSE = 0.5
@@ -74,11 +78,13 @@ def desired(model: Model, host: Host, services: Any, secrets: Any) -> dict[str, 
 
 
 def question(wanted: dict[str, Any]) -> dict[str, Any]:
-    return {"files": sorted(render(wanted)), "links": sorted(_links(wanted))}
+    return {"links": sorted(_links(wanted)), "addresses": sorted(_addresses(wanted))}
 
 
 def read(io: IO, asked: dict[str, Any]) -> dict[str, Any]:
-    """What stands: our files with their text (they are small), and the asked links as the kernel has them.
+    """What stands: our files with their text (they are small), and what the kernel has of the links that concern us.
+
+    Those are the asked ones, those with a file of ours, and those that hold an asked address.
 
     ``{files: {name: text}, links: {name: {kind, master, mtu, up, carrier, addresses, routes, parent, vlan, file}},
     enabled, running, ifupdown, pending}``. ``file`` is what networkd configures the link by.
@@ -92,6 +98,11 @@ def read(io: IO, asked: dict[str, Any]) -> dict[str, Any]:
     running = io.run([SYSTEMCTL, "--quiet", "is-active", NETWORKD], check=False).rc == 0
     in_effect = _files_in_effect(io) if running else {}
     looked_at = {*asked["links"], *map(_link_of, ours)}
+    looked_at |= {
+        name
+        for name, entry in every.items()
+        if any(address.get("local") in asked["addresses"] for address in entry.get("addr_info", ()))
+    }
     return {
         "files": {name: io.read_text(f"{DIRECTORY}/{name}") for name in ours},
         "links": {
@@ -116,22 +127,24 @@ def read(io: IO, asked: dict[str, Any]) -> dict[str, Any]:
 
 def plan(current: dict[str, Any], wanted: dict[str, Any]) -> Plan:
     """Files first, then what differs in the kernel only. Each change's data says what the switch has to do for it."""
-    files, links = render(wanted), _links(wanted)
+    links, released = _links(wanted), _released(current, wanted)
+    files = render(wanted) | {f"{PREFIX}{name}.network": _network_released(name) for name in released}
+    ours = {name for name, link in links.items() if link["lowest"]} | released.keys()
     changes: list[Change] = []
     if current["pending"]:
         changes.append(Change(NAME, "undo", before="a change that was never confirmed", after="what was before it"))
     if not (current["enabled"] and current["running"]):
         changes.append(Change(NETWORKD, "enable", data={"enable": True}))
     for path, text in sorted(current["ifupdown"].items()):
-        left = without_interfaces(text, {name for name, link in links.items() if link["lowest"]})
+        left = without_interfaces(text, ours)
         if left != text:
-            taken = sorted(name for name, link in links.items() if link["lowest"] and _configures(text, name))
+            taken = sorted(name for name in ours if _configures(text, name))
             changes.append(Change(path, "update", text, left, data={"path": path, "text": left, "ifdown": taken}))
-    for name, link in sorted(links.items()):
+    for name in sorted({*links, *released}):
         foreign = current["links"].get(name, {}).get("file")
         if foreign and not _is_ours(foreign):
             changes.append(
-                Change(foreign, "supersede", f"configures {name}", f"{name} is configured by {link['file']}")
+                Change(foreign, "supersede", f"configures {name}", f"{name} is configured by a file of ours")
             )
     changes += _file_changes(current, files)
     for name, link in sorted(links.items()):
@@ -141,6 +154,9 @@ def plan(current: dict[str, Any], wanted: dict[str, Any]) -> Plan:
             action = "update" if is_now else "create"
             shown = ["(absent)"] if is_now is None else before
             changes.append(Change(name, action, "\n".join(shown), "\n".join(after), data={"link": name}))
+    for name, before in sorted(released.items()):
+        if before:
+            changes.append(Change(name, "release", "\n".join(before), "(nothing of ours)", data={"free": [name]}))
     return Plan(tuple(changes), tuple(_findings(current, wanted, links)) if changes else ())
 
 
@@ -159,11 +175,12 @@ def apply(io: IO, plan: Plan, rollback_seconds: int = 45) -> None:
         NAME,
         paths=[*written, *([_ENABLED] if enable else ())],
         undo=[
-            *([f"{SYSTEMCTL} daemon-reload", f"{SYSTEMCTL} stop systemd-networkd.socket {NETWORKD}"] if enable else ()),
+            *([f"{SYSTEMCTL} daemon-reload"] if enable else ()),
+            _STOP,
             *(f"{IP} link delete dev {name}" for name in [*made, *remade]),
             *(f"{IP} link set dev {name} nomaster" for name in _named(datas, "taken")),
             *(f"ifup --force {name}" for name in ifdown),
-            f"[ ! -e {_ENABLED} ] || {_RESTART}",
+            f"[ ! -e {_ENABLED} ] || {{ {_START}; }}",
         ],
         seconds=rollback_seconds,
     )
@@ -176,10 +193,11 @@ def apply(io: IO, plan: Plan, rollback_seconds: int = 45) -> None:
         io.run([SYSTEMCTL, "--quiet", "enable", NETWORKD])
     steps = [
         f"sleep {_PAUSE}",
+        _STOP,
         *(f"ifdown --force {name}" for name in ifdown),
         *(f"{IP} link set dev {name} nomaster" for name in _named(datas, "free")),
         *(f"{IP} link delete dev {name}" for name in remade),
-        _RESTART,
+        _START,
     ]
     io.make_directory("/var/lib/holdfast", mode="0700")
     io.write(SWITCH, "".join(f"{step}\n" for step in steps), mode="0600")
@@ -332,6 +350,13 @@ def _network(name: str, link: Mapping[str, Any], links: Mapping[str, Any]) -> st
     return _file(lines)
 
 
+def _network_released(name: str) -> str:
+    lines = ["[Match]", f"Name={name}", "", "[Link]", "RequiredForOnline=no", ""]
+    lines += ["[Network]", "DHCP=no", "LinkLocalAddressing=no", "IPv6AcceptRA=no"]
+    # The kernel answers for all its addresses on every interface: strict, so that what comes by this one is dropped.
+    return _file([*lines, "IPv4ReversePathFilter=strict"])
+
+
 def _file(lines: list[str]) -> str:
     return "\n".join(["# Written by Holdfast, which replaces it.", *lines, ""])
 
@@ -406,6 +431,27 @@ def _state(current: Mapping[str, Any] | None, link: Mapping[str, Any]) -> list[s
     return lines
 
 
+def _addresses(wanted: Mapping[str, Any]) -> set[str]:
+    """The addresses of the bridges, without prefix length."""
+    return {address.partition("/")[0] for bridge in wanted["bridges"] for address in bridge["addresses"]}
+
+
+def _released(current: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Links that are not wanted but were ours or hold an address of ours, with what they still have of ours."""
+    links, addresses = _links(wanted), _addresses(wanted)
+    released = {}
+    for name, link in current["links"].items():
+        if name in links or f"{PREFIX}{name}.netdev" in current["files"]:
+            continue
+        holds = [f"address {address}" for address in link["addresses"] if address.partition("/")[0] in addresses]
+        if link["master"] in links:
+            # networkd leaves a NIC that it no longer configures in its bridge.
+            holds.append(f"in {link['master']}")
+        if holds or f"{PREFIX}{name}.network" in current["files"]:
+            released[name] = holds
+    return released
+
+
 def _file_changes(current: Mapping[str, Any], files: Mapping[str, str]) -> Iterator[Change]:
     for name in sorted({*current["files"], *files}):
         before, after = current["files"].get(name), files.get(name)
@@ -414,7 +460,6 @@ def _file_changes(current: Mapping[str, Any], files: Mapping[str, str]) -> Itera
         link = _link_of(name)
         # A device's kind, VLAN or bond cannot be changed, and one that is no longer wanted goes.
         remake = [link] if name.endswith(".netdev") and before and link in current["links"] else []
-        # networkd leaves a NIC that it no longer configures in its bridge.
         is_nic = name.endswith(".network") and name.replace(".network", ".netdev") not in {*current["files"], *files}
         yield Change(
             f"{DIRECTORY}/{name}",
@@ -425,7 +470,6 @@ def _file_changes(current: Mapping[str, Any], files: Mapping[str, str]) -> Itera
                 "path": f"{DIRECTORY}/{name}",
                 "text": after,
                 "remake": remake,
-                "free": [link] if is_nic and after is None and link in current["links"] else [],
                 "taken": [link] if is_nic and before is None else [],
             },
         )

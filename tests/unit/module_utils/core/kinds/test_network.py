@@ -337,7 +337,7 @@ def test_the_guard_keeps_what_is_written_and_knows_what_is_made(armed: list[dict
     assert "link delete dev br-mgmt" in undo
     assert "link delete dev br-storage" in undo
     assert "link delete dev eth0" not in undo
-    assert undo.endswith("restart systemd-networkd.service")
+    assert undo.endswith("start systemd-networkd.service; }")
 
 
 @pytest.mark.parametrize(
@@ -395,6 +395,31 @@ def test_a_bridge_that_moves_to_another_port_leaves_the_first_one(armed: list[di
     converge(host, moved)
     assert {name for name, link in host.links.items() if link["master"] == "br-storage"} == {"eth2"}
     assert f"{network.IP} link set dev eth2 nomaster" in armed[-1]["undo"]
+
+
+def test_nobody_reaches_the_host_by_the_interface_that_the_provisioning_configured() -> None:
+    """Management moves to eth1: eth0 would get its address back from the provisioning, and nobody would notice."""
+    moved = copy.deepcopy(SIMPLE)
+    moved["bridges"] = moved["bridges"][:1]
+    moved["bridges"][0]["port"]["interface"] = "eth1"
+    for host in (FakeHost("eth0", "eth1"), FakeHost("eth0", "eth1", "eth2")):
+        if "eth2" in host.links:
+            converge(host, SIMPLE)
+        converge(host, moved)
+        assert {name for name, link in host.links.items() if "172.29.236.21/22" in link["addresses"]} == {"br-mgmt"}
+        assert not plan(host, moved)
+        converge(host, SIMPLE)
+        assert host.links["eth0"]["master"] == "br-mgmt"
+
+
+def test_an_address_of_ours_that_appears_elsewhere_is_seen() -> None:
+    host = FakeHost("eth0", "eth1", "eth2")
+    converge(host, SIMPLE)
+    host.links["eth2"]["addresses"] = ["172.29.236.21/22"]
+    planned = plan(host, SIMPLE)
+    assert planned.summary() == [f"create {network.DIRECTORY}/00-holdfast-eth2.network", "release eth2"]
+    converge(host, SIMPLE)
+    assert not plan(host, SIMPLE)
 
 
 def test_a_vlan_that_changes_is_made_anew(armed: list[dict[str, Any]]) -> None:
@@ -561,11 +586,14 @@ def test_any_declaration_converges_from_any_other(before: dict[str, Any], after:
         for path, text in network.render(after).items()
         if path.endswith(".network") and {"Bridge", "Bond"} & set(unit := sections(text)["Network"])
     }
-    assert network.render(after) == {
+    written = {
         name.removeprefix(network.DIRECTORY + "/"): text
         for name, text in host.disk.items()
         if name.startswith(f"{network.DIRECTORY}/{network.PREFIX}")
     }
+    assert network.render(after).items() <= written.items()
+    released = {name: sections(text)["Network"] for name, text in written.items() if name not in network.render(after)}
+    assert all("Address" not in section and "Bridge" not in section for section in released.values())
 
 
 @given(declarations())
