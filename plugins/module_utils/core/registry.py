@@ -43,6 +43,7 @@ _STEPS = {
     "rings": ("swift_ring",),
     "ring_copies": ("swift_ring_copy",),
     "services": ("file", "migration", "unit"),
+    "volume_types": ("volume_type",),
 }
 
 PHASES = tuple(_STEPS)

@@ -14,9 +14,10 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from ...io.openstack import Api
 from ..change import Change, Plan
 from ..errors import HoldfastError
 
@@ -31,7 +32,7 @@ DEFAULT_DOMAIN = "Default"
 SERVICE_PROJECT = "service"
 INTERFACES = ("public", "internal", "admin")
 WAIT_SECONDS = 90
-REQUEST_SECONDS = 15
+NEEDS = ("io/openstack",)
 
 # In the order in which they are made: each refers only to those before it.
 COLLECTIONS = ("regions", "domains", "roles", "projects", "users", "services", "endpoints")
@@ -354,88 +355,3 @@ def _id(current: dict[str, Any], collection: str, label: str) -> str:
         raise HoldfastError(
             f"catalog: there is no {collection[:-1]} {label}, which another entry names. Fix: add it to {collection}."
         ) from None
-
-
-class Api:
-    """One connection to keystone with one token. ``failure`` says why the last request had no answer."""
-
-    def __init__(self, access: Mapping[str, str]) -> None:
-        self.url = access["auth_url"].rstrip("/")
-        self.failure = ""
-        self._access = access
-        self._connection: Any = None
-        self._token = ""
-
-    def close(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
-
-    def sign_in(self) -> str:
-        """``present`` with a token, ``refused`` when the password is wrong, ``absent`` when there is no service."""
-        access = self._access
-        user = {
-            "name": access["username"],
-            "domain": {"name": access["user_domain_name"]},
-            "password": access["password"],
-        }
-        project = {"name": access["project_name"], "domain": {"name": access["project_domain_name"]}}
-        identity = {"methods": ["password"], "password": {"user": user}}
-        body = {"auth": {"identity": identity, "scope": {"project": project}}}
-        status, headers, _ = self._request("POST", "/auth/tokens", body)
-        self._token = headers.get("x-subject-token", "")
-        return "present" if status == 201 and self._token else "refused" if status == 401 else "absent"
-
-    def get(self, collection: str, **query: str) -> Iterable[dict[str, Any]]:
-        from urllib.parse import urlencode
-
-        path = f"/{collection}" + (f"?{urlencode(query)}" if query else "")
-        found: list[dict[str, Any]] = self.call("GET", path)[collection]
-        return found
-
-    def call(self, method: str, path: str, body: Any = None) -> Any:
-        """The decoded answer. Raises HoldfastError when the request is refused; no body is told, it holds passwords."""
-        status, _, content = self._request(method, path, body)
-        if not 200 <= status < 300:
-            reason = content.get("error", {}).get("message", "") if isinstance(content, dict) else self.failure
-            raise HoldfastError(f"Keystone refused {method} {self.url}{path}: status {status}, {reason or 'no reason'}")
-        return content
-
-    def _request(self, method: str, path: str, body: Any = None) -> tuple[int, dict[str, str], Any]:
-        """Status, headers in lower case, and decoded body; status 0 when there is no answer."""
-        import http.client  # with ssl 50 ms, and only one host of a deployment needs them
-        from urllib.parse import urlsplit
-
-        place = urlsplit(self.url)
-        headers = {"Content-Type": "application/json", "Accept": "application/json"}
-        if self._token:
-            headers["X-Auth-Token"] = self._token
-        payload = json.dumps(body) if body is not None else None
-        is_reused = self._connection is not None
-        try:
-            if self._connection is None:
-                self._connection = self._connect(place.scheme, place.hostname, place.port)
-            self._connection.request(method, place.path + path, payload, headers)
-            response = self._connection.getresponse()
-            content = response.read()
-        except (OSError, http.client.HTTPException) as error:
-            self.failure = str(error)
-            self.close()
-            # The other end may close a connection that is kept: what only reads is asked again on a new one.
-            return self._request(method, path, body) if is_reused and method == "GET" else (0, {}, None)
-        self.failure = f"status {response.status}"
-        try:
-            decoded = json.loads(content) if content else None
-        except ValueError:
-            decoded = None
-        return response.status, {name.lower(): value for name, value in response.getheaders()}, decoded
-
-    def _connect(self, scheme: str, host: str | None, port: int | None) -> Any:
-        import http.client
-
-        if scheme == "http":
-            return http.client.HTTPConnection(host or "", port, timeout=REQUEST_SECONDS)
-        import ssl
-
-        context = ssl.create_default_context(cafile=self._access.get("cafile"))
-        return http.client.HTTPSConnection(host or "", port, timeout=REQUEST_SECONDS, context=context)

@@ -24,7 +24,10 @@ DIRECTORY = "/etc/holdfast/tls"
 TRUSTED = "/usr/local/share/ca-certificates/holdfast.crt"
 BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
 OPENSSL = "/usr/bin/openssl"
-SERVERS = frozenset({"mariadb", "rabbitmq", "haproxy"})
+SERVERS = frozenset({"mariadb", "rabbitmq", "haproxy", "etcd"})
+# Who shows a certificate to the lock manager, where there is one.
+LOCKING = frozenset({"cinder_api", "cinder_scheduler", "cinder_volume", "cinder_backup"})
+LOOPBACK = "127.0.0.1"
 END = "-----END CERTIFICATE-----"
 
 # The secrets that the certificates are made of. The site's own ones are empty when Holdfast makes all.
@@ -51,10 +54,13 @@ def desired(model: Model, host: Host, services: Services, secrets: Any) -> dict[
 
 
 def names(model: Model, host: Host) -> list[str]:
-    """What the host's certificate is for, as openssl writes it, sorted; empty when the host serves no TLS."""
-    if not SERVERS & host.groups:
+    """What the host's certificate is for, as openssl writes it, sorted; empty when the host needs none."""
+    if not SERVERS & host.groups and not (LOCKING & host.groups and model.group("etcd")):
         return []
     found = {f"DNS:{host.name}", f"IP:{host.addresses['mgmt']}"}
+    if "etcd" in host.groups:
+        # Clients come through a relay on their own host, which knows all members.
+        found.add(f"IP:{LOOPBACK}")
     if "haproxy" in host.groups:
         found.add(f"IP:{model.variables['haproxy_address']}")
         if name := model.variables.get("haproxy_name"):

@@ -17,12 +17,16 @@ if TYPE_CHECKING:
 
 
 def desired(model: Model, host: Host, services: Services, secrets: Any) -> dict[str, Any]:
-    """``{files: [{path, state, content, owner, group, mode, target}]}``, directories before what is in them."""
-    files = []
+    """``{files: [{path, state, content, owner, group, mode, target}]}``, directories before what is in them.
+
+    What several components of a host have in common is there once.
+    """
+    files: list[dict[str, Any]] = []
     for component in services.components(host):
         for directory in component.get("directories", ()):
             files.append({"owner": "root", "group": "root", "mode": "0755", **directory, "state": "directory"})
         files += component["files"]
+    files = list({(entry["path"], repr(entry)): entry for entry in files}.values())
     return {"files": files} if files else {}
 
 

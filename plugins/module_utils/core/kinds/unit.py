@@ -58,6 +58,8 @@ def desired(model: Model, host: Host, services: Services, secrets: Any) -> dict[
                     "reload": bool(unit.get("reload", False)),
                 }
             )
+    # A unit that several components of a host have in common is there once.
+    units = list({json.dumps(unit): unit for unit in units}.values())
     return {"units": units} if units else {}
 
 

@@ -14,6 +14,9 @@ from . import Draft, entries, listed, rule
 
 STORES = "glance_stores"
 
+# What a store of each type may have beside what all have.
+_OWN = {"file": ("path", "shared"), "swift": (), "rbd": ("pool", "user")}
+
 # Below these nothing else belongs, or nothing lasts; those are parents of other things.
 _SYSTEM = re.compile(r"/(bin|boot|dev|etc|lib|lib32|lib64|proc|root|run|sbin|sys|tmp|usr|var/tmp|var/run)(/.*)?")
 _PARENTS = re.compile(r"/(home|media|mnt|opt|srv|var(/lib(/glance)?)?)")
@@ -52,6 +55,20 @@ def stores(draft: Draft) -> Iterator[Finding]:
                     "images would be on one of them, and lost with it.",
                     "Mount a shared file system on all of them and set shared: true, or use the type swift.",
                 )
+        elif kind == "rbd":
+            if "pool" not in store and not draft.was_refused((*path, "pool")):
+                yield draft.error(
+                    "glance.store-pool", (*path, "pool"), "is missing: an rbd store needs it.", "Give the pool of Ceph."
+                )
+            pools = [pool["name"] for _, pool in entries(draft.variables.get("ceph_pools")) if "name" in pool]
+            if pools and store.get("pool") not in (*pools, None):
+                near = nearest(store["pool"], pools)
+                yield draft.error(
+                    "glance.store-pool",
+                    (*path, "pool"),
+                    f"is {store['pool']!r}, which is no pool of ceph_pools.",
+                    f"{f'Did you mean {near}? ' if near else ''}Pools: {', '.join(pools)}.",
+                )
         elif kind == "swift":
             swift_stores += 1
             if not draft.group("swift_proxy"):
@@ -61,11 +78,11 @@ def stores(draft: Draft) -> Iterator[Finding]:
                     "is swift, and no host is in swift_proxy.",
                     "Add the object storage to the inventory, or use another store.",
                 )
-            for key in ("path", "shared"):
-                if store.get(key):
-                    yield draft.error(
-                        "glance.store-mixed", (*path, key), "means nothing for a swift store.", "Take it out."
-                    )
+        for key in ("path", "shared", "pool", "user"):
+            if kind and store.get(key) and key not in _OWN[kind]:
+                yield draft.error(
+                    "glance.store-mixed", (*path, key), f"means nothing for a store of the type {kind}.", "Take it out."
+                )
     if swift_stores > 1:
         yield draft.error(
             "glance.store-twice",

@@ -15,6 +15,7 @@ from . import Draft, rule
 _PROTECTED = {
     r"swift_conf_overrides\.swift\.conf\.swift-hash\..*": "it decides where objects are, and is in the vault file",
     r"swift_conf_overrides\.swift\.conf\.storage-policy:.*": "policies are those of swift_policies, as the rings",
+    r"cinder_conf_overrides\.default\.(host|cluster|enabled_backends)": "it is what volumes know their service by",
     r".*\.(bind_ip|bind_port|bind_host)": "addresses and ports are those of the flow table, which the firewall knows",
 }
 

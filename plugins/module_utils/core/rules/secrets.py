@@ -46,7 +46,13 @@ def once(draft: Draft) -> Iterator[Finding]:
 def known(draft: Draft) -> Iterator[Finding]:
     """A secret whose name nothing uses is a misspelt one: the right one would be made anew."""
     users = {user["secret"] for _, user in entries(draft.variables.get("keystone_users")) if "secret" in user}
-    names = {*draft.required_secrets, *draft.known_secrets, *users}
+    devices = {
+        secret
+        for host in draft.group("cinder_volume")
+        for _, backend in entries(host.variables.get("cinder_backends"))
+        for secret in (backend.get("secret_options") or {}).values()
+    }
+    names = {*draft.required_secrets, *draft.known_secrets, *users, *devices}
     if not draft.required_secrets:
         return
     for name in sorted(set(draft.secrets) - names):

@@ -1,0 +1,343 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rules about block storage: back ends, who may run them, what makes them safe on several hosts, and volume types."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ..block import can_be_clustered, connects_by_kernel, types_of
+from ..errors import Finding
+from ..schema import KeyPath, nearest
+from . import Draft, DraftHost, entries, listed, rule
+
+BACKENDS, TYPES = "cinder_backends", "cinder_volume_types"
+GROUPS = ("cinder_api", "cinder_scheduler", "cinder_volume", "cinder_backup")
+
+# What each type is nothing without, and what it may have beside what all have.
+_NEEDED = {"rbd": ("pool",), "driver": ("driver",)}
+_OWN = {"rbd": ("pool", "ceph_user"), "driver": ("driver", "protocol")}
+
+
+@rule
+def complete(draft: Draft) -> Iterator[Finding]:
+    """The volume service is whole or not there."""
+    present = [group for group in GROUPS if draft.group(group)]
+    for group in GROUPS[:3]:
+        if present and group not in present:
+            yield draft.error(
+                "cinder.incomplete",
+                (group,),
+                f"The group {group} has no host, and {listed(present)} {'have' if len(present) > 1 else 'has'}.",
+                f"Put a host into the group {group}.",
+            )
+
+
+@rule
+def backends(draft: Draft) -> Iterator[Finding]:
+    """Each back end has what its type needs, on a host that may run it."""
+    for host, index, backend in _backends(draft):
+        path: KeyPath = (BACKENDS, index)
+        kind = backend.get("type")
+        if kind is None:
+            continue
+        for key in _NEEDED.get(kind, ()):
+            if key not in backend and not draft.was_refused((*path, key), host):
+                yield draft.error(
+                    "cinder.backend-incomplete",
+                    (*path, key),
+                    f"is missing: a back end of the type {kind} needs it.",
+                    "Give it, or another type.",
+                    host,
+                )
+        for key in sorted({key for keys in _OWN.values() for key in keys} - set(_OWN.get(kind, ()))):
+            if key in backend:
+                yield draft.error(
+                    "cinder.backend-mixed",
+                    (*path, key),
+                    f"means nothing for a back end of the type {kind}.",
+                    "Take it out.",
+                    host,
+                )
+        if kind in ("lvm", "nfs"):
+            yield draft.error(
+                "cinder.backend-later",
+                (*path, "type"),
+                f"is {kind}, which Holdfast does not build yet.",
+                "Use rbd, or driver with the options of the driver.",
+                host,
+            )
+        if connects_by_kernel(backend) and host.variables.get("holdfast_host_kind") == "container":
+            yield draft.error(
+                "cinder.backend-container",
+                (*path, "type"),
+                f"is {kind}, whose volumes the kernel connects (iSCSI, Fibre Channel or NVMe), and the host is a "
+                "container: its cinder-volume can not.",
+                "Put the host's back end on a physical host, or set holdfast_host_kind: metal if it is one.",
+                host,
+            )
+
+
+@rule
+def nothing_twice(draft: Draft) -> Iterator[Finding]:
+    """Names of back ends differ on a host, and one name is one back end everywhere."""
+    seen: dict[str, tuple[DraftHost, int, str]] = {}
+    for host, index, backend in _backends(draft, every=True):
+        if "name" not in backend:
+            continue
+        path: KeyPath = (BACKENDS, index, "name")
+        described = json.dumps(backend, sort_keys=True, default=str)
+        first, place, former = seen.setdefault(backend["name"].lower(), (host, index, described))
+        if first is host and place != index:
+            yield draft.error(
+                "cinder.backend-twice",
+                path,
+                f"is {backend['name']!r}, as in {BACKENDS}[{place}].",
+                "Give each back end a name of its own.",
+                host,
+            )
+        elif former != described:
+            yield draft.error(
+                "cinder.backend-differs",
+                path,
+                f"is {backend['name']!r}, as on {first.name}, and what follows is another back end.",
+                "Give it another name, or describe it alike, in group_vars of cinder_volume.",
+                host,
+            )
+
+
+@rule
+def clusters(draft: Draft) -> Iterator[Finding]:
+    """What is active on several hosts can be, and has a lock manager; what can not be is never made so."""
+    locked = bool(draft.group("etcd"))
+    holders: dict[str, list[str]] = {}
+    names: dict[str, str] = {}
+    for host, _, backend in _backends(draft, every=True):
+        if "name" in backend:
+            holders.setdefault(backend["name"], []).append(host.name)
+    for host, index, backend in _backends(draft):
+        path: KeyPath = (BACKENDS, index)
+        name, kind = backend.get("name"), backend.get("type")
+        hosts = holders.get(str(name), [])
+        if cluster := backend.get("cluster"):
+            if not can_be_clustered(backend):
+                yield draft.error(
+                    "cinder.cluster-unsupported",
+                    (*path, "cluster"),
+                    f"is {cluster!r}, and {backend.get('driver', kind)} can not be active on several hosts at once.",
+                    "Take it out: a volume belongs to one host; another takes over by playbooks/cinder_takeover.yml.",
+                    host,
+                )
+            elif not locked:
+                yield draft.error(
+                    "cinder.cluster-unlocked",
+                    (*path, "cluster"),
+                    f"is {cluster!r}, and there is no lock manager: two hosts would change one volume at once.",
+                    "Put hosts into the group etcd, three of them for production.",
+                    host,
+                )
+            first = names.setdefault("cluster", cluster)
+            if first != cluster:
+                yield draft.error(
+                    "cinder.cluster-differs",
+                    (*path, "cluster"),
+                    f"is {cluster!r}, and another back end has {first!r}: one process runs all that are clustered.",
+                    "Give all of them the same cluster, or none.",
+                    host,
+                )
+        if kind == "rbd" and len(hosts) > 1 and not locked:
+            yield draft.error(
+                "cinder.coordination",
+                (*path, "name"),
+                f"is {name!r}, RBD on {len(hosts)} hosts ({listed(hosts)}), and there is no lock manager: two of them "
+                "would change one volume at once.",
+                "Put hosts into the group etcd, three of them for production, or leave one host in cinder_volume.",
+                host,
+            )
+        elif kind in ("nfs", "driver") and len(hosts) > 1 and not (backend.get("cluster") and locked):
+            yield draft.advice(
+                "cinder.backend-shared",
+                (*path, "name"),
+                f"is {name!r} on {len(hosts)} hosts ({listed(hosts)}), and not active on all at once: each counts the "
+                "space as its own, and the volumes of one wait while it is down.",
+                "Give it to one host, or let it be a cluster where the driver can.",
+                host,
+            )
+
+
+@rule
+def lock_manager(draft: Draft) -> Iterator[Finding]:
+    """A majority of the lock manager's members is always one side only."""
+    members = draft.group("etcd")
+    if members and len(members) % 2 == 0:
+        yield draft.error(
+            "etcd.even",
+            ("etcd",),
+            f"The group etcd has {len(members)} hosts: when half of them are away, none of the halves may decide.",
+            "Give it one, three or five hosts.",
+        )
+
+
+@rule
+def references(draft: Draft) -> Iterator[Finding]:
+    """Pools and secrets that back ends and backups name are there."""
+    if not draft.group(*GROUPS):
+        return
+    pools = [pool["name"] for _, pool in entries(draft.variables.get("ceph_pools")) if "name" in pool]
+    for host, index, backend in _backends(draft):
+        path: KeyPath = (BACKENDS, index)
+        if "pool" in backend and backend.get("type") == "rbd":
+            yield from _known_pool(draft, (*path, "pool"), backend["pool"], pools, host)
+        for option, secret in (backend.get("secret_options") or {}).items():
+            if secret not in draft.secrets:
+                yield draft.error(
+                    "cinder.secret-missing",
+                    (*path, "secret_options", option),
+                    f"is {secret!r}, and there is no such secret: Holdfast can not make up what another device knows.",
+                    "Enter it under holdfast_secrets with `ansible-vault edit`.",
+                    host,
+                )
+    if draft.group("cinder_backup"):
+        if draft.variables.get("cinder_backup_driver") == "ceph":
+            yield from _known_pool(
+                draft, ("cinder_backup_pool",), draft.variables.get("cinder_backup_pool"), pools, None
+            )
+        elif draft.variables.get("cinder_backup_driver") == "swift" and not draft.group("swift_proxy"):
+            yield draft.error(
+                "cinder.backup-swift",
+                ("cinder_backup_driver",),
+                "is swift, and no host is in swift_proxy.",
+                "Add the object storage to the inventory, or set it to ceph.",
+            )
+
+
+def _known_pool(
+    draft: Draft, path: KeyPath, pool: str | None, pools: list[str], host: DraftHost | None
+) -> Iterator[Finding]:
+    if pool is None or not pools or pool in pools or draft.was_refused(("ceph_pools",)):
+        return
+    near = nearest(pool, pools)
+    yield draft.error(
+        "cinder.pool-unknown",
+        path,
+        f"is {pool!r}, which is no pool of ceph_pools.",
+        f"{f'Did you mean {near}? ' if near else ''}Pools: {', '.join(pools)}.",
+        host,
+    )
+
+
+@rule
+def types(draft: Draft) -> Iterator[Finding]:
+    """Volume types have names of their own, ask for back ends that are there, and at most one is the default."""
+    known = {backend["name"] for _, _, backend in _backends(draft, every=True) if "name" in backend}
+    seen: dict[str, str] = {}
+    default = ""
+    for host, path, entry in _types(draft):
+        place = f"{path[0]}[{path[1]}]"
+        if "name" in entry:
+            first = seen.setdefault(entry["name"].casefold(), place)
+            if first != place:
+                yield draft.error(
+                    "cinder.type-twice",
+                    (*path, "name"),
+                    f"is {entry['name']!r}, as in {first}.",
+                    "Give each volume type a name of its own.",
+                    host,
+                )
+        if entry.get("default"):
+            if default:
+                yield draft.error(
+                    "cinder.type-default",
+                    (*path, "default"),
+                    f"is true, as in {default}: one type alone is what a volume gets when nobody names one.",
+                    "Leave one of them.",
+                    host,
+                )
+            default = default or place
+        if path[0] == TYPES and "backend" in entry and entry["backend"] not in known:
+            near = nearest(entry["backend"], known)
+            yield draft.error(
+                "cinder.type-backend",
+                (*path, "backend"),
+                f"is {entry['backend']!r}, which is no back end of a host in cinder_volume.",
+                f"{f'Did you mean {near}? ' if near else ''}Back ends: {listed(known) or 'none'}.",
+            )
+        if "volume_backend_name" in (entry.get("extra_specs") or {}):
+            yield draft.error(
+                "cinder.type-backend",
+                (*path, "extra_specs", "volume_backend_name"),
+                "is given, and Holdfast writes it from the back end's name.",
+                "Take it out, and say which back end by its place or by the key backend.",
+                host,
+            )
+    if seen and not default and not draft.was_refused((TYPES,)):
+        yield draft.error(
+            "cinder.type-default",
+            (TYPES,),
+            f"No volume type is the default, and there are {len(seen)}: a volume without a type could land anywhere.",
+            "Set default: true for one of them.",
+        )
+
+
+@rule
+def managed(draft: Draft) -> Iterator[Finding]:
+    """A host in cinder_volume manages something, and a host that manages something is in cinder_volume."""
+    for host in draft.hosts.values():
+        given = host.variables.get(BACKENDS)
+        if "cinder_volume" in host.groups and not given and not draft.was_refused((BACKENDS,), host):
+            yield draft.error(
+                "cinder.no-backend",
+                (BACKENDS,),
+                "is empty, and the host is in cinder_volume.",
+                "Describe a back end, or take the host out of the group.",
+                host,
+            )
+        elif given and "cinder_volume" not in host.groups and draft.group("cinder_volume"):
+            yield draft.advice(
+                "cinder.backend-unused",
+                (BACKENDS,),
+                "is given, and the host is not in cinder_volume, so nothing there manages it.",
+                "Put it into group_vars of cinder_volume.",
+                host,
+            )
+
+
+@rule
+def encryption(draft: Draft) -> Iterator[Finding]:
+    """One key for all volumes is no protection against whoever has it."""
+    if draft.group("cinder_api") and draft.variables.get("cinder_key_manager") == "conf_key":
+        yield draft.advice(
+            "cinder.one-key",
+            ("cinder_key_manager",),
+            "is conf_key: all encrypted volumes have the same key, and it stands in cinder.conf.",
+            "For production use barbican.",
+        )
+
+
+def _backends(draft: Draft, *, every: bool = False) -> Iterator[tuple[DraftHost, int, Mapping[str, Any]]]:
+    """The back ends of the hosts in cinder_volume, with their places; the same list on many hosts once, on its first.
+
+    ``every``: on each of the hosts.
+    """
+    told: set[str] = set()
+    for host in draft.group("cinder_volume"):
+        listed_here = host.variables.get(BACKENDS)
+        where = f"{host.variables.get('holdfast_host_kind')} {json.dumps(listed_here, sort_keys=True, default=str)}"
+        if where in told and not every:
+            continue
+        told.add(where)
+        for index, backend in entries(listed_here):
+            yield host, index, backend
+
+
+def _types(draft: Draft) -> Iterator[tuple[DraftHost | None, KeyPath, Mapping[str, Any]]]:
+    seen: set[str] = set()
+    for host, index, backend in _backends(draft):
+        for entry in types_of([backend]):
+            if str(backend.get("name")) not in seen:
+                seen.add(str(backend.get("name")))
+                yield host, (BACKENDS, index, "volume_type"), entry
+    for index, entry in entries(draft.variables.get(TYPES)):
+        if draft.group("cinder_volume"):
+            yield None, (TYPES, index), entry
