@@ -9,7 +9,12 @@ from typing import Any
 
 import yaml
 
-from ansible_collections.holdfast.storage.plugins.module_utils.core import inventory, schema, secrets
+from ansible_collections.holdfast.storage.plugins.module_utils.core import (
+    ceph_site,
+    inventory,
+    schema,
+    secrets,
+)
 from ansible_collections.holdfast.storage.plugins.module_utils.core.errors import Finding, HoldfastError
 from ansible_collections.holdfast.storage.plugins.module_utils.core.model import Model
 from ansible_collections.holdfast.storage.plugins.module_utils.io.deployment import COLLECTION, descriptions
@@ -61,7 +66,7 @@ class ActionModule(DeploymentAction):
             raise HoldfastError(_message(findings), findings)
         if not offline:
             users = [user["secret"] for user in model.variables["keystone_users"]]
-            self._keep(model, hosts, existing, [*required, *users])
+            self._keep(model, hosts, existing, [*required, *users, *ceph_site.more_secrets(model)])
         return {
             "changed": False,
             "findings": [finding.as_dict() for finding in findings],
@@ -122,7 +127,7 @@ def _required(groups: dict[str, tuple[str, ...]]) -> list[str]:
     return secrets.required(
         description.content
         for description in descriptions()
-        if any(group == "all" or groups.get(group) for group in description.groups)
+        if any(group == "all" or groups.get(group) for group in description.content.get("secrets_for", description.groups))
     )
 
 

@@ -78,9 +78,9 @@ options:
         choices: [tcp, udp, icmp]
         required: true
       ports:
-        description: Ports of the server.
+        description: Ports of the server, each a number or a range such as V(6800-7299).
         type: list
-        elements: int
+        elements: str
         default: []
       address:
         description: The host's address at which the flow is accepted. Any by default.
@@ -144,7 +144,7 @@ def main() -> None:
         "bridge": {"type": "str", "required": True},
         "role": {"type": "str", "choices": ["server", "client"], "required": True},
         "protocol": {"type": "str", "choices": ["tcp", "udp", "icmp"], "required": True},
-        "ports": {"type": "list", "elements": "int", "default": []},
+        "ports": {"type": "list", "elements": "str", "default": []},
         "address": {"type": "str"},
         "peers": {"type": "list", "elements": "str"},
     }

@@ -9,6 +9,7 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.holdfast.storage.plugins.module_utils.core.errors import HoldfastError
+from ansible_collections.holdfast.storage.plugins.module_utils.core.secrets import PUBLIC
 from ansible_collections.holdfast.storage.plugins.module_utils.io.deployment import Deployment, RunDirectory
 from ansible_collections.holdfast.storage.plugins.plugin_utils import secret_store, site_certificate
 
@@ -77,8 +78,8 @@ class DeploymentAction(ActionBase):
 def scrubbed(value: Any, secrets: dict[str, str]) -> Any:
     """The value with every secret in its texts replaced, at any depth."""
     if isinstance(value, str):
-        for secret in secrets.values():
-            if secret and secret in value:
+        for name, secret in secrets.items():
+            if secret and name not in PUBLIC and secret in value:
                 value = value.replace(secret, HIDDEN)
         return value
     if isinstance(value, dict):

@@ -36,7 +36,7 @@ class Flow:
         realm: the part of the domain that it serves: base, identity, object, image, ...
         network: the only network where it is allowed: mgmt, storage or repl.
         protocol: tcp, udp or icmp (echo).
-        ports: where the servers listen; empty for icmp.
+        ports: where the servers listen, each a number, or a text ``first-last``; empty for icmp.
         servers: the group that answers; ``all`` is every host on the network.
         clients: the groups that ask; ``all`` as above, ``any`` is everybody who can reach the network.
         service: what listens there.
@@ -48,7 +48,7 @@ class Flow:
     realm: str
     network: str
     protocol: Protocol
-    ports: tuple[int, ...]
+    ports: tuple[int | str, ...]
     servers: str
     clients: tuple[str, ...]
     service: str
@@ -61,8 +61,19 @@ class Flow:
         return self.id.endswith(FRONTEND)
 
 
-def _balanced(id: str, realm: str, port: int, service: str, title: str) -> tuple[Flow, Flow]:
-    """Both rows of an API behind the load balancer. Its group of servers has the name of the flow."""
+def _balanced(
+    id: str,
+    realm: str,
+    port: int,
+    service: str,
+    title: str,
+    servers: str | None = None,
+    clients: tuple[str, ...] = (ANY,),
+) -> tuple[Flow, Flow]:
+    """Both rows of an API behind the load balancer. Its group of servers has the name of the flow unless it is told.
+
+    ``clients`` are those of the load balancer: an API that is not for everybody has other ones.
+    """
     front = Flow(
         f"{id}{FRONTEND}",
         realm,
@@ -70,7 +81,7 @@ def _balanced(id: str, realm: str, port: int, service: str, title: str) -> tuple
         "tcp",
         (port,),
         "haproxy",
-        (ANY,),
+        clients,
         "haproxy",
         description=f"{title}: clients to the load balancer, by TLS",
     )
@@ -80,7 +91,7 @@ def _balanced(id: str, realm: str, port: int, service: str, title: str) -> tuple
         "mgmt",
         "tcp",
         (port,),
-        id,
+        servers or id,
         ("haproxy",),
         service,
         balanced=True,
@@ -88,6 +99,13 @@ def _balanced(id: str, realm: str, port: int, service: str, title: str) -> tuple
     )
     return front, back
 
+
+# What runs of cinder: any of them may ask the database, the queue, the lock manager.
+CINDER = ("cinder_api", "cinder_scheduler", "cinder_volume", "cinder_backup")
+
+# What reads and writes in Ceph.
+CEPH_CLIENTS = ("glance_api", "cinder_volume", "cinder_backup", "nova_compute", "ceph_rgw", "ceph_admin")
+CEPH = ("ceph_mon", "ceph_mgr", "ceph_osd", "ceph_mds", *CEPH_CLIENTS)
 
 FLOWS: tuple[Flow, ...] = (
     Flow(
@@ -111,7 +129,7 @@ FLOWS: tuple[Flow, ...] = (
         "tcp",
         (3306,),
         "mariadb",
-        ("keystone", "glance_api"),
+        ("keystone", "glance_api", *CINDER),
         "mariadb",
         description="Services to their database",
     ),
@@ -122,7 +140,7 @@ FLOWS: tuple[Flow, ...] = (
         "tcp",
         (5671,),
         "rabbitmq",
-        ("keystone", "glance_api"),
+        ("keystone", "glance_api", *CINDER),
         "rabbitmq-server",
         description="Services to the message queue, by TLS",
     ),
@@ -144,12 +162,45 @@ FLOWS: tuple[Flow, ...] = (
         "tcp",
         (11211,),
         "memcached",
-        ("keystone", "glance_api", "swift_proxy"),
+        ("keystone", "glance_api", "swift_proxy", "cinder_api"),
         "memcached",
         description="Services to their cache of tokens",
     ),
+    Flow(
+        "etcd",
+        "base",
+        "mgmt",
+        "tcp",
+        (2379,),
+        "etcd",
+        CINDER,
+        "etcd",
+        description="Services to their lock manager, by TLS at both ends",
+    ),
+    Flow(
+        "etcd_peer",
+        "base",
+        "mgmt",
+        "tcp",
+        (2380,),
+        "etcd",
+        ("etcd",),
+        "etcd",
+        description="Members of the lock manager among themselves, by TLS at both ends",
+    ),
     *_balanced("keystone", "identity", 5000, "keystone", "Identity API"),
     *_balanced("glance_api", "image", 9292, "glance-api", "Image API"),
+    # Tells where images are kept, and so is for nobody else.
+    *_balanced(
+        "glance_api_internal",
+        "image",
+        9293,
+        "holdfast-glance-internal",
+        "Image API with locations",
+        servers="glance_api",
+        clients=("cinder_api", "cinder_volume"),
+    ),
+    *_balanced("cinder_api", "block", 8776, "cinder-api", "Volume API"),
     *_balanced("swift_proxy", "object", 8080, "swift-proxy", "Object API"),
     Flow(
         "swift_object",
@@ -228,6 +279,64 @@ FLOWS: tuple[Flow, ...] = (
         "rsync",
         description="Copies of objects and databases between storage hosts",
     ),
+    Flow(
+        "ceph_mon",
+        "ceph",
+        "storage",
+        "tcp",
+        (3300,),
+        "ceph_mon",
+        CEPH,
+        "ceph-mon",
+        description="Everything of Ceph to its monitors, by the second protocol",
+    ),
+    # Each daemon takes its ports from a range. The ranges are apart, so that a host may have all of them, and a
+    # client reaches none but those that it needs.
+    Flow(
+        "ceph_osd",
+        "ceph",
+        "storage",
+        "tcp",
+        ("6800-7299",),
+        "ceph_osd",
+        CEPH,
+        "ceph-osd",
+        description="Data: clients to the disks",
+    ),
+    Flow(
+        "ceph_osd_replication",
+        "ceph",
+        "repl",
+        "tcp",
+        ("6800-7299",),
+        "ceph_osd",
+        ("ceph_osd",),
+        "ceph-osd",
+        description="Data: copies and recovery between the disks",
+    ),
+    Flow(
+        "ceph_mgr",
+        "ceph",
+        "storage",
+        "tcp",
+        ("7300-7319",),
+        "ceph_mgr",
+        CEPH,
+        "ceph-mgr",
+        description="Statistics and orders to Ceph's manager",
+    ),
+    Flow(
+        "ceph_mds",
+        "ceph",
+        "storage",
+        "tcp",
+        ("7320-7339",),
+        "ceph_mds",
+        ("ceph_mon", "ceph_mgr", "ceph_mds", "ceph_admin"),
+        "ceph-mds",
+        description="Names of files to the metadata servers",
+    ),
+    *_balanced("ceph_rgw", "object", 7480, "ceph-radosgw", "Object API of Ceph"),
 )
 
 _BY_ID: Mapping[str, Flow] = {row.id: row for row in FLOWS}
@@ -246,7 +355,15 @@ def port(id: str) -> int:
     ports = flow(id).ports
     if not ports:
         raise HoldfastError(f"The flow {id!r} has no port: it is {flow(id).protocol}.")
+    if isinstance(ports[0], str):
+        raise HoldfastError(f"The flow {id!r} has no port of its own, but the range {ports[0]}.")
     return ports[0]
+
+
+def port_range(id: str) -> tuple[int, int]:
+    """The first and the last port of a flow whose servers choose theirs from a range."""
+    first, _, last = str(flow(id).ports[0]).partition("-")
+    return int(first), int(last or first)
 
 
 def balancer_address(model: Model) -> str:
@@ -286,8 +403,11 @@ def dial_addresses(model: Model, host: Host, id: str) -> list[str]:
 
 
 def servers(model: Model, row: Flow) -> tuple[Host, ...]:
-    """The hosts that answer: members of the group that are on the flow's network."""
-    return _members(model, row.network, (row.servers,))
+    """The hosts that answer: members of the group that are on the flow's network.
+
+    A frontend is there when it has somebody to ask, and somebody who may ask it.
+    """
+    return _members(model, row.network, (row.servers,)) if _is_offered(model, row) else ()
 
 
 def clients(model: Model, row: Flow) -> tuple[Host, ...]:
@@ -300,6 +420,8 @@ def flows_of(model: Model, host: Host) -> list[tuple[Flow, Role]]:
     found: list[tuple[Flow, Role]] = []
     for row in FLOWS:
         serves, asks = _takes_part(host, row.network, (row.servers,)), _takes_part(host, row.network, row.clients)
+        if serves and not _is_offered(model, row):
+            continue
         if serves and asks:
             found.append((row, "both"))
         elif serves:
@@ -356,6 +478,16 @@ def by_network(counters: Mapping[str, Mapping[str, int]], model: Model | None = 
 
 def _grown(old: int, new: int) -> int:
     return new - old if new >= old else new
+
+
+def _is_offered(model: Model, row: Flow) -> bool:
+    if not row.is_frontend:
+        return True
+    behind = flow(row.id.removesuffix(FRONTEND))
+    return all(
+        any(_takes_part(host, row.network, groups) for host in model.hosts.values())
+        for groups in ((behind.servers,), row.clients)
+    )
 
 
 def _takes_part(host: Host, network: str, groups: tuple[str, ...]) -> bool:

@@ -35,7 +35,10 @@ def targets(model: Model, host: Host) -> list[dict[str, Any]]:
 
 
 def ports(model: Model, host: Host) -> list[dict[str, Any]]:
-    """Every port of another host that this host asks by a flow: ``{flow, network, source, peer, address, port}``."""
+    """Every port of another host that this host asks by a flow: ``{flow, network, source, peer, address, port}``.
+
+    Of a range nobody can tell beforehand which ports will be in use.
+    """
     return [
         {
             "flow": row.id,
@@ -50,6 +53,7 @@ def ports(model: Model, host: Host) -> list[dict[str, Any]]:
         for server in flows.servers(model, row)
         if server.name != host.name
         for port in row.ports
+        if isinstance(port, int)
     ]
 
 

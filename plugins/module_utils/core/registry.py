@@ -42,6 +42,9 @@ _STEPS = {
     "identity": ("file", "fernet_repository", "migration", "unit", "catalog"),
     "rings": ("swift_ring",),
     "ring_copies": ("swift_ring_copy",),
+    "ceph_mon": ("file", "ceph_mon", "unit"),
+    "ceph_cluster": ("ceph_cluster",),
+    "ceph_daemons": ("file", "ceph_osd", "ceph_mgr", "unit"),
     "services": ("file", "migration", "unit"),
     "volume_types": ("volume_type",),
 }

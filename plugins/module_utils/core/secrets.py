@@ -9,13 +9,14 @@ import re
 import secrets as random
 import string
 import time
+import uuid
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from . import fernet
+from . import ceph, fernet
 
 BITS = 128
 """What a secret has at least, as far as its characters can tell."""
@@ -57,8 +58,9 @@ def generate(name: str) -> str:
     """A new secret of 256 bits, in the form that its name asks for.
 
     ``*_fernet_keys`` and ``*_credential_keys`` are keystone's numbered keys (see ``fernet``), ``*_ca_key`` is a private
-    key on the curve P-256 in PEM, ``*_root_secret`` is base64 as Swift's keymaster reads it. All others are of letters
-    and digits only: safe in URLs, shells and every kind of configuration file.
+    key on the curve P-256 in PEM, ``*_root_secret`` is base64 as Swift's keymaster reads it, ``*_fixed_key`` is
+    hexadecimal, ``ceph_*_key`` is a key of cephx, of 128 bits, and ``ceph_fsid`` the UUID of a cluster. All others are
+    of letters and digits only: safe in URLs, shells and every kind of configuration file.
     """
     return _form(name).make()
 
@@ -129,12 +131,31 @@ def _weak_ec_key(_: str, value: str) -> str | None:
     return None if re.match(r"-----BEGIN (EC )?PRIVATE KEY-----\n", value) else "is not a private key in PEM"
 
 
+def _weak_ceph_key(_: str, value: str) -> str | None:
+    return None if ceph.is_key(value) else "is not a key of Ceph's"
+
+
+def _weak_uuid(_: str, value: str) -> str | None:
+    try:
+        return None if str(uuid.UUID(value)) == value and uuid.UUID(value).int else "is not a UUID in lower case"
+    except ValueError:
+        return "is not a UUID in lower case"
+
+
+def _ceph_key() -> str:
+    return ceph.make_key(random.token_bytes(ceph.KEY_BYTES), int(time.time()))
+
+
 def _text() -> str:
     return "".join(random.choice(_ALPHABET) for _ in range(_LENGTH))
 
 
 def _base64() -> str:
     return base64.b64encode(random.token_bytes(32)).decode()
+
+
+def _hexadecimal() -> str:
+    return random.token_hex(32)
 
 
 def _fernet() -> str:
@@ -168,8 +189,16 @@ _FORMS = {
     "_credential_keys": _KEYS,
     "_ca_key": _Form(_ec_key, _weak_ec_key),
     "_root_secret": _Form(_base64, _weak_text),
+    "_fixed_key": _Form(_hexadecimal, _weak_text),
+    "ceph_fsid": _Form(lambda: str(uuid.uuid4()), _weak_uuid),
 }
+_CEPH_KEY = _Form(_ceph_key, _weak_ceph_key)
+
+PUBLIC = frozenset({"ceph_fsid"})
+"""What is kept among the secrets because it must not be lost, and may be shown."""
 
 
 def _form(name: str) -> _Form:
+    if name.startswith("ceph_") and name.endswith("_key"):
+        return _CEPH_KEY
     return next((form for ending, form in _FORMS.items() if name.endswith(ending)), _TEXT)

@@ -15,7 +15,7 @@ from typing import Any
 import jinja2
 import jinja2.sandbox
 
-from . import flows
+from . import ceph_site, flows
 from .config import RENDERERS, merge, parse_ini
 from .errors import HoldfastError
 from .model import Host, Model
@@ -41,8 +41,14 @@ class Description:
         return str(self.content.get("phase", "services"))
 
     @property
+    def phases(self) -> frozenset[str]:
+        """The phases of its components: its own, but for those that name another."""
+        return frozenset(component.get("phase", self.phase) for component in self.content.get("components", ()))
+
+    @property
     def groups(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(component["group"] for component in self.content.get("components", ())))
+        """The groups whose members get something of it."""
+        return tuple(dict.fromkeys(g for component in self.content.get("components", ()) for g in _groups(component)))
 
 
 class Services:
@@ -73,11 +79,14 @@ class Services:
     def components(self, host: Host) -> Iterator[dict[str, Any]]:
         """What the host gets: each component evaluated, with ``service``, ``files`` rendered to text."""
         for description in self.descriptions:
-            if self.phase in (None, description.phase):
-                key = (description.name, host.name)
-                if key not in self._components:
-                    self._components[key] = tuple(self._evaluate_components(description, host))
-                yield from self._components[key]
+            if self.phase is not None and self.phase not in description.phases:
+                continue
+            key = (description.name, host.name)
+            if key not in self._components:
+                self._components[key] = tuple(self._evaluate_components(description, host))
+            for component in self._components[key]:
+                if self.phase in (None, component["phase"]):
+                    yield component
 
     def entries(self, name: str) -> Iterator[tuple[Description, Any]]:
         """A top-level entry (``database``, ``identity``, ...) of every deployed service that has it, evaluated.
@@ -101,7 +110,7 @@ class Services:
     def _evaluate_components(self, description: Description, host: Host) -> Iterator[dict[str, Any]]:
         where = f"roles/{description.role}/service.yml"
         for component in description.content.get("components", ()):
-            if component["group"] != "all" and component["group"] not in host.groups:
+            if not {"all", *host.groups}.intersection(_groups(component)):
                 continue
             context = _context(self, description, host)
             if not _evaluate(component.get("when", True), context, where):
@@ -109,12 +118,29 @@ class Services:
             plain = {name: value for name, value in component.items() if name not in ("files", "when")}
             result = _evaluate(plain, context, where)
             result["service"] = description.name
+            result.setdefault("phase", description.phase)
             result["files"] = [
-                _render_file(description, result, entry, context, where)
+                _render_file(description, result, entry, here, where)
                 for entry in component.get("files", ())
-                if _evaluate(entry.get("when", True), context, where)
+                for here in _for_each(entry, context, where)
+                if _evaluate(entry.get("when", True), here, where)
             ]
             yield result
+
+
+def _groups(component: Mapping[str, Any]) -> tuple[str, ...]:
+    """The groups of a component: one, or a list of them."""
+    group = component["group"]
+    return (group,) if isinstance(group, str) else tuple(group)
+
+
+def _for_each(entry: Mapping[str, Any], context: Mapping[str, Any], where: str) -> Iterator[Mapping[str, Any]]:
+    """The context itself, or with ``each``, a list, once for each ``item`` of it."""
+    if "each" not in entry:
+        yield context
+        return
+    for item in _evaluate(entry["each"], context, where):
+        yield {**context, "item": item}
 
 
 def _render_file(
@@ -124,7 +150,7 @@ def _render_file(
     context: Mapping[str, Any],
     where: str,
 ) -> dict[str, Any]:
-    plain = {name: value for name, value in entry.items() if name not in ("content", "when", "template")}
+    plain = {name: value for name, value in entry.items() if name not in ("content", "each", "when", "template")}
     result: dict[str, Any] = {
         "owner": "root",
         "group": component.get("user", "root"),
@@ -271,6 +297,7 @@ def _context(services: Services, description: Description, host: Host) -> Mappin
             }
             for other in services.descriptions
             for entry in other.content.get("balancer", ())
+            if flows.servers(model, flows.flow(f"{entry['flow']}{flows.FRONTEND}"))
         ]
 
     return {
@@ -289,4 +316,9 @@ def _context(services: Services, description: Description, host: Host) -> Mappin
         "queue_url": queue_url,
         "keystone_auth": keystone_auth,
         "balancers": balancers,
+        "ceph_fsid": lambda: ceph_site.fsid(model, secrets),
+        "ceph_monitors": lambda: ceph_site.mon_host(model),
+        "ceph_users": lambda: ceph_site.users(model, host),
+        "ceph_keyring": lambda entity: ceph_site.keyring(model, secrets, entity),
+        "port_range": flows.port_range,
     }

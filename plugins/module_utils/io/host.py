@@ -191,6 +191,46 @@ class Host:
         os.symlink(target, temporary)
         os.replace(temporary, path)
 
+    def has_address(self, address: str) -> bool:
+        """Whether an address is this host's own: on an interface, and usable."""
+        import socket
+
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+            try:
+                probe.bind((address, 0))
+            except OSError:
+                return False
+        return True
+
+    def admin_socket(self, path: str, command: str) -> Any:
+        """What a daemon of Ceph answers on its own socket; None where nothing does."""
+        import json
+        import socket
+
+        try:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as channel:
+                channel.settimeout(5)
+                channel.connect(path)
+                channel.sendall(json.dumps({"prefix": command, "format": "json"}).encode() + b"\0")
+                with channel.makefile("rb") as stream:
+                    length = int.from_bytes(stream.read(4), "big")
+                    return json.loads(stream.read(length))
+        except (OSError, ValueError):
+            return None
+
+    def rename(self, path: str, new: str) -> None:
+        """Give a file or directory its final name at once. What has that name already must be an empty directory."""
+        os.rename(path, new)
+
+    def ceph(self, entity: str, keyring: str, timeout: float = 5.0) -> Any:
+        """A conversation with the cluster of /etc/ceph/ceph.conf as ``entity``: see ``rados_session.Cluster``.
+
+        Sent with the probe by kinds that have it in NEEDS.
+        """
+        from .rados_session import Cluster
+
+        return Cluster(entity, keyring, timeout)
+
     def remove(self, path: str) -> None:
         """Remove a file or link; nothing happens when it is gone already."""
         with contextlib.suppress(FileNotFoundError):

@@ -42,6 +42,8 @@ def desired(model: Model, host: Host, services: Services, secrets: Any) -> dict[
     what the host's certificate is for, empty when it serves no TLS; ``site`` holds digests of the certificate and key
     that the site brings for the load balancer.
     """
+    if not model.group(*SERVERS):
+        return {}  # Nobody serves TLS, and there is no authority.
     site = "haproxy" in host.groups and bool(secrets.get(SITE_CERTIFICATE))
     return {
         "authority": public_key_digest(secrets[AUTHORITY_KEY]),

@@ -77,7 +77,7 @@ def read(io: IO, asked: dict[str, Any]) -> dict[str, Any]:
     ``{label, complete}``; ``holds`` is asked of a disk only that does not carry our label; ``mounted`` is what
     stands at the mount point; ``root`` the owner of the mounted file system.
     """
-    mounts = _mounts(io)
+    mounts = mounts_of(io)
     return {
         "host": (io.read_text("/proc/sys/kernel/hostname") or "this host").strip(),
         "udev": io.exists("/run/udev/control"),
@@ -101,24 +101,32 @@ def _inspect(io: IO, disk: dict[str, Any], mounts: list[dict[str, str]]) -> dict
     }
     if number is None:
         return found
-    path = io.realpath(device)
-    block = f"/sys/dev/block/{number}"
-    size = int(io.read_text(f"{block}/size") or 0) * 512
+    found.update(examine(io, device, mounts, mount))
     found.update(
-        size=size,
-        read_only=(io.read_text(f"{block}/ro") or "").strip() == "1",
-        removable=(io.read_text(f"{block}/removable") or "").strip() == "1",
-        names=[f"{links}/{name}" for links in LINKS for name in io.listdir(links) if _leads(io, links, name, path)],
-        uses=_uses(io, number, path, mount, mounts),
         xfs=_superblock(io.read_at(device, 0, 512)),
-        begun=io.read_text(_note(disk)) == _began(device, size),
+        begun=io.read_text(_note(disk)) == _began(device, found["size"]),
     )
     ours = found["xfs"] and found["xfs"]["complete"] and found["xfs"]["label"] == disk["label"]
-    found["holds"] = [] if ours else _holds(io, device, size)
+    found["holds"] = [] if ours else holds(io, device, found["size"])
     return found
 
 
-def _mounts(io: IO) -> list[dict[str, str]]:
+def examine(io: IO, device: str, mounts: list[dict[str, str]], mount: str = "") -> dict[str, Any]:
+    """``{number, size, read_only, removable, names, uses}`` of a block device. A mount of it on ``mount`` is no use."""
+    number = io.block_number(device) or ""
+    path = io.realpath(device)
+    block = f"/sys/dev/block/{number}"
+    return {
+        "number": number,
+        "size": int(io.read_text(f"{block}/size") or 0) * 512,
+        "read_only": (io.read_text(f"{block}/ro") or "").strip() == "1",
+        "removable": (io.read_text(f"{block}/removable") or "").strip() == "1",
+        "names": [f"{links}/{name}" for links in LINKS for name in io.listdir(links) if _leads(io, links, name, path)],
+        "uses": _uses(io, number, path, mount, mounts),
+    }
+
+
+def mounts_of(io: IO) -> list[dict[str, str]]:
     """``{number, where, filesystem}`` of every mount, in the order in which they were made."""
     entries = []
     for line in (io.read_text("/proc/self/mountinfo") or "").splitlines():
@@ -171,7 +179,7 @@ def _beneath(io: IO, number: str) -> set[str]:
     return found
 
 
-def _holds(io: IO, device: str, size: int) -> list[str]:
+def holds(io: IO, device: str, size: int) -> list[str]:
     """What is on the disk, by the signatures that util-linux knows; else whether anything is there at all."""
     listed = io.run(["/usr/sbin/wipefs", "--no-act", "--json", "--output", "TYPE,USAGE,LABEL", device], check=False)
     if listed.rc != 0:
@@ -207,18 +215,18 @@ def plan(current: dict[str, Any], wanted: dict[str, Any]) -> Plan:
     for disk in wanted["disks"]:
         found = current["disks"][disk["device"]]
         where = f"{current['host']}: {disk['device']}"
-        refusals = _refusals(disk, found, where)
+        refused = refusals(disk, found, where)
         other = taken.setdefault(found["number"] or disk["device"], disk["device"])
         if other != disk["device"]:
             what = f"it is the same disk as {other}."
-            refusals.append(Finding("error", "disk.twice", where, what, "Name each disk once."))
-        findings += refusals
-        if not any(finding.severity == "error" for finding in refusals):
+            refused.append(Finding("error", "disk.twice", where, what, "Name each disk once."))
+        findings += refused
+        if not any(finding.severity == "error" for finding in refused):
             changes += _changes(disk, found, bool(current["udev"]))
     return Plan(changes, findings)
 
 
-def _refusals(disk: dict[str, Any], found: dict[str, Any], where: str) -> list[Finding]:
+def refusals(disk: dict[str, Any], found: dict[str, Any], where: str) -> list[Finding]:
     """Why the disk cannot be had; empty when it is ours already or may be formatted."""
     device, mount = disk["device"], disk["mount"]
     findings: list[Finding] = []
@@ -346,11 +354,11 @@ def _format(io: IO, disk: dict[str, Any]) -> None:
     """Look once more, alone on the device, note what is about to happen, and make the file system."""
     device = disk["device"]
     with io.claimed(device):
-        found = _inspect(io, disk, _mounts(io))
+        found = _inspect(io, disk, mounts_of(io))
         if _is_ours(disk, found):
             return
-        if refusals := _refusals(disk, found, device):
-            raise HoldfastError("Refused, the disk was not written. " + " ".join(map(str, refusals)), refusals)
+        if refused := refusals(disk, found, device):
+            raise HoldfastError("Refused, the disk was not written. " + " ".join(map(str, refused)), refused)
         forced = bool(found["holds"])
         if not forced or disk.get("wipe"):
             io.write(_note(disk), _began(device, found["size"]), mode="0600")

@@ -10,6 +10,9 @@ from ..flows import ALL, ANY, FLOWS
 from ..schema import nearest
 from . import Draft, known_groups, listed, rule
 
+# Their clients do without them as long as one host alone runs what would need them; rules of their own say when.
+_OPTIONAL = ("etcd", "ceph_mon", "ceph_mgr", "ceph_osd", "ceph_mds")
+
 # One member until clusters of them are built.
 _SINGLE = ("mariadb",)
 
@@ -32,7 +35,7 @@ def _needs(draft: Draft) -> dict[str, set[str]]:
     """Groups without a host, and the groups that need them."""
     needs: dict[str, set[str]] = {}
     for flow in FLOWS:
-        if flow.is_frontend or flow.servers == ALL:
+        if flow.is_frontend or flow.servers == ALL or flow.servers in _OPTIONAL:
             continue
         if not draft.group(flow.servers):
             for client in flow.clients:
@@ -107,10 +110,12 @@ def single(draft: Draft) -> Iterator[Finding]:
 @rule
 def unused(draft: Draft) -> Iterator[Finding]:
     """A variable that is set for a service which no host runs: the service's group was forgotten."""
-    for role in ("keystone", "glance", "swift"):
+    for role in ("keystone", "glance", "swift", "cinder", "ceph"):
         groups = [group for group in known_groups() if group == role or group.startswith(f"{role}_")]
         names = [name for name in draft.given if name.startswith(f"{role}_")]
         here = " or ".join(sorted(groups))
+        if role == "ceph" and draft.variables.get("ceph_external"):
+            continue  # Another's cluster, and clients are in groups of their own services.
         if names and groups and not draft.group(*groups):
             yield draft.error(
                 "groups.unused-variable",
@@ -124,7 +129,7 @@ def unused(draft: Draft) -> Iterator[Finding]:
 def alone(draft: Draft) -> Iterator[Finding]:
     """What runs on one host alone is no production."""
     lone: dict[str, list[str]] = {}
-    for group in sorted(known_groups() - {"swift_storage"}):
+    for group in sorted(known_groups() - {"swift_storage", "ceph_osd"}):
         members = draft.group(group)
         if len(members) == 1:
             lone.setdefault(members[0].name, []).append(group)

@@ -35,6 +35,22 @@ class Disk:
     policies: frozenset[str] | None
 
 
+def unstable_name(device: str, container: bool) -> tuple[str, str] | None:
+    """Why a normalised path may not name a disk, and what to give instead; None when it may."""
+    if _UNSTABLE.fullmatch(device):
+        return (
+            ": the kernel gives such names in the order in which it finds disks, so that it may mean another disk after "
+            "a reboot.",
+            "Give its name under /dev/disk/by-id or by-path; `ls -l /dev/disk/by-id` there shows it.",
+        )
+    if re.fullmatch(r"/dev/loop\d+", device) and not container:
+        return (
+            ", a loop device: it is not there after a reboot.",
+            "Give a disk. Loop devices are for containers (holdfast_host_kind: container).",
+        )
+    return None
+
+
 # -- disks --------------------------------------------------------------------------------------------------------
 
 
@@ -62,22 +78,10 @@ def disk_names(draft: Draft) -> Iterator[Finding]:
             path: KeyPath = (DISKS, index)
             device = posixpath.normpath(disk["device"]) if "device" in disk else None
             if device:
-                if _UNSTABLE.fullmatch(device):
+                container = host.variables.get("holdfast_host_kind") == "container"
+                if reason := unstable_name(device, container):
                     yield draft.error(
-                        "swift.disk-name",
-                        (*path, "device"),
-                        f"is {device!r}: the kernel gives such names in the order in which it finds disks, so that it "
-                        "may mean another disk after a reboot.",
-                        "Give its name under /dev/disk/by-id or by-path; `ls -l /dev/disk/by-id` there shows it.",
-                        host,
-                    )
-                elif re.fullmatch(r"/dev/loop\d+", device) and host.variables.get("holdfast_host_kind") != "container":
-                    yield draft.error(
-                        "swift.disk-name",
-                        (*path, "device"),
-                        f"is {device!r}, a loop device: it is not there after a reboot.",
-                        "Give a disk. Loop devices are for containers (holdfast_host_kind: container).",
-                        host,
+                        "swift.disk-name", (*path, "device"), f"is {device!r}{reason[0]}", reason[1], host
                     )
                 yield from _twice(draft, host, devices, device, (*path, "device"), index)
             if "label" in disk:

@@ -1,0 +1,454 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rules about Ceph: monitors that can agree, disks by names that stay, pools that survive a loss, clients' rights."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from .. import ceph
+from ..ceph_site import secret_name
+from ..errors import Finding
+from ..schema import KeyPath, nearest
+from . import Draft, DraftHost, address_of, entries, listed, rule
+from .swift import unstable_name
+
+OSDS, POOLS, CLIENTS, EXTERNAL, CONFIG = "ceph_osds", "ceph_pools", "ceph_clients", "ceph_external", "ceph_config"
+DAEMONS = ("ceph_mgr", "ceph_osd", "ceph_mds", "ceph_rgw")
+PGS_PER_OSD = 250
+LEAST_OSD_MEMORY = 896 * 1024**2
+_DEVICES = ("device", "db_device", "wal_device")
+# What Holdfast itself decides, since firewalls, addresses and keyrings depend on it.
+_OWN_OPTIONS = re.compile(
+    r"fsid|mon_host|mon_initial_members|public_(network|addr|bind_addr)|cluster_(network|addr)|ms_bind_.*|"
+    r"ms_(mon_)?(cluster|service|client)_mode|auth_(cluster|service|client)_required|"
+    r"auth_allow_insecure_global_id_reclaim|keyring|mon_max_pg_per_osd"
+)
+_RESERVED_CLIENTS = re.compile(r"admin|bootstrap-.*|rgw.*|crash|glance|cinder|cinder-backup")
+
+
+# -- hosts ----------------------------------------------------------------------------------------------------------
+
+
+@rule
+def monitors(draft: Draft) -> Iterator[Finding]:
+    """A majority of the monitors has to agree; the cluster is this deployment's or another's."""
+    mons = draft.group("ceph_mon")
+    if mons and len(mons) % 2 == 0:
+        yield draft.error(
+            "ceph.mon-count",
+            ("ceph_mon",),
+            f"The group ceph_mon has {len(mons)} hosts: an even number survives no more losses than one host fewer.",
+            "Use 3 or 5 hosts.",
+        )
+    if draft.variables.get(EXTERNAL):
+        for group in ("ceph_mon", *DAEMONS):
+            if draft.group(group):
+                yield draft.error(
+                    "ceph.external-daemons",
+                    (EXTERNAL,),
+                    f"is set, and hosts are in {group}: a cluster is this deployment's own or another's.",
+                    f"Empty the group {group}, or take {EXTERNAL} out.",
+                )
+        return
+    if not mons:
+        for group in DAEMONS:
+            if draft.group(group):
+                yield draft.error(
+                    "ceph.no-monitors",
+                    ("ceph_mon",),
+                    f"The group ceph_mon has no host, and hosts are in {group}.",
+                    "Put 3 hosts into the group ceph_mon.",
+                )
+                return
+    elif not draft.group("ceph_mgr"):
+        yield draft.error(
+            "ceph.no-manager",
+            ("ceph_mgr",),
+            "The group ceph_mgr has no host: without a manager a cluster is never healthy.",
+            "Put a monitor's host into it, better two.",
+        )
+
+
+@rule
+def disks(draft: Draft) -> Iterator[Finding]:
+    """OSDs have disks by names that stay, each its own, and modes that the host can have."""
+    for host in draft.group("ceph_osd"):
+        osds = host.variables.get(OSDS)
+        if osds is not None and not osds and not draft.was_refused((OSDS,), host):
+            yield draft.error(
+                "ceph.no-disks",
+                (OSDS,),
+                "is empty, and the host is in ceph_osd.",
+                "List the host's disks, or take it out of the group.",
+                host,
+            )
+        container = host.variables.get("holdfast_host_kind") == "container"
+        seen: dict[str, str] = {
+            posixpath.normpath(disk["device"]): f"swift_disks[{index}].device"
+            for index, disk in entries(host.variables.get("swift_disks"))
+            if "device" in disk
+        }
+        for index, osd in entries(osds):
+            path: KeyPath = (OSDS, index)
+            for key in _DEVICES:
+                if key in osd:
+                    yield from _device(draft, host, (*path, key), osd[key], container, seen)
+            if osd.get("mode") == "lvm" and container:
+                yield draft.error(
+                    "ceph.lvm-container",
+                    (*path, "mode"),
+                    "is lvm, and the host is a container, whose kernel's device-mapper is not its own.",
+                    "Use mode raw, or a virtual machine or metal.",
+                    host,
+                )
+            if osd.get("encrypted") and osd.get("mode") != "lvm":
+                yield draft.error(
+                    "ceph.encrypted-raw",
+                    (*path, "encrypted"),
+                    f"is true, and the mode is {osd.get('mode', 'raw')}: encryption is a layer of logical volumes.",
+                    "Set mode: lvm, or encrypted: false.",
+                    host,
+                )
+            if "wipe" in osd and "device" in osd and osd["wipe"] != osd["device"]:
+                yield draft.error(
+                    "ceph.wipe",
+                    (*path, "wipe"),
+                    f"is {osd['wipe']!r}, which is not the device.",
+                    f"Repeat the device word for word: wipe: {osd['device']}, or take it out.",
+                    host,
+                )
+
+
+def _device(
+    draft: Draft, host: DraftHost, path: KeyPath, device: str, container: bool, seen: dict[str, str]
+) -> Iterator[Finding]:
+    plain = posixpath.normpath(device)
+    if reason := unstable_name(plain, container):
+        yield draft.error("ceph.disk-name", path, f"is {plain!r}{reason[0]}", reason[1], host)
+    mine = f"{path[0]}[{path[1]}].{path[2]}"
+    first = seen.setdefault(plain, mine)
+    if first != mine:
+        yield draft.error(
+            "ceph.disk-twice",
+            path,
+            f"is {plain!r}, as in {first}.",
+            "Name each device once; what an OSD has for its database is a partition of its own.",
+            host,
+        )
+
+
+# -- pools ----------------------------------------------------------------------------------------------------------
+
+
+@rule
+def pools(draft: Draft) -> Iterator[Finding]:
+    """Pools have names of their own, sizes that protect, and numbers that Ceph takes."""
+    names: dict[str, int] = {}
+    for index, pool in entries(draft.variables.get(POOLS)):
+        path: KeyPath = (POOLS, index)
+        if "name" in pool:
+            first = names.setdefault(pool["name"], index)
+            if first != index:
+                yield draft.error(
+                    "ceph.pool-twice",
+                    (*path, "name"),
+                    f"is {pool['name']!r}, as in {POOLS}[{first}].",
+                    "Give each pool a name of its own.",
+                )
+        yield from _sizes(draft, path, pool)
+        yield from _placement_groups(draft, path, pool)
+    ratios = [pool.get("target_size_ratio", 0) for _, pool in entries(draft.variables.get(POOLS))]
+    if sum(ratios) > 1.0001:
+        yield draft.error(
+            "ceph.pool-ratio",
+            (POOLS,),
+            f"has target_size_ratio of {sum(ratios):g} together: more than the whole cluster.",
+            "Give shares whose sum is at most 1.",
+        )
+
+
+def _sizes(draft: Draft, path: KeyPath, pool: Mapping[str, Any]) -> Iterator[Finding]:
+    size, least = pool.get("size"), pool.get("min_size")
+    if size == 1:
+        what = "is 1: the loss of a disk is the loss of its data."
+        if draft.acknowledges("ceph_single_copy"):
+            yield draft.advice("ceph.single-copy", (*path, "size"), what, "Keep three copies of what matters.")
+        else:
+            yield draft.error(
+                "ceph.pool-size",
+                (*path, "size"),
+                what,
+                "Keep at least 2 copies, better 3, or accept it: holdfast_acknowledge: [ceph_single_copy].",
+            )
+        return
+    if size is None or least is None:
+        return
+    if least > size:
+        yield draft.error(
+            "ceph.min-size",
+            (*path, "min_size"),
+            f"is {least}, and size is {size}: nothing could ever be written.",
+            f"Use {size // 2 + 1}.",
+        )
+    elif least < size // 2 + size % 2 and not draft.acknowledges("ceph_single_copy"):
+        yield draft.error(
+            "ceph.min-size",
+            (*path, "min_size"),
+            f"is {least} with size {size}: what was written while copies were missing can be lost with one more disk.",
+            f"Use {size // 2 + 1}, or accept it: holdfast_acknowledge: [ceph_single_copy].",
+        )
+
+
+def _placement_groups(draft: Draft, path: KeyPath, pool: Mapping[str, Any]) -> Iterator[Finding]:
+    count, ratio = pool.get("pg_num"), pool.get("target_size_ratio")
+    if count is not None and ratio is not None:
+        yield draft.error(
+            "ceph.pool-pgs",
+            (*path, "target_size_ratio"),
+            "is given together with pg_num: with a share Ceph chooses the placement groups itself.",
+            "Take one of them out.",
+        )
+    elif count is None and ratio is None and not any(draft.was_refused((*path, key)) for key in ("pg_num", "target_size_ratio")):
+        yield draft.error(
+            "ceph.pool-pgs",
+            (*path, "pg_num"),
+            "is missing, and so is target_size_ratio.",
+            "Give the number of placement groups, or the share of the cluster that the pool will take.",
+        )
+    if count is not None and count & (count - 1):
+        below = 1 << (count.bit_length() - 1)
+        yield draft.error(
+            "ceph.pool-pgs",
+            (*path, "pg_num"),
+            f"is {count}, no power of two: placement groups would differ in size.",
+            f"Use {below} or {below * 2}.",
+        )
+
+
+@rule
+def spread(draft: Draft) -> Iterator[Finding]:
+    """There are as many hosts or racks as copies, and not too many placement groups on a disk."""
+    hosts = draft.group("ceph_osd")
+    if draft.variables.get(EXTERNAL) or not hosts or any(draft.was_refused((OSDS,), host) for host in hosts):
+        return
+    if any(OSDS not in host.variables or draft.was_refused(("ceph_rack",), host) for host in hosts):
+        return
+    total: float = 0
+    for index, pool in entries(draft.variables.get(POOLS)):
+        path: KeyPath = (POOLS, index)
+        domain = pool.get("failure_domain") or draft.variables.get("ceph_failure_domain", "host")
+        domains, without_rack = _domains(hosts, domain, pool.get("device_class"))
+        title = f"the pool {pool.get('name', index)}"
+        if without_rack and domain == "rack":
+            yield draft.error(
+                "ceph.rack",
+                path,
+                f"{title} is spread over racks, and {listed(without_rack)} {'is' if len(without_rack) == 1 else 'are'} in "
+                "none.",
+                "Set ceph_rack for every host of ceph_osd.",
+            )
+            continue
+        if "device_class" in pool and not domains:
+            known = {osd.get("class") for host in hosts for _, osd in entries(host.variables.get(OSDS))} - {None}
+            yield draft.error(
+                "ceph.device-class",
+                (*path, "device_class"),
+                f"is {pool['device_class']!r}, and no OSD has that class.",
+                f"Use one of {listed(known)}." if known else "Give OSDs a class, or take it out.",
+            )
+            continue
+        if "size" in pool and pool["size"] > len(domains):
+            count = f"{len(domains)} {domain}{'' if len(domains) == 1 else 's'}"
+            what = f"is {pool['size']}, and {title} has {count} with OSDs: copies would stay unwritten for ever."
+            yield draft.error(
+                "ceph.pool-hosts", (*path, "size"), what, f"Add a {domain}, or keep {len(domains) or 'no'} copies."
+            )
+        total += pool.get("pg_num", 0) * pool.get("size", 0)
+    osds = sum(len(list(entries(host.variables[OSDS]))) for host in hosts)
+    if osds and total / osds > PGS_PER_OSD:
+        yield draft.error(
+            "ceph.pgs-per-osd",
+            (POOLS,),
+            f"puts {total / osds:.0f} placement groups on an OSD ({total:g} copies of them on {osds} OSDs), and Ceph stops "
+            f"at {PGS_PER_OSD}.",
+            "Lower pg_num, so that there are about 100 on an OSD.",
+        )
+
+
+def _domains(hosts: tuple[DraftHost, ...], domain: str, device_class: str | None) -> tuple[set[str], list[str]]:
+    """What copies can be on, and the hosts that are in no rack."""
+    found, lost = set(), []
+    for host in hosts:
+        osds = [
+            index for index, osd in entries(host.variables.get(OSDS)) if device_class in (None, osd.get("class"))
+        ]
+        if not osds:
+            continue
+        if not host.variables.get("ceph_rack"):
+            lost.append(host.name)
+        if domain == "osd":
+            found |= {f"{host.name}/{index}" for index in osds}
+        else:
+            found.add(host.name if domain == "host" else str(host.variables.get("ceph_rack") or ""))
+    return found - {""}, lost
+
+
+# -- clients and options --------------------------------------------------------------------------------------------
+
+
+@rule
+def clients(draft: Draft) -> Iterator[Finding]:
+    """Clients have names of their own, and only rights that Ceph understands, on pools that are there."""
+    names: dict[str, int] = {}
+    known = [pool["name"] for _, pool in entries(draft.variables.get(POOLS)) if "name" in pool]
+    for index, client in entries(draft.variables.get(CLIENTS)):
+        path: KeyPath = (CLIENTS, index)
+        name = client.get("name")
+        if name and (_RESERVED_CLIENTS.fullmatch(name) or names.setdefault(name, index) != index):
+            first = f"as in {CLIENTS}[{names[name]}]" if name in names else "which Holdfast or Ceph has for itself"
+            yield draft.error(
+                "ceph.client-name", (*path, "name"), f"is {name!r}, {first}.", "Give the client another name."
+            )
+        for service, text in (client.get("caps") or {}).items():
+            where = (*path, "caps", service)
+            if problem := ceph.caps_problem(service, text):
+                yield draft.error(
+                    "ceph.caps", where, f"is {text!r}: {problem}.", "Give the rights that it needs, such as 'profile rbd pool=NAME'."
+                )
+                continue
+            for pool in ceph.pools_in(text):
+                if known and pool not in known and not draft.was_refused((POOLS,)):
+                    near = nearest(pool, known)
+                    yield draft.error(
+                        "ceph.caps-pool",
+                        where,
+                        f"names the pool {pool!r}, which is not in {POOLS}.",
+                        f"{f'Did you mean {near}? ' if near else ''}Pools: {', '.join(known)}.",
+                    )
+
+
+@rule
+def options(draft: Draft) -> Iterator[Finding]:
+    """Options leave alone what the rest relies on, and leave the OSDs the memory that they need."""
+    sources = [(CONFIG, draft.variables.get(CONFIG), None)]
+    sources += [("ceph_conf_overrides", host.variables.get("ceph_conf_overrides"), host) for host in draft.hosts.values()]
+    for variable, content, host in sources:
+        for section, given in (content or {}).items():
+            for name, value in given.items() if isinstance(given, Mapping) else ():
+                path: KeyPath = (variable, section, name)
+                option = name.replace(" ", "_").replace("-", "_")
+                if _OWN_OPTIONS.fullmatch(option):
+                    yield draft.error(
+                        "ceph.option",
+                        path,
+                        "may not be set: networks, protocol and keys are those of the inventory, which firewalls know.",
+                        "Take it out.",
+                        host,
+                    )
+                elif option == "osd_memory_target":
+                    yield from _memory(draft, path, value, host)
+
+
+def _memory(draft: Draft, path: KeyPath, value: Any, host: DraftHost | None) -> Iterator[Finding]:
+    try:
+        size = int(ceph.canonical(value, "size"))
+    except ValueError:
+        yield draft.error("ceph.osd-memory", path, f"is {value!r}, which is no size.", "Give a size such as 4G.", host)
+        return
+    if size < LEAST_OSD_MEMORY:
+        yield draft.error(
+            "ceph.osd-memory", path, f"is {value!r}, less than the 896M that Ceph takes.", "Give at least 896M.", host
+        )
+
+
+@rule
+def leaving(draft: Draft) -> Iterator[Finding]:
+    """A monitor that leaves is no monitor of the inventory."""
+    here = {host.name for host in draft.group("ceph_mon")}
+    for index, name in enumerate(draft.variables.get("ceph_remove_mons") or ()):
+        if name in here:
+            yield draft.error(
+                "ceph.remove-mon",
+                ("ceph_remove_mons", index),
+                f"is {name!r}, which is in the group ceph_mon.",
+                "Take the host out of the group too, or leave the monitor.",
+            )
+
+
+# -- a cluster of others --------------------------------------------------------------------------------------------
+
+
+@rule
+def external(draft: Draft) -> Iterator[Finding]:
+    """Of another's cluster the keys are known, and its monitors are where clients can reach them."""
+    found = draft.variables.get(EXTERNAL)
+    if not isinstance(found, Mapping):
+        return
+    manage = found.get("manage") or ()
+    if manage and not draft.group("ceph_admin"):
+        yield draft.error(
+            "ceph.external-admin",
+            (EXTERNAL, "manage"),
+            f"is {', '.join(manage)}, and no host is in ceph_admin to do it.",
+            "Put a host on br-storage into the group ceph_admin, or leave manage out.",
+        )
+    if manage and not draft.secrets.get("ceph_admin_key"):
+        yield draft.error(
+            "ceph.external-key",
+            (EXTERNAL, "manage"),
+            "needs the secret ceph_admin_key.",
+            "Put the key of client.admin into the vault file by that name.",
+        )
+    if "clients" not in manage:
+        for user in sorted(_rbd_users(draft)):
+            name = secret_name(user)
+            if not draft.secrets.get(name):
+                yield draft.error(
+                    "ceph.external-key",
+                    (EXTERNAL,),
+                    f"is another's cluster, and the secret {name}, the key of client.{user} there, is missing.",
+                    "Put the key into the vault file by that name, or let Holdfast make it: manage: [clients].",
+                )
+    network = draft.networks.get("storage")
+    routes = [route for _, route in entries(network.content.get("routes"))] if network else []
+    for index, monitor in enumerate(found.get("monitors") or ()):
+        address = address_of(str(monitor))
+        if network and address and address not in network.cidr and not routes:
+            yield draft.error(
+                "ceph.external-monitors",
+                (EXTERNAL, "monitors", index),
+                f"is {monitor}, outside br-storage ({network.cidr}), which has no route.",
+                "Give the address on br-storage, or networks_bridges.storage.routes to it.",
+            )
+
+
+def _rbd_users(draft: Draft) -> set[str]:
+    users = set()
+    for _, store in entries(draft.variables.get("glance_stores")):
+        if store.get("type") == "rbd" and draft.group("glance_api"):
+            users.add(store.get("user") or "glance")
+    for host in draft.group("cinder_volume"):
+        for _, backend in entries(host.variables.get("cinder_backends")):
+            if backend.get("type") == "rbd":
+                users.add(backend.get("ceph_user") or "cinder")
+    if draft.group("cinder_backup") and draft.variables.get("cinder_backup_driver") == "ceph":
+        users.add(draft.variables.get("cinder_backup_ceph_user") or "cinder-backup")
+    return users
+
+
+@rule
+def somewhere(draft: Draft) -> Iterator[Finding]:
+    """Who keeps data in Ceph has one."""
+    if draft.group("ceph_mon") or draft.variables.get(EXTERNAL) or draft.was_refused((EXTERNAL,)):
+        return
+    if users := sorted(_rbd_users(draft)):
+        yield draft.error(
+            "ceph.missing",
+            ("ceph_mon",),
+            f"The group ceph_mon has no host, {EXTERNAL} is not set, and {listed(users)} keep{'s' if len(users) == 1 else ''} "
+            "data in Ceph.",
+            f"Put hosts into ceph_mon, ceph_mgr and ceph_osd, or set {EXTERNAL}.",
+        )
