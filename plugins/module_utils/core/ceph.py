@@ -197,7 +197,7 @@ def parse_label(block: bytes) -> dict[str, Any] | None:
         return None
     try:
         return _label(block)
-    except (struct.error, UnicodeDecodeError, IndexError):
+    except (struct.error, ValueError):
         return {"osd_uuid": "", "description": "unreadable", "ceph_fsid": None, "whoami": None, "complete": False}
 
 

@@ -8,6 +8,8 @@ and when Ceph itself says that nothing is lost by it.
 
 from __future__ import annotations
 
+import functools
+import itertools
 import time
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
@@ -29,6 +31,9 @@ FORMED = "/var/lib/holdfast/ceph/formed"
 QUORUM_SECONDS = 120
 DEFAULT_RULE = "replicated_rule"
 ROOT = "default"
+_AT_ONCE = 8
+# Waves: what nothing else is needed for, hosts in their racks, rules, pools, and last what leaves.
+_FIRST, _HOSTS, _RULES, _POOLS, _LAST = range(5)
 
 
 def desired(model: Model, host: Host, services: Services, secrets: Mapping[str, str]) -> dict[str, Any]:
@@ -175,8 +180,9 @@ def _tell(prefix: str, *, stdin: str = "", **arguments: Any) -> dict[str, Any]:
     return {"prefix": prefix, "arguments": arguments, "stdin": stdin}
 
 
-def _change(subject: str, verb: str, before: str, after: str, *commands: dict[str, Any]) -> Change:
-    return Change(subject, verb, before, after, {"commands": list(commands)})
+def _change(wave: int, subject: str, verb: str, before: str, after: str, *commands: dict[str, Any]) -> Change:
+    """``wave``: changes of one wave do not need each other, and need those of the waves before."""
+    return Change(subject, verb, before, after, {"commands": list(commands), "wave": wave})
 
 
 def _options(now: dict[str, Any], wanted: dict[str, Any], findings: list[Finding]) -> Iterator[Change]:
@@ -201,7 +207,7 @@ def _options(now: dict[str, Any], wanted: dict[str, Any], findings: list[Finding
             old = ceph.canonical(old, option["type"])
         if old != text:
             command = _tell("config set", who=section, name=name, value=text)
-            yield _change(f"{section}/{name}", "update" if old is not None else "create", old or "", text, command)
+            yield _change(_FIRST, f"{section}/{name}", "update" if old is not None else "create", old or "", text, command)
 
 
 def _text(value: Any) -> str:
@@ -226,7 +232,7 @@ def _keys(now: dict[str, Any], wanted: dict[str, Any]) -> Iterator[Change]:
         if commands:
             before = f"key {found['digest'][:8]}\n{_lines(found['caps'])}" if found else ""
             after = f"key {ceph.digest(entry['key'])[:8]}\n{_lines(caps)}"
-            yield _change(entity, "update" if found else "create", before, after, *commands)
+            yield _change(_FIRST, entity, "update" if found else "create", before, after, *commands)
 
 
 def _lines(caps: Mapping[str, str]) -> str:
@@ -240,7 +246,7 @@ def _modules(now: dict[str, Any], wanted: dict[str, Any]) -> Iterator[Change]:
             continue
         if before != on:
             verb = "enable" if on else "disable"
-            yield _change(f"mgr module {name}", verb, "", verb, _tell(f"mgr module {verb}", module=name))
+            yield _change(_FIRST, f"mgr module {name}", verb, "", verb, _tell(f"mgr module {verb}", module=name))
 
 
 def _map(now: dict[str, Any], wanted: dict[str, Any]) -> Iterator[Change]:
@@ -248,14 +254,15 @@ def _map(now: dict[str, Any], wanted: dict[str, Any]) -> Iterator[Change]:
     for bucket in wanted.get("buckets") or ():
         name, kind, parent = bucket["name"], bucket["type"], bucket["parent"]
         found = now["buckets"].get(name)
+        wave = _FIRST if kind == "rack" else _HOSTS
         parent_kind = "root" if parent == ROOT else next(b["type"] for b in wanted["buckets"] if b["name"] == parent)
         place = [f"{parent_kind}={parent}"]
         if found is None:
             commands = [_tell("osd crush add-bucket", name=name, type=kind), _tell("osd crush move", name=name, args=place)]
-            yield _change(f"crush {kind} {name}", "create", "", f"in {parent}", *commands)
+            yield _change(wave, f"crush {kind} {name}", "create", "", f"in {parent}", *commands)
         elif found["parent"] != parent and not (kind == "host" and bucket.get("anywhere") and found["parent"]):
             command = _tell("osd crush move", name=name, args=place)
-            yield _change(f"crush {kind} {name}", "move", f"in {found['parent']}", f"in {parent}", command)
+            yield _change(wave, f"crush {kind} {name}", "move", f"in {found['parent']}", f"in {parent}", command)
 
 
 def _rules(now: dict[str, Any], wanted: dict[str, Any], findings: list[Finding]) -> Iterator[Change]:
@@ -271,7 +278,7 @@ def _rules(now: dict[str, Any], wanted: dict[str, Any], findings: list[Finding])
                       **({"class": device_class} if device_class else {}))
             )  # fmt: skip
             after = f"one copy for each {domain}{f' of class {device_class}' if device_class else ''}"
-            yield _change(f"crush rule {name}", "create", "", after, *commands)
+            yield _change(_RULES, f"crush rule {name}", "create", "", after, *commands)
         elif (found["domain"], found["class"], found["root"]) != (domain, device_class, ROOT):
             what = f"spreads over {found['domain']} of class {found['class']} below {found['root']}."
             fix = "Rename or remove the rule that somebody made by that name."
@@ -282,13 +289,13 @@ def _pools(now: dict[str, Any], wanted: dict[str, Any]) -> Iterator[Change]:
     for pool in wanted.get("pools") or ():
         found = now["pools"].get(pool["name"])
         if found is None:
-            yield _change(f"pool {pool['name']}", "create", "", "\n".join(_facts(pool)), *_new_pool(pool))
+            yield _change(_POOLS, f"pool {pool['name']}", "create", "", "\n".join(_facts(pool)), *_new_pool(pool))
             continue
         differing = list(_differences(pool, found))
         if differing:
             before = "\n".join(f"{name}: {_text(old)}" for name, old, _, _ in differing)
             after = "\n".join(f"{name}: {_text(new)}" for name, _, new, _ in differing)
-            yield _change(f"pool {pool['name']}", "update", before, after, *(command for *_, command in differing))
+            yield _change(_POOLS, f"pool {pool['name']}", "update", before, after, *(command for *_, command in differing))
 
 
 def _facts(pool: Mapping[str, Any]) -> Iterator[str]:
@@ -351,7 +358,7 @@ def _flags(now: dict[str, Any], wanted: dict[str, Any]) -> Iterator[Change]:
     for flag, on in sorted((wanted.get("flags") or {}).items()):
         if (flag in now["flags"]) != on:
             verb = "set" if on else "unset"
-            yield _change(f"flag {flag}", verb, "", verb, _tell(f"osd {verb}", key=flag))
+            yield _change(_LAST, f"flag {flag}", verb, "", verb, _tell(f"osd {verb}", key=flag))
 
 
 def _leaving(now: dict[str, Any], wanted: dict[str, Any], findings: list[Finding]) -> Iterator[Change]:
@@ -363,7 +370,7 @@ def _leaving(now: dict[str, Any], wanted: dict[str, Any], findings: list[Finding
         may_stop, safe = now["removable"][number]
         name = f"osd.{number}"
         if osd["in"]:
-            yield _change(name, "empty", "in", "out: its data goes to others", _tell("osd out", ids=[number]))
+            yield _change(_LAST, name, "empty", "in", "out: its data goes to others", _tell("osd out", ids=[number]))
         elif not safe:
             what = "It still holds data that others do not have: Ceph does not call it safe to destroy yet."
             findings.append(_finding("draining", name, what, "Wait for the recovery, then run again.", "advice"))
@@ -373,13 +380,13 @@ def _leaving(now: dict[str, Any], wanted: dict[str, Any], findings: list[Finding
         else:
             stop = [_tell("osd stop", ids=[number])] if osd["up"] else []
             purge = _tell("osd purge-actual", id=int(number), yes_i_really_mean_it=True)
-            yield _change(name, "remove", "out, empty", "", *stop, purge)
+            yield _change(_LAST, name, "remove", "out, empty", "", *stop, purge)
     if now["monitors"] is None:
         return
     names = {monitor["name"] for monitor in wanted.get("monitors") or ()}
     for name in sorted(set(now["monitors"]) - names) if names else ():
         if name in (wanted.get("remove_mons") or ()):
-            yield _change(f"mon.{name}", "remove", "in the map", "", _tell("mon ok-to-rm", id=name), _tell("mon rm", name=name))
+            yield _change(_LAST, f"mon.{name}", "remove", "in the map", "", _tell("mon ok-to-rm", id=name), _tell("mon rm", name=name))
         else:
             what = "It is a monitor of the cluster, and its host is not in ceph_mon."
             fix = f"Put the host back, or let it go: ceph_remove_mons: [{name}]."
@@ -390,12 +397,23 @@ def _leaving(now: dict[str, Any], wanted: dict[str, Any], findings: list[Finding
 
 
 def apply(io: IO, plan: Plan) -> None:
-    """Every command may be given twice: a run that was killed is repeated from its start."""
-    with _connected(io) as cluster:
+    """Change by change within a wave at once, wave after wave.
+
+    Monitors agree once a second on all that was asked of them meanwhile, so commands that do not need each other wait
+    together. Every command may be given twice: a run that was killed is repeated from its start.
+    """
+    from concurrent.futures import ThreadPoolExecutor
+
+    with _connected(io) as cluster, ThreadPoolExecutor(_AT_ONCE) as pool:
         io.write(FORMED, f"{cluster.tell('mon dump')['fsid']}\n", mode="0600")
-        for change in plan:
-            for command in change.data["commands"]:
-                _do(cluster, command)
+        for _, wave in itertools.groupby(plan, key=lambda change: change.data["wave"]):
+            # Asked for as a list, so that the first failure is raised after the others have ended.
+            list(pool.map(functools.partial(_carry_out, cluster), list(wave)))
+
+
+def _carry_out(cluster: Any, change: Change) -> None:
+    for command in change.data["commands"]:
+        _do(cluster, command)
 
 
 def _do(cluster: Any, command: Mapping[str, Any]) -> None:
