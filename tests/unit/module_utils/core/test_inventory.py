@@ -11,12 +11,13 @@ from ansible_collections.holdfast.storage.plugins.module_utils.core import inven
 from ansible_collections.holdfast.storage.plugins.module_utils.core.model import Model
 from ansible_collections.holdfast.storage.tests.unit.module_utils.core import inventory_cases as cases
 
-GOOD = ("lab", "metal", "networks-only", "shared-wire")
+GOOD = ("lab", "metal", "networks-only", "shared-wire", "ceph", "ceph-external")
 
 
 @pytest.mark.parametrize("name", GOOD)
 def test_a_good_inventory_gives_a_model_and_no_complaint(name):
-    model, findings = inventory.build(cases.raw(cases.good(name)), cases.roles())
+    content = cases.good(name)
+    model, findings = inventory.build(cases.raw(content, **content.get("raw", {})), cases.roles())
     assert [finding for finding in findings if finding.severity == "error"] == []
     assert Model.from_dict(json.loads(json.dumps(model.as_dict()))) == model
 
