@@ -49,7 +49,7 @@ def question(wanted: dict[str, Any]) -> dict[str, Any]:
     return {
         "options": sorted({entry["name"] for entry in wanted.get("config") or ()}),
         "entities": [entry["entity"] for entry in wanted.get("keys") or ()],
-        "remove_osds": list(wanted.get("remove_osds") or ()),
+        "remove_osds": [osd["uuid"] for osd in wanted.get("remove_osds") or ()],
         "remove_mons": list(wanted.get("remove_mons") or ()),
     }
 
@@ -59,7 +59,7 @@ def read(io: IO, asked: dict[str, Any]) -> dict[str, Any]:
 
     ``{fsid, monitors, config: [[section, name, value]], options: {name: {type, ...} or None}, keys: {entity: {digest,
     caps}}, buckets: {name: {type, parent}}, rules: {name: {number, domain, class}}, classes, pools: {name: ...}, modules:
-    {name: bool}, flags, osds: {number: {up, in}}, removable: {number: [may stop, may go]}}``.
+    {name: bool}, flags, leaving: {uuid: {number, up, in, may_stop, safe}}}``.
     """
     if not io.exists(KEYRING) or not io.exists("/etc/ceph/ceph.conf"):
         return {"reachable": False, "reason": "it is not set up yet"}
@@ -97,8 +97,16 @@ def _read(cluster: Any, asked: dict[str, Any]) -> dict[str, Any]:
             **dict.fromkeys(modules["always_on_modules"], True),
         },
         "flags": sorted(osdmap["flags_set"]),
-        "osds": {str(osd["osd"]): {"up": bool(osd["up"]), "in": bool(osd["in"])} for osd in osdmap["osds"]},
-        "removable": {str(number): _removable(cluster, number) for number in asked["remove_osds"]},
+        "leaving": {
+            osd["uuid"]: {
+                "number": osd["osd"],
+                "up": bool(osd["up"]),
+                "in": bool(osd["in"]),
+                **_removable(cluster, osd["osd"]),
+            }
+            for osd in osdmap["osds"]
+            if osd["uuid"] in asked["remove_osds"]
+        },
     }
 
 
@@ -117,8 +125,8 @@ def _buckets(crush: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def _rule(rule: Mapping[str, Any], crush: Mapping[str, Any]) -> dict[str, Any]:
-    take = next((step for step in rule["steps"] if step["op"] == "take"), {})
-    choose = next((step for step in rule["steps"] if step["op"].startswith("choose")), {})
+    take: dict[str, Any] = next((step for step in rule["steps"] if step["op"] == "take"), {})
+    choose: dict[str, Any] = next((step for step in rule["steps"] if step["op"].startswith("choose")), {})
     root, _, device_class = str(take.get("item_name", "")).partition("~")
     return {"name": rule["rule_name"], "root": root, "class": device_class or None, "domain": choose.get("type")}
 
@@ -137,18 +145,18 @@ def _pool(pool: Mapping[str, Any], rules: Mapping[int, Mapping[str, Any]]) -> di
     }
 
 
-def _removable(cluster: Any, number: int) -> list[bool]:
+def _removable(cluster: Any, number: int) -> dict[str, bool]:
     stop, _, _ = cluster.ask("osd ok-to-stop", manager=True, ids=[str(number)])
     gone, answer, _ = cluster.ask("osd safe-to-destroy", manager=True, ids=[str(number)])
     safe = gone == 0 and isinstance(answer, dict) and number in answer.get("safe_to_destroy", ())
-    return [stop == 0, safe]
+    return {"may_stop": stop == 0, "safe": safe}
 
 
 # -- plan -----------------------------------------------------------------------------------------------------------
 
 _EMPTY: dict[str, Any] = {
     "monitors": None, "config": [], "options": {}, "keys": {}, "buckets": {}, "rules": {}, "classes": [], "pools": {},
-    "modules": {}, "flags": [], "osds": {}, "removable": {},
+    "modules": {}, "flags": [], "leaving": {},
 }  # fmt: skip
 
 
@@ -193,7 +201,9 @@ def _options(now: dict[str, Any], wanted: dict[str, Any], findings: list[Finding
         text = _text(value)
         if now["options"] and option is None and not name.startswith("mgr/"):
             what = f"is no option of this version of Ceph (section {section})."
-            findings.append(_finding("option", f"ceph_config.{section}.{name}", what, "Correct its name: ceph config ls."))
+            findings.append(
+                _finding("option", f"ceph_config.{section}.{name}", what, "Correct its name: ceph config ls.")
+            )
             continue
         if option:
             try:
@@ -207,7 +217,9 @@ def _options(now: dict[str, Any], wanted: dict[str, Any], findings: list[Finding
             old = ceph.canonical(old, option["type"])
         if old != text:
             command = _tell("config set", who=section, name=name, value=text)
-            yield _change(_FIRST, f"{section}/{name}", "update" if old is not None else "create", old or "", text, command)
+            yield _change(
+                _FIRST, f"{section}/{name}", "update" if old is not None else "create", old or "", text, command
+            )
 
 
 def _text(value: Any) -> str:
@@ -258,7 +270,10 @@ def _map(now: dict[str, Any], wanted: dict[str, Any]) -> Iterator[Change]:
         parent_kind = "root" if parent == ROOT else next(b["type"] for b in wanted["buckets"] if b["name"] == parent)
         place = [f"{parent_kind}={parent}"]
         if found is None:
-            commands = [_tell("osd crush add-bucket", name=name, type=kind), _tell("osd crush move", name=name, args=place)]
+            commands = [
+                _tell("osd crush add-bucket", name=name, type=kind),
+                _tell("osd crush move", name=name, args=place),
+            ]
             yield _change(wave, f"crush {kind} {name}", "create", "", f"in {parent}", *commands)
         elif found["parent"] != parent and not (kind == "host" and bucket.get("anywhere") and found["parent"]):
             command = _tell("osd crush move", name=name, args=place)
@@ -295,11 +310,22 @@ def _pools(now: dict[str, Any], wanted: dict[str, Any]) -> Iterator[Change]:
         if differing:
             before = "\n".join(f"{name}: {_text(old)}" for name, old, _, _ in differing)
             after = "\n".join(f"{name}: {_text(new)}" for name, _, new, _ in differing)
-            yield _change(_POOLS, f"pool {pool['name']}", "update", before, after, *(command for *_, command in differing))
+            yield _change(
+                _POOLS, f"pool {pool['name']}", "update", before, after, *(command for *_, command in differing)
+            )
 
 
 def _facts(pool: Mapping[str, Any]) -> Iterator[str]:
-    for name in ("application", "size", "min_size", "rule", "pg_num", "target_size_ratio", "quota_bytes", "quota_objects"):
+    for name in (
+        "application",
+        "size",
+        "min_size",
+        "rule",
+        "pg_num",
+        "target_size_ratio",
+        "quota_bytes",
+        "quota_objects",
+    ):
         if pool.get(name):
             yield f"{name}: {pool[name]}"
 
@@ -363,18 +389,18 @@ def _flags(now: dict[str, Any], wanted: dict[str, Any]) -> Iterator[Change]:
 
 def _leaving(now: dict[str, Any], wanted: dict[str, Any], findings: list[Finding]) -> Iterator[Change]:
     """OSDs and monitors that leave: by name, and only as far as nothing is lost by it."""
-    for number in map(str, wanted.get("remove_osds") or ()):
-        osd = now["osds"].get(number)
+    for named in wanted.get("remove_osds") or ():
+        osd = now["leaving"].get(named["uuid"])
         if not osd:
             continue
-        may_stop, safe = now["removable"][number]
-        name = f"osd.{number}"
+        number = str(osd["number"])
+        name = f"osd.{number} ({named['name']})"
         if osd["in"]:
             yield _change(_LAST, name, "empty", "in", "out: its data goes to others", _tell("osd out", ids=[number]))
-        elif not safe:
+        elif not osd["safe"]:
             what = "It still holds data that others do not have: Ceph does not call it safe to destroy yet."
             findings.append(_finding("draining", name, what, "Wait for the recovery, then run again.", "advice"))
-        elif osd["up"] and not may_stop:
+        elif osd["up"] and not osd["may_stop"]:
             what = "Ceph does not call it safe to stop."
             findings.append(_finding("busy", name, what, "Wait for HEALTH_OK, then run again.", "advice"))
         else:
@@ -386,7 +412,15 @@ def _leaving(now: dict[str, Any], wanted: dict[str, Any], findings: list[Finding
     names = {monitor["name"] for monitor in wanted.get("monitors") or ()}
     for name in sorted(set(now["monitors"]) - names) if names else ():
         if name in (wanted.get("remove_mons") or ()):
-            yield _change(_LAST, f"mon.{name}", "remove", "in the map", "", _tell("mon ok-to-rm", id=name), _tell("mon rm", name=name))
+            yield _change(
+                _LAST,
+                f"mon.{name}",
+                "remove",
+                "in the map",
+                "",
+                _tell("mon ok-to-rm", id=name),
+                _tell("mon rm", name=name),
+            )
         else:
             what = "It is a monitor of the cluster, and its host is not in ceph_mon."
             fix = f"Put the host back, or let it go: ceph_remove_mons: [{name}]."

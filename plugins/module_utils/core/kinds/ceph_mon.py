@@ -102,7 +102,9 @@ def plan(current: dict[str, Any], wanted: dict[str, Any]) -> Plan:
         if current["fsid"] in (fsid, None):
             return Plan()
         what = f"{path} belongs to the cluster {current['fsid']}, and this deployment's is {fsid}."
-        return Plan((), [_refusal("foreign", name, what, "Take the host out of ceph_mon, or move that directory away.")])
+        return Plan(
+            (), [_refusal("foreign", name, what, "Take the host out of ceph_mon, or move that directory away.")]
+        )
     bootstrap = wanted.get("bootstrap")
     if bootstrap is None:
         bootstrap = bootstraps(current, wanted)
@@ -152,7 +154,10 @@ def _make(io: IO, path: str, wanted: dict[str, Any]) -> None:
     io.make_directory(work, mode="0700", **_CEPH)
     keys = {entry["entity"]: entry["key"] for entry in wanted["keys"]}
     io.write(
-        f"{work}/keyring.new", ceph.keyring(keys, {e["entity"]: e["caps"] for e in wanted["keys"]}), mode="0600", **_CEPH
+        f"{work}/keyring.new",
+        ceph.keyring(keys, {e["entity"]: e["caps"] for e in wanted["keys"]}),
+        mode="0600",
+        **_CEPH,
     )
     monmap = f"{work}/monmap.new"
     if wanted["bootstrap"]:

@@ -38,7 +38,11 @@ MINIMUM_BYTES = 5 * 1024**3
 START_SECONDS = 120
 _CEPH = {"owner": "ceph", "group": "ceph"}
 # The parts of an OSD: option, its link in the OSD's directory, and what its label calls it.
-_PARTS = (("device", "block", "main"), ("db_device", "block.db", "bluefs db"), ("wal_device", "block.wal", "bluefs wal"))
+_PARTS = (
+    ("device", "block", "main"),
+    ("db_device", "block.db", "bluefs db"),
+    ("wal_device", "block.wal", "bluefs wal"),
+)
 
 
 def desired(model: Model, host: Host, services: Services, secrets: Mapping[str, str]) -> dict[str, Any]:
@@ -56,7 +60,7 @@ def desired(model: Model, host: Host, services: Services, secrets: Mapping[str, 
             {"mode": "raw", **osd, "uuid": ceph.osd_uuid(fsid, host.name, osd["device"])}
             for osd in host.variables.get("ceph_osds") or ()
         ],
-        "remove": list(model.variables.get("ceph_remove_osds") or ()),
+        "remove": [osd["uuid"] for osd in ceph_site.leaving(model, secrets)],
     }
 
 
@@ -214,7 +218,12 @@ def _refusals(osd: dict[str, Any], current: dict[str, Any], fsid: str) -> list[F
             begun = label and label["osd_uuid"] == osd["uuid"] and osd["uuid"] in current["begun"]
             held = [] if begun or not label else [f"the OSD {label['osd_uuid']} ({label['description']})"]
             facts = {**found, "holds": held or found["holds"], "xfs": None, "begun": False, "mounted": None}
-            asked = {"device": device, "mount": "", "label": "", "wipe": osd.get("wipe") if option == "device" else None}
+            asked = {
+                "device": device,
+                "mount": "",
+                "label": "",
+                "wipe": osd.get("wipe") if option == "device" else None,
+            }
             minimum = MINIMUM_BYTES if option == "device" else 256 * 1024**2
             findings += disks.refusals({**asked, "minimum_bytes": minimum}, facts, where)
     return findings
@@ -253,7 +262,9 @@ def _changes(osd: dict[str, Any], current: dict[str, Any], wanted: dict[str, Any
         before = "; ".join(disk["holds"]) or ("begun by a run that was cut short" if label else "empty")
         parts = [f"{option}: {osd[option]}" for option, _, _ in _PARTS[1:] if osd.get(option)]
         encrypted = ", encrypted" if osd.get("encrypted") else ""
-        after = "\n".join([f"OSD {osd['uuid']}, {osd['mode']}{encrypted}, class {osd.get('class') or 'by itself'}", *parts])
+        after = "\n".join(
+            [f"OSD {osd['uuid']}, {osd['mode']}{encrypted}, class {osd.get('class') or 'by itself'}", *parts]
+        )
         return [Change(device, "prepare", before, after, data)]
     home = current["homes"].get(number)
     if osd["mode"] == "raw":
@@ -263,11 +274,15 @@ def _changes(osd: dict[str, Any], current: dict[str, Any], wanted: dict[str, Any
             after = ", ".join(f"{link}: {target}" for link, target in links.items())
             changes.append(Change(f"{HOMES}/ceph-{number}", "activate", before, after, {**data, "number": number}))
     elif not home:
-        changes.append(Change(f"{HOMES}/ceph-{number}", "activate", "", device, {**data, "number": number, **label}))
+        changes.append(
+            Change(f"{HOMES}/ceph-{number}", "activate", "", device, {**data, "number": number, **(label or {})})
+        )
     unit = current["units"].get(number, {"active": False, "enabled": False})
     if not (unit["active"] and unit["enabled"]):
         before = f"{'active' if unit['active'] else 'inactive'}, {'enabled' if unit['enabled'] else 'disabled'}"
-        changes.append(Change(f"ceph-osd@{number}.service", "start", before, "active, enabled", {**data, "number": number}))
+        changes.append(
+            Change(f"ceph-osd@{number}.service", "start", before, "active, enabled", {**data, "number": number})
+        )
     return changes
 
 
@@ -275,8 +290,11 @@ def _retired(current: dict[str, Any], wanted: dict[str, Any]) -> list[Change]:
     """Units of OSDs that left the cluster by name, and no longer run."""
     return [
         Change(f"ceph-osd@{number}.service", "disable", "enabled", "disabled", {"number": number})
-        for number in map(str, wanted.get("remove") or ())
-        if (unit := current["units"].get(number)) and unit["enabled"] and not unit["active"]
+        for number, home in sorted(current["homes"].items())
+        if home["uuid"] in (wanted.get("remove") or ())
+        and (unit := current["units"].get(number))
+        and unit["enabled"]
+        and not unit["active"]
     ]
 
 
@@ -400,7 +418,8 @@ def _start(io: IO, numbers: list[str]) -> None:
     while waiting := [number for number in waiting if _state(io, number) != "active"]:
         if time.monotonic() > deadline:
             journal = io.run(
-                ["/usr/bin/journalctl", "-u", f"ceph-osd@{waiting[0]}", "-n", "8", "--no-pager", "-o", "cat"], check=False
+                ["/usr/bin/journalctl", "-u", f"ceph-osd@{waiting[0]}", "-n", "8", "--no-pager", "-o", "cat"],
+                check=False,
             )
             raise HoldfastError(
                 f"osd.{', osd.'.join(waiting)} did not come up within {START_SECONDS} s: "

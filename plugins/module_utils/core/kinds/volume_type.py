@@ -92,7 +92,7 @@ def read(io: IO, asked: dict[str, Any]) -> dict[str, Any]:
     identity = Api(json.loads(credentials))
     volumes = None
     try:
-        if identity.sign_in() != "present" or (volumes := _volumes(identity)) is None or not _answers(volumes):
+        if identity.sign_in() != "present" or (volumes := volumes_of(identity)) is None or not _answers(volumes):
             return nothing
         return {**nothing, "state": "present", **_read(volumes, asked)}
     finally:
@@ -101,7 +101,8 @@ def read(io: IO, asked: dict[str, Any]) -> dict[str, Any]:
             volumes.close()
 
 
-def _volumes(identity: Api) -> Api | None:
+def volumes_of(identity: Api) -> Api | None:
+    """The volume API with the identity service's token; None when the catalog has none."""
     return identity.service(*SERVICE_TYPES, title="The volume service", headers=VERSION)
 
 
@@ -124,7 +125,7 @@ def _read(volumes: Api, asked: dict[str, Any]) -> dict[str, Any]:
         }
         wanted = asked["extra_specs"].get(entry["name"])
         if wanted is not None and wanted != found["extra_specs"]:
-            found["in_use"] = bool(_found(volumes, volume_type_id=entry["id"], limit="1"))
+            found["in_use"] = bool(found_volumes(volumes, volume_type_id=entry["id"], limit="1"))
     return {
         "types": types,
         "qos": {
@@ -140,11 +141,12 @@ def _former(volumes: Api, asked: dict[str, Any]) -> Iterator[tuple[str, int]]:
     for service in volumes.call("GET", "/os-services?binary=cinder-volume")["services"]:
         name = service["host"]
         if name not in asked["backends"]:
-            held = _found(volumes, host=name, limit=str(LIMIT))
+            held = found_volumes(volumes, host=name, limit=str(LIMIT))
             yield name, sum(not _is_elsewhere(volume, asked["clusters"]) for volume in held)
 
 
-def _found(volumes: Api, **query: str) -> list[dict[str, Any]]:
+def found_volumes(volumes: Api, **query: str) -> list[dict[str, Any]]:
+    """One page of the volumes of all projects that match."""
     from urllib.parse import urlencode
 
     path = f"/volumes/detail?{urlencode({'all_tenants': '1', **query})}"
@@ -298,7 +300,7 @@ def _wait(identity: Api) -> Api:
     deadline = time.monotonic() + WAIT_SECONDS
     while True:
         state = identity.sign_in()
-        volumes = _volumes(identity) if state == "present" else None
+        volumes = volumes_of(identity) if state == "present" else None
         if volumes and _answers(volumes):
             return volumes
         if time.monotonic() > deadline:
