@@ -127,7 +127,9 @@ def _required(groups: dict[str, tuple[str, ...]]) -> list[str]:
     return secrets.required(
         description.content
         for description in descriptions()
-        if any(group == "all" or groups.get(group) for group in description.content.get("secrets_for", description.groups))
+        if any(
+            group == "all" or groups.get(group) for group in description.content.get("secrets_for", description.groups)
+        )
     )
 
 

@@ -155,10 +155,19 @@ options:
         type: str
         required: true
   remove_osds:
-    description: Numbers of OSDs that leave. Each is emptied first, and removed when Ceph calls that safe.
+    description: OSDs that leave. Each is emptied first, and removed when Ceph calls that safe.
     type: list
-    elements: int
+    elements: dict
     default: []
+    suboptions:
+      name:
+        description: What it is called in messages.
+        type: str
+        required: true
+      uuid:
+        description: Its UUID. A number would not do, as Ceph gives it out again.
+        type: str
+        required: true
   remove_mons:
     description: Names of monitors that leave.
     type: list
@@ -191,10 +200,11 @@ EXAMPLES = r"""
     pools:
       - {name: images, application: rbd, size: 3, min_size: 2, pg_num: 64}
 
-- name: Let OSD 7 go
+- name: Let an OSD go
   holdfast.storage.ceph_cluster:
     fsid: 6d0c9f84-3b7a-4a55-9e5a-0b8f7a3f4a11
-    remove_osds: [7]
+    remove_osds:
+      - {name: "storage2:/dev/disk/by-id/ata-A1", uuid: 1f7f8b1e-6b7a-5d0f-8f0e-0a7d2a9c4e21}
 """
 
 RETURN = r"""
@@ -249,7 +259,7 @@ OPTIONS = {
     "modules": {"type": "dict", "default": {}},
     "flags": {"type": "dict", "default": {}},
     "monitors": _list(name=_TEXT),
-    "remove_osds": {"type": "list", "elements": "int", "default": []},
+    "remove_osds": _list(name=_TEXT, uuid=_TEXT),
     "remove_mons": {"type": "list", "elements": "str", "default": []},
 }
 

@@ -66,9 +66,9 @@ options:
         type: str
         required: true
   remove:
-    description: Numbers of OSDs that left the cluster. Units of them that do not run are disabled.
+    description: UUIDs of OSDs that left the cluster. Units of them that do not run are disabled.
     type: list
-    elements: int
+    elements: str
     default: []
 attributes:
   check_mode:
@@ -133,7 +133,7 @@ OPTIONS = {
             "uuid": {"type": "str", "required": True},
         },
     },
-    "remove": {"type": "list", "elements": "int", "default": []},
+    "remove": {"type": "list", "elements": "str", "default": []},
 }
 
 

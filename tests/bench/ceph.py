@@ -37,7 +37,9 @@ class Hosts:
     """The inventory's hosts, over one SSH connection each."""
 
     def __init__(self, inventory: Path) -> None:
-        wanted = "ansible_host ansible_ssh_private_key_file networks_bridges networks_ports ceph_osds ceph_pools group_names"
+        wanted = (
+            "ansible_host ansible_ssh_private_key_file networks_bridges networks_ports ceph_osds ceph_pools group_names"
+        )
         pairs = ", ".join(f"'{name}': {name} | default(none)" for name in wanted.split())
         asked = ["-m", "ansible.builtin.debug", "-a", f"msg={{{{ {{{pairs}}} }}}}"]
         done = _run([str(BIN / "ansible"), "all", "-i", str(inventory), *asked])
@@ -131,14 +133,16 @@ monmaptool --create --fsid {fsid} {members} monmap
     )
     hosts.each(
         hosts.names,
-        lambda _, name: f"""{unpack}
+        lambda _, name: (
+            f"""{unpack}
 printf '%s' '{conf}' > /etc/ceph/ceph.conf
 cp admin /etc/ceph/ceph.client.admin.keyring; cp osd /var/lib/ceph/bootstrap-osd/ceph.keyring
 chown -R ceph /tmp/k
-[ -z "{name if name in mons else ''}" ] || {{
+[ -z "{name if name in mons else ""}" ] || {{
 su -s /bin/sh ceph -c 'ceph-mon --mkfs -i {name} --monmap /tmp/k/monmap --keyring /tmp/k/mon'
 systemctl start ceph-mon@{name}; }}
-""",
+"""
+        ),
     )
     hosts.ssh(
         mgr,
@@ -158,7 +162,10 @@ systemctl start ceph-osd@$id"""
         ),
     )
     for pool in variables["ceph_pools"]:
-        hosts.ssh(mons[0], f"ceph osd pool create {pool['name']} {pool['pg_num']}; ceph osd pool application enable {pool['name']} rbd")
+        hosts.ssh(
+            mons[0],
+            f"ceph osd pool create {pool['name']} {pool['pg_num']}; ceph osd pool application enable {pool['name']} rbd",
+        )
 
 
 def main() -> int:

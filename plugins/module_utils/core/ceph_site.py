@@ -70,7 +70,9 @@ def keyring(model: Model, secrets: Mapping[str, str], entity: str) -> str:
 
 def _named(value: str | None, name: str) -> str:
     if not value:
-        raise HoldfastError(f"The secret {name} is missing. Put it into the vault file, or declare it in a service.yml.")
+        raise HoldfastError(
+            f"The secret {name} is missing. Put it into the vault file, or declare it in a service.yml."
+        )
     return value
 
 
@@ -203,10 +205,20 @@ def wanted(model: Model, services: Any, secrets: Mapping[str, str]) -> dict[str,
             "buckets": _buckets(model),
             "modules": dict(variables.get("ceph_mgr_modules") or {}),
             "flags": dict(variables.get("ceph_flags") or {}),
-            "remove_osds": list(variables.get("ceph_remove_osds") or ()),
+            "remove_osds": leaving(model, secrets),
             "remove_mons": list(variables.get("ceph_remove_mons") or ()),
         }
     return result
+
+
+def leaving(model: Model, secrets: Mapping[str, str]) -> list[dict[str, str]]:
+    """``{name, uuid}`` of the OSDs in ``ceph_remove_osds``. Numbers would not do: Ceph gives them out again."""
+    cluster = fsid(model, secrets)
+    found = []
+    for name in model.variables.get("ceph_remove_osds") or ():
+        host, _, device = name.partition(":")
+        found.append({"name": name, "uuid": ceph.osd_uuid(cluster, host, device) if device else name})
+    return found
 
 
 _DEFAULT_RULE = "replicated_rule"

@@ -44,7 +44,9 @@ class Cluster:
     def __enter__(self) -> Cluster:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._rados.shutdown()
 
     def ask(self, prefix: str, *, manager: bool = False, stdin: str = "", **arguments: Any) -> tuple[int, Any, str]:

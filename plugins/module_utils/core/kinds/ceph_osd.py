@@ -349,6 +349,8 @@ def _prepare(io: IO, osd: dict[str, Any]) -> str:
         secrets = {"cephx_secret": key, **({"crush_device_class": osd["class"]} if osd.get("class") else {})}
         number = str(cluster.tell("osd new", uuid=uuid, stdin=json.dumps(secrets))["osdid"])
     home = f"{HOMES}/ceph-{number}"
+    # What an OSD left that had the number before.
+    io.run(["/usr/bin/rm", "-rf", "--one-file-system", "--", home])
     io.make_directory(home, mode="0750", **_CEPH)
     io.write(f"{home}/keyring", ceph.keyring({f"osd.{number}": key}), mode="0600", **_CEPH)
     if osd.get("class"):
@@ -416,16 +418,22 @@ def _start(io: IO, numbers: list[str]) -> None:
     waiting = list(numbers)
     deadline = time.monotonic() + START_SECONDS
     while waiting := [number for number in waiting if _state(io, number) != "active"]:
-        if time.monotonic() > deadline:
+        failed = [number for number in waiting if _has_failed(io, number)]
+        if failed or time.monotonic() > deadline:
+            number = (failed or waiting)[0]
             journal = io.run(
-                ["/usr/bin/journalctl", "-u", f"ceph-osd@{waiting[0]}", "-n", "8", "--no-pager", "-o", "cat"],
-                check=False,
+                ["/usr/bin/journalctl", "-u", f"ceph-osd@{number}", "-n", "8", "--no-pager", "-o", "cat"], check=False
             )
             raise HoldfastError(
-                f"osd.{', osd.'.join(waiting)} did not come up within {START_SECONDS} s: "
-                f"{journal.out.strip() or 'no journal'}. Fix what the journal says, and run again."
+                f"osd.{number} did not come up{'' if failed else f' within {START_SECONDS} s'}: "
+                f"{journal.out.strip() or 'no journal'}. Fix what the journal says, and run again. An OSD that left the "
+                "cluster comes back only as a new one: erase its disk first."
             )
-        time.sleep(0.2)
+        time.sleep(0.5)
+
+
+def _has_failed(io: IO, number: str) -> bool:
+    return io.run([SYSTEMCTL, "is-failed", f"ceph-osd@{number}.service"], check=False).out.strip() == "failed"
 
 
 def _state(io: IO, number: str) -> str:

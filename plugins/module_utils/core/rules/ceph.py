@@ -211,7 +211,11 @@ def _placement_groups(draft: Draft, path: KeyPath, pool: Mapping[str, Any]) -> I
             "is given together with pg_num: with a share Ceph chooses the placement groups itself.",
             "Take one of them out.",
         )
-    elif count is None and ratio is None and not any(draft.was_refused((*path, key)) for key in ("pg_num", "target_size_ratio")):
+    elif (
+        count is None
+        and ratio is None
+        and not any(draft.was_refused((*path, key)) for key in ("pg_num", "target_size_ratio"))
+    ):
         yield draft.error(
             "ceph.pool-pgs",
             (*path, "pg_num"),
@@ -252,7 +256,7 @@ def spread(draft: Draft) -> Iterator[Finding]:
             )
             continue
         if "device_class" in pool and not domains:
-            known = {osd.get("class") for host in hosts for _, osd in entries(host.variables.get(OSDS))} - {None}
+            known = {osd["class"] for host in hosts for _, osd in entries(host.variables.get(OSDS)) if "class" in osd}
             yield draft.error(
                 "ceph.device-class",
                 (*path, "device_class"),
@@ -282,9 +286,7 @@ def _domains(hosts: tuple[DraftHost, ...], domain: str, device_class: str | None
     """What copies can be on, and the hosts that are in no rack."""
     found, lost = set(), []
     for host in hosts:
-        osds = [
-            index for index, osd in entries(host.variables.get(OSDS)) if device_class in (None, osd.get("class"))
-        ]
+        osds = [index for index, osd in entries(host.variables.get(OSDS)) if device_class in (None, osd.get("class"))]
         if not osds:
             continue
         if not host.variables.get("ceph_rack"):
@@ -316,7 +318,10 @@ def clients(draft: Draft) -> Iterator[Finding]:
             where = (*path, "caps", service)
             if problem := ceph.caps_problem(service, text):
                 yield draft.error(
-                    "ceph.caps", where, f"is {text!r}: {problem}.", "Give the rights that it needs, such as 'profile rbd pool=NAME'."
+                    "ceph.caps",
+                    where,
+                    f"is {text!r}: {problem}.",
+                    "Give the rights that it needs, such as 'profile rbd pool=NAME'.",
                 )
                 continue
             for pool in ceph.pools_in(text):
@@ -333,8 +338,10 @@ def clients(draft: Draft) -> Iterator[Finding]:
 @rule
 def options(draft: Draft) -> Iterator[Finding]:
     """Options leave alone what the rest relies on, and leave the OSDs the memory that they need."""
-    sources = [(CONFIG, draft.variables.get(CONFIG), None)]
-    sources += [("ceph_conf_overrides", host.variables.get("ceph_conf_overrides"), host) for host in draft.hosts.values()]
+    sources: list[tuple[str, Any, DraftHost | None]] = [(CONFIG, draft.variables.get(CONFIG), None)]
+    sources += [
+        ("ceph_conf_overrides", host.variables.get("ceph_conf_overrides"), host) for host in draft.hosts.values()
+    ]
     for variable, content, host in sources:
         for section, given in (content or {}).items():
             for name, value in given.items() if isinstance(given, Mapping) else ():
@@ -366,7 +373,21 @@ def _memory(draft: Draft, path: KeyPath, value: Any, host: DraftHost | None) -> 
 
 @rule
 def leaving(draft: Draft) -> Iterator[Finding]:
-    """A monitor that leaves is no monitor of the inventory."""
+    """What leaves is no longer in the inventory."""
+    stays = {
+        f"{host.name}:{osd['device']}"
+        for host in draft.group("ceph_osd")
+        for _, osd in entries(host.variables.get(OSDS))
+        if "device" in osd
+    }
+    for index, name in enumerate(draft.variables.get("ceph_remove_osds") or ()):
+        if name in stays:
+            yield draft.error(
+                "ceph.remove-osd",
+                ("ceph_remove_osds", index),
+                f"is {name!r}, which {OSDS} of that host lists.",
+                f"Take the device out of {OSDS} too, or leave the OSD.",
+            )
     here = {host.name for host in draft.group("ceph_mon")}
     for index, name in enumerate(draft.variables.get("ceph_remove_mons") or ()):
         if name in here:

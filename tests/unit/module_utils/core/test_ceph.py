@@ -55,7 +55,10 @@ def test_made_secrets_are_strong_and_of_their_form():
     assert ceph.is_key(made["ceph_admin_key"])
     assert str(uuid.UUID(made["ceph_fsid"])) == made["ceph_fsid"]
     assert secrets.weaknesses(made) == {}
-    assert set(secrets.weaknesses({"ceph_admin_key": "password", "ceph_fsid": "lab"})) == {"ceph_admin_key", "ceph_fsid"}
+    assert set(secrets.weaknesses({"ceph_admin_key": "password", "ceph_fsid": "lab"})) == {
+        "ceph_admin_key",
+        "ceph_fsid",
+    }
 
 
 def test_a_keyring_is_as_ceph_writes_it():

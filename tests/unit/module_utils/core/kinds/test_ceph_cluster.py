@@ -14,6 +14,7 @@ from ansible_collections.holdfast.storage.plugins.module_utils.core.errors impor
 from ansible_collections.holdfast.storage.plugins.module_utils.core.kinds import ceph_cluster
 
 FSID = "6d0c9f84-3b7a-4a55-9e5a-0b8f7a3f4a11"
+LEAVING = {"name": "one:/dev/x", "uuid": "22222222-3b7a-4a55-9e5a-0b8f7a3f4a11"}
 KEY, NEW_KEY = ceph.make_key(bytes(range(16))), ceph.make_key(bytes(range(1, 17)))
 CAPS = {"mon": "profile rbd", "osd": "profile rbd pool=images", "mgr": "profile rbd pool=images"}
 WANTED: dict[str, Any] = {
@@ -52,7 +53,7 @@ class FakeCeph:
         self.modules = {"restful", "iostat"}
         self.flags = {"sortbitwise", "noout"}
         self.mons = ["one"]
-        self.osds = {0: {"up": 1, "in": 1}}
+        self.osds = {0: {"up": 1, "in": 1, "uuid": LEAVING["uuid"]}}
         self.safe: set[int] = set()
         self.kill_after = 10**9
 
@@ -315,15 +316,21 @@ def test_a_rule_of_the_same_name_and_other_meaning_is_refused(io):
 
 def test_an_osd_is_emptied_first_and_removed_when_it_is_safe(io):
     converge(io, WANTED)
-    leaving = changed(remove_osds=[0])
-    assert converge(io, leaving) == ["empty osd.0"]
+    leaving = changed(remove_osds=[LEAVING])
+    assert converge(io, leaving) == ["empty osd.0 (one:/dev/x)"]
     plan = planned(io, leaving)
     assert not plan
     assert [finding.code for finding in plan.findings] == ["ceph_cluster.draining"]
     io.cluster.safe.add(0)
-    assert converge(io, leaving) == ["remove osd.0"]
+    assert converge(io, leaving) == ["remove osd.0 (one:/dev/x)"]
     assert [prefix for prefix, _ in io.cluster.changes[-2:]] == ["osd stop", "osd purge-actual"]
     assert not planned(io, leaving).findings
+
+
+def test_the_number_of_an_osd_that_left_may_be_given_out_again(io):
+    converge(io, WANTED)
+    io.cluster.osds = {0: {"up": 1, "in": 1, "uuid": "33333333-3b7a-4a55-9e5a-0b8f7a3f4a11"}}
+    assert not planned(io, changed(remove_osds=[LEAVING]))
 
 
 def test_a_monitor_leaves_by_its_name_only(io):

@@ -30,8 +30,12 @@ def wanted(**more: Any) -> dict[str, Any]:
     }
 
 
-def joined(own: dict[str, Any], two: dict[str, Any] = EMPTY, three: dict[str, Any] = EMPTY, **disk: Any) -> dict[str, Any]:
-    answers: dict[str, Any] = {name: {ceph_mon.STEP: state} for name, state in zip(NAMES, (own, two, three), strict=True)}
+def joined(
+    own: dict[str, Any], two: dict[str, Any] = EMPTY, three: dict[str, Any] = EMPTY, **disk: Any
+) -> dict[str, Any]:
+    answers: dict[str, Any] = {
+        name: {ceph_mon.STEP: state} for name, state in zip(NAMES, (own, two, three), strict=True)
+    }
     if disk:
         answers["two"][ceph_mon.OSD_STEP] = {"disks": {"/dev/x": {"label": disk}, "/dev/y": {"label": None}}}
     return ceph_mon.join("one", answers)

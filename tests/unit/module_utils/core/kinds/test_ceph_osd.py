@@ -74,7 +74,9 @@ class FakeHost:
         return self.blocks[path][offset : offset + length] if offset < 4096 else b""
 
     def listdir(self, path: str) -> list[str]:
-        below = {name[len(path) + 1 :].split("/")[0] for name in (*self.files, *self.links) if name.startswith(f"{path}/")}
+        below = {
+            name[len(path) + 1 :].split("/")[0] for name in (*self.files, *self.links) if name.startswith(f"{path}/")
+        }
         return sorted(below)
 
     def stat(self, path: str) -> dict[str, Any] | None:
@@ -204,7 +206,9 @@ def test_a_run_that_was_killed_goes_on_with_its_number_and_key(program):
 def test_a_half_made_osd_of_ours_is_finished():
     io = FakeHost()
     io.blocks[DISK] = label(UUID, ceph_fsid=FSID, whoami="0")
-    io.files[f"{ceph_osd.NOTES}/osd-{UUID}.json"] = json.dumps({"device": DISK, "size": SIZE, "key": ceph.make_key(b"k" * 16)})
+    io.files[f"{ceph_osd.NOTES}/osd-{UUID}.json"] = json.dumps(
+        {"device": DISK, "size": SIZE, "key": ceph.make_key(b"k" * 16)}
+    )
     assert converge(io, wanted()).summary() == [f"prepare {DISK}"]
 
 
@@ -285,7 +289,8 @@ def test_a_stopped_osd_is_started():
 def test_the_unit_of_an_osd_that_left_is_disabled_when_it_no_longer_runs():
     io = FakeHost()
     converge(io, wanted())
-    gone = {**wanted(remove=[0]), "osds": []}
+    io.files["/var/lib/ceph/osd/ceph-0/fsid"] = f"{UUID}\n"
+    gone = {**wanted(remove=[UUID]), "osds": []}
     assert not planned(io, gone)
     io.active.clear()
     assert converge(io, gone).summary() == ["disable ceph-osd@0.service"]
