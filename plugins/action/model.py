@@ -60,6 +60,7 @@ class ActionModule(DeploymentAction):
         if model is None:
             raise HoldfastError(_message(findings), findings)
         if not offline:
+            self.run_directory().write("findings.json", [finding.as_dict() for finding in findings])
             users = [user["secret"] for user in model.variables["keystone_users"]]
             self._keep(model, hosts, existing, [*required, *users])
         return {
