@@ -17,7 +17,7 @@ from ..change import Change, Plan
 from ..errors import Finding
 from . import owner
 from .image import not_root
-from .names import LINK_ALIAS, RUN, TABLE
+from .names import LINK_ALIAS, RUN, SLICE, TABLE
 
 if TYPE_CHECKING:
     from ...io.host import Host as IO
@@ -252,6 +252,9 @@ def _release(io: IO, change: Change) -> None:
     if not change.data["namespaces"] and not io.listdir(NAMESPACES):
         io.run(["umount", NAMESPACES], check=False)
         io.run(["rmdir", NAMESPACES], check=False)
+    if any(group.endswith(SLICE) for group in owner.groups(io)):
+        # systemd keeps a slice that it made for a unit when the unit is gone.
+        io.run(["systemctl", "stop", *reversed(SLICE.split("/"))])
     io.run(["rm", "-rf", "--one-file-system", RUN])
 
 
