@@ -22,6 +22,7 @@ class ActionModule(DeploymentAction):
         run = self.run_directory()
         questions = run.read(f"questions/{self.host}.json")
         request = self._lock_request(options, run)
+        began = time.time()
         answer = self._ask(questions, request)
         held = answer.get("lock")
         if held and deployment.is_stale(held):
@@ -33,7 +34,8 @@ class ActionModule(DeploymentAction):
                 f"Fix: let it end. If its controller is gone for good, remove {lock.PATH} on {self.host}."
             )
         if "time" in (platform := answer.get("preflight/platform", {})):
-            platform["skew_seconds"] = platform["time"] - time.time()
+            # The host looked at its clock at some time in between: on a busy controller that can be long.
+            platform["skew_seconds"] = min(platform["time"] - began, 0) or max(platform["time"] - time.time(), 0)
         run.write(f"probe/{self.host}.json", answer)
         return {"changed": False}
 
