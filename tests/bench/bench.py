@@ -136,7 +136,8 @@ def play(name: str, playbook: str, inventory: Path, processes: Processes, *argum
             remote = processes.seconds() - before
             output.seek(0)
             if child.returncode:
-                sys.exit(f"{name}: {playbook}.yml failed:\n{output.read()[-4000:]}")
+                said = [line[:500] for line in output.read().splitlines()]
+                sys.exit("\n".join([f"{name}: {playbook}.yml failed:", *said[:12], "...", *said[-12:]]))
         summary: dict[str, Any] = json.loads(next(Path(logs).glob("*.json")).read_text())
     hosts = summary["hosts"]
     return Measure(
@@ -192,9 +193,9 @@ def write_inventory(directory: Path, addresses: Sequence[str], inventory: Path, 
     (directory / "group_vars/simulated.known_hosts").write_text("".join(f"{address} {key}\n" for address in addresses))
     places = {"lab_dir": str(lab), "holdfast_run_dir": str(directory / "run"), "holdfast_artifacts_dir": ""}
     (directory / "group_vars/all/zz_bench.yml").write_text(json.dumps(places))
-    options = f"-o UserKnownHostsFile={directory}/group_vars/simulated.known_hosts -o StrictHostKeyChecking=yes -o IdentitiesOnly=yes"
+    options = f"-o UserKnownHostsFile={directory}/group_vars/simulated.known_hosts -o StrictHostKeyChecking=yes"
     shared = {
-        "ansible_ssh_common_args": options,
+        "ansible_ssh_common_args": f"{options} -o IdentitiesOnly=yes",
         "networks_ports": {"mgmt": {"interface": "eth0"}, "storage": {"interface": "eth1"}},
     }
     hosts = {f"sim{number:03d}": {"ansible_host": address} for number, address in enumerate(addresses)}
