@@ -160,22 +160,24 @@ def _checked(current: dict[str, Any], changes: list[Change], findings: list[Find
 
 
 def _overlaps(current: dict[str, Any], switches: Sequence[Mapping[str, Any]]) -> list[Finding]:
-    """A switch whose network the machine already reaches by another link would cut it off, or be cut off."""
-    names = {switch["name"] for switch in switches}
-    return [
-        Finding(
-            "error",
-            "lab.network_in_use",
-            f"{switch['name']}: {switch['address']}",
-            f"this machine reaches {route['to']} through {route['dev']} already.",
-            "Give the lab other addresses, or take the other network down.",
-        )
-        for switch in switches
-        if switch["address"]
-        for route in current["routes"]
-        if route["dev"] not in names
-        and ipaddress.ip_interface(switch["address"]).network.overlaps(ipaddress.ip_network(route["to"]))
-    ]
+    """A new switch whose network the machine reaches by another link would cut it off, or be cut off."""
+    findings = []
+    for switch in switches:
+        if switch["address"] and switch["name"] not in current["bridges"]:
+            network = ipaddress.ip_interface(switch["address"]).network
+            reached = [route for route in current["routes"] if network.overlaps(ipaddress.ip_network(route["to"]))]
+            for link in sorted({route["dev"] for route in reached}):
+                ways = ", ".join(route["to"] for route in reached if route["dev"] == link)
+                findings.append(
+                    Finding(
+                        "error",
+                        "lab.network_in_use",
+                        f"{switch['name']}: {switch['address']}",
+                        f"this machine reaches {ways} through {link} already.",
+                        "Give the lab other addresses, or take the other network down.",
+                    )
+                )
+    return findings
 
 
 def _foreign(current: dict[str, Any], switches: Sequence[Mapping[str, Any]]) -> list[Finding]:
