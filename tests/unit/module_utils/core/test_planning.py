@@ -30,7 +30,8 @@ def test_new_certificates_or_packages_send_the_host_through_all_its_units():
 
 def test_every_step_is_a_kind_of_the_one_form():
     for step in registry.STEPS:
-        for function in ("desired", "question", "read", "plan", "apply"):
+        applied_by_role = step.kind == "certificate"  # the role pki has its tasks
+        for function in ("desired", "question", "read", "plan", *(() if applied_by_role else ("apply",))):
             assert callable(getattr(step.module, function)), f"{step.kind} has no {function}"
 
 
