@@ -144,7 +144,7 @@ def _removal(current: dict[str, Any]) -> list[Change]:
         if rule := accepted.get(line.removeprefix("-A ")):
             changes.append(Change("iptables DOCKER-USER", "withdraw", line, "", {"rule": rule}))
     if current["table"]:
-        changes.append(Change(f"table inet {TABLE}", "delete table", before=current["table"]))
+        changes.append(Change(f"inet {TABLE}", "delete table", before=current["table"]))
     recorded = current["recorded"]
     if recorded and not recorded["ip_forward"] and current["forward"] and current["docker"] is None:
         changes.append(Change("net.ipv4.ip_forward", "disable", "1", "0"))

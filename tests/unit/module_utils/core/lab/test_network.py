@@ -74,7 +74,7 @@ def test_dockers_chain_accepts_each_switch_once() -> None:
 def test_down_takes_away_all_of_it_and_puts_forwarding_back() -> None:
     state = converged(docker=None)
     assert network.plan(state, DOWN).summary() == [
-        "delete table table inet holdfast_lab", "disable net.ipv4.ip_forward", "delete link hf-mgmt",
+        "delete table inet holdfast_lab", "disable net.ipv4.ip_forward", "delete link hf-mgmt",
         "delete link hf-storage", "release machine",
     ]  # fmt: skip
 
