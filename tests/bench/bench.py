@@ -109,6 +109,17 @@ class Processes:
         return False
 
 
+def connections() -> float:
+    """CPU seconds of the SSH connections that this machine keeps: they outlive the runs that opened them."""
+    total = 0
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with contextlib.suppress(OSError):
+                if (entry / "cmdline").read_bytes().rstrip(b"\0").endswith(b"[mux]"):
+                    total += sum(map(int, (entry / "stat").read_text().rpartition(")")[2].split()[11:13]))
+    return total / TICK
+
+
 def namespaces(inventory: Path) -> list[str]:
     """The PID namespaces of the inventory's hosts, which have to be on this machine."""
     command = [BIN / "ansible", "-i", inventory, "all", "-m", "ansible.builtin.raw", "-a", "readlink /proc/1/ns/pid"]
@@ -126,14 +137,17 @@ def play(name: str, playbook: str, inventory: Path, processes: Processes, *argum
     """Run a playbook and measure it. Ends the benchmark when it fails."""
     with tempfile.TemporaryDirectory() as logs:
         environment = {**os.environ, "HOLDFAST_LOG_DIR": logs, "HOLDFAST_LIVE": "false"}
+        if (inventory.parent / "ssh").is_dir():
+            environment["ANSIBLE_SSH_CONTROL_PATH_DIR"] = str(inventory.parent / "ssh")
         command = [BIN / "ansible-playbook", "-i", inventory, f"playbooks/{playbook}.yml", *arguments]
-        before, began = processes.seconds(), time.monotonic()
+        before, kept, began = processes.seconds(), connections(), time.monotonic()
         with tempfile.TemporaryFile("w+") as output:
             child = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=output)
             _, status, usage = os.wait4(child.pid, 0)
             child.returncode = os.waitstatus_to_exitcode(status)
             wall = time.monotonic() - began
             remote = processes.seconds() - before
+            kept = connections() - kept
             output.seek(0)
             if child.returncode:
                 said = [line[:500] for line in output.read().splitlines()]
@@ -143,7 +157,7 @@ def play(name: str, playbook: str, inventory: Path, processes: Processes, *argum
     return Measure(
         name,
         wall,
-        usage.ru_utime + usage.ru_stime,
+        usage.ru_utime + usage.ru_stime + kept,
         remote,
         len(hosts),
         max(counts["results"] for counts in hosts.values()),
@@ -175,14 +189,18 @@ def simulated(count: int, inventory: Path, host: str) -> Iterator[Path]:
         subprocess.run(["ip", "-batch", "-"], input="\n".join(here), text=True, check=True)
         with tempfile.TemporaryDirectory() as directory:
             write_inventory(Path(directory), addresses, inventory, host)
-            yield Path(directory)
+            yield Path(directory) / "inventory"
+            for socket in (Path(directory) / "ssh").iterdir():
+                command = ["ssh", "-O", "exit", "-o", f"ControlPath={socket}", "simulated"]
+                subprocess.run(command, check=False, capture_output=True)
     finally:
         subprocess.run(["ip", "link", "del", LINK], check=True)
 
 
 def write_inventory(directory: Path, addresses: Sequence[str], inventory: Path, host: str) -> None:
     """A copy of the lab's inventory, with its own run directory, and the simulated hosts beside."""
-    shutil.copytree(inventory, directory, dirs_exist_ok=True)
+    copy = directory / "inventory"
+    shutil.copytree(inventory, copy)
     lab = (ROOT / ".lab").resolve()
     known = (lab / "ssh/known_hosts").read_text().splitlines()
     own = subprocess.run(
@@ -190,18 +208,19 @@ def write_inventory(directory: Path, addresses: Sequence[str], inventory: Path, 
     )
     address = json.loads(own.stdout)["ansible_host"]
     key = next(line.split(None, 1)[1] for line in known if address in line.split()[0].split(","))
-    (directory / "group_vars/simulated.known_hosts").write_text("".join(f"{address} {key}\n" for address in addresses))
+    (directory / "known_hosts").write_text("".join(f"{address} {key}\n" for address in addresses))
+    (directory / "ssh").mkdir()
     places = {"lab_dir": str(lab), "holdfast_run_dir": str(directory / "run"), "holdfast_artifacts_dir": ""}
-    (directory / "group_vars/all/zz_bench.yml").write_text(json.dumps(places))
-    options = f"-o UserKnownHostsFile={directory}/group_vars/simulated.known_hosts -o StrictHostKeyChecking=yes"
+    (copy / "group_vars/all/zz_bench.yml").write_text(json.dumps(places))
+    options = f"-o UserKnownHostsFile={directory}/known_hosts -o StrictHostKeyChecking=yes"
     shared = {
         "ansible_ssh_common_args": f"{options} -o IdentitiesOnly=yes",
         "networks_ports": {"mgmt": {"interface": "eth0"}, "storage": {"interface": "eth1"}},
     }
     hosts = {f"sim{number:03d}": {"ansible_host": address} for number, address in enumerate(addresses)}
-    (directory / "group_vars/simulated.yml").write_text(json.dumps(shared))
+    (copy / "group_vars/simulated.yml").write_text(json.dumps(shared))
     group = {"children": {"simulated": {"hosts": hosts}}}
-    (directory / "simulated.json").write_text(json.dumps({"all": {"children": {"swift_proxy": group}}}))
+    (copy / "simulated.json").write_text(json.dumps({"all": {"children": {"swift_proxy": group}}}))
 
 
 def table(measures: Sequence[Measure]) -> str:
