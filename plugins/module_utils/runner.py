@@ -16,8 +16,11 @@ def run(kind: ModuleType, options: dict[str, Any], **module_arguments: Any) -> N
     """Converge one kind on this host. ``options`` is the module's argument_spec; its values are what is wanted.
 
     A kind may have ``result(current, wanted)``: what the module returns beyond the plan.
+
+    What is wanted may hold secrets inside its values, such as a file's content: Ansible is kept from writing the
+    arguments to the host's journal, and from returning them.
     """
-    module = AnsibleModule(argument_spec=options, supports_check_mode=True, **module_arguments)
+    module = AnsibleModule(argument_spec=options, supports_check_mode=True, no_log=True, **module_arguments)
     io = Host()
     wanted = {name: module.params[name] for name in options}
     asked = {**kind.question(wanted), "detail": bool(module._diff)}
@@ -32,6 +35,6 @@ def run(kind: ModuleType, options: dict[str, Any], **module_arguments: Any) -> N
             if left:
                 raise HoldfastError(f"Applied, but the host still differs: {', '.join(left.summary())}.")
     except HoldfastError as error:
-        module.fail_json(**error.as_result())
+        module.fail_json(**error.as_result(), invocation={})
     more = kind.result(current, wanted) if hasattr(kind, "result") else {}
-    module.exit_json(changed=bool(plan), actions=plan.summary(), diff=plan.diff(), **more)
+    module.exit_json(changed=bool(plan), actions=plan.summary(), diff=plan.diff(), invocation={}, **more)
