@@ -125,6 +125,14 @@ def test_a_bare_host_has_nothing():
     assert len(kind.plan(current, WANTED).changes) == 3
 
 
+def test_a_damaged_file_of_credentials_counts_as_missing():
+    class Damaged:
+        def read_text(self, path):
+            return json.dumps(ACCESS)[:-3]
+
+    assert kind.read(Damaged(), kind.question(WANTED))["state"] == "absent"
+
+
 def test_a_broker_that_stays_silent_is_an_error(broker, monkeypatch):
     plan = kind.plan(kind.read(broker, kind.question(WANTED)), WANTED)
     monkeypatch.setattr(kind, "request", lambda *_: (0, None))
