@@ -12,15 +12,21 @@ from .core.errors import HoldfastError
 from .io.host import Host
 
 
+class _Module(AnsibleModule):
+    """Ansible's module, which keeps what is wanted out of the host's journal: a file's content may be a secret."""
+
+    def _log_invocation(self) -> None:
+        pass
+
+
 def run(kind: ModuleType, options: dict[str, Any], **module_arguments: Any) -> None:
     """Converge one kind on this host. ``options`` is the module's argument_spec; its values are what is wanted.
 
     A kind may have ``result(current, wanted)``: what the module returns beyond the plan.
 
-    What is wanted may hold secrets inside its values, such as a file's content: Ansible is kept from writing the
-    arguments to the host's journal, and from returning them.
+    What is wanted is not returned either, as Ansible does with -vvv.
     """
-    module = AnsibleModule(argument_spec=options, supports_check_mode=True, no_log=True, **module_arguments)
+    module = _Module(argument_spec=options, supports_check_mode=True, **module_arguments)
     io = Host()
     wanted = {name: module.params[name] for name in options}
     asked = {**kind.question(wanted), "detail": bool(module._diff)}
