@@ -21,12 +21,13 @@ class ActionModule(DeploymentAction):
     def act(self, options: dict[str, Any]) -> dict[str, Any]:
         run = self.run_directory()
         questions = run.read(f"questions/{self.host}.json")
+        bundle, asked = run.read(questions["bundle"]), questions["asked"]
         request = self._lock_request(options, run)
         began = time.time()
-        answer = self._ask(questions, request)
+        answer = self._ask(bundle, asked, request)
         held = answer.get("lock")
         if held and deployment.is_stale(held):
-            answer = self._ask(questions, {**(request or {}), "stale": held})
+            answer = self._ask(bundle, asked, {**(request or {}), "stale": held})
             held = answer.get("lock")
         if held:
             raise HoldfastError(
@@ -50,9 +51,9 @@ class ActionModule(DeploymentAction):
     def _play_name(self) -> str:
         return str(self.variables.get("ansible_play_name", "ansible-playbook"))
 
-    def _ask(self, questions: dict[str, Any], request: dict[str, Any] | None) -> dict[str, Any]:
+    def _ask(self, bundle: str, asked: dict[str, Any], request: dict[str, Any] | None) -> dict[str, Any]:
         interpreter = self.variables.get("ansible_python_interpreter", "/usr/bin/python3")
-        script = deployment.probe_script(questions, request)
+        script = probe.script(bundle, asked, request)
         done = self._low_level_execute_command(
             f"{interpreter} -I -S -", sudoable=True, in_data=script.encode(), executable="/bin/sh"
         )

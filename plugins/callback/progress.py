@@ -19,6 +19,9 @@ from ansible.utils import color
 
 from ansible_collections.holdfast.storage.plugins.module_utils.core import progress
 
+# Ansible forks a process for each task and host from this one: what is imported here, those need not import each.
+from ansible_collections.holdfast.storage.plugins.plugin_utils import deployment_action  # noqa: F401
+
 DOCUMENTATION = r"""
 name: progress
 type: stdout

@@ -10,7 +10,7 @@ from ansible_collections.holdfast.storage.plugins.module_utils.io.host import Ho
 
 
 def asked(questions, request=None):
-    script = deployment.probe_script(questions, request)
+    script = probe.script(deployment.probe_bundle(probe.modules(questions)), questions, request)
     done = subprocess.run([sys.executable, "-I", "-S", "-"], input=script, capture_output=True, text=True, check=True)
     return probe.answer("Welcome!\n" + done.stdout)
 
