@@ -201,7 +201,7 @@ def write_inventory(directory: Path, addresses: Sequence[str], inventory: Path, 
     """A copy of the lab's inventory, with its own run directory, and the simulated hosts beside."""
     copy = directory / "inventory"
     shutil.copytree(inventory, copy)
-    lab = (ROOT / ".lab").resolve()
+    lab = inventory.resolve().parents[1] / ".lab"
     known = (lab / "ssh/known_hosts").read_text().splitlines()
     own = subprocess.run(
         [BIN / "ansible-inventory", "-i", inventory, "--host", host], cwd=ROOT, capture_output=True, check=True
