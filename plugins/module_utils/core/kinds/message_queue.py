@@ -112,7 +112,9 @@ def _changes(current: dict[str, Any], wanted: dict[str, Any]) -> list[Change]:
         changes.append(Change(subject, action, before, after, data=data))
 
     if current["state"] == "refused":
+        # What else differs cannot be read until then; apply() does it, too.
         change("administrator", "update", "another password", "password as wanted", "", "")
+        return changes
     if "guest" in current["users"]:
         change("user guest", "delete", "may sign in", "", "DELETE", "/api/users/guest")
     for name in wanted["virtual_hosts"]:
@@ -153,7 +155,8 @@ def apply(io: IO, plan: Plan) -> None:
     current = _wait(io, wanted)
     if current["state"] == "refused":
         stdin = access["password"] + "\n"
-        io.run(["/usr/sbin/rabbitmqctl", "--quiet", "change_password", access["username"]], stdin=stdin, timeout=60)
+        # With any other argument it would not read its input.
+        io.run(["/usr/sbin/rabbitmqctl", "change_password", access["username"]], stdin=stdin, timeout=60)
         current = _wait(io, wanted)
     for step in _changes(current, wanted):
         body = _hashed(step.data["body"])
