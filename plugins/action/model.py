@@ -12,7 +12,7 @@ import yaml
 from ansible_collections.holdfast.storage.plugins.module_utils.core import inventory, schema, secrets
 from ansible_collections.holdfast.storage.plugins.module_utils.core.errors import Finding, HoldfastError
 from ansible_collections.holdfast.storage.plugins.module_utils.core.model import Model
-from ansible_collections.holdfast.storage.plugins.module_utils.io.deployment import COLLECTION, descriptions
+from ansible_collections.holdfast.storage.plugins.module_utils.io.deployment import COLLECTION, descriptions, holder
 from ansible_collections.holdfast.storage.plugins.plugin_utils import secret_store
 from ansible_collections.holdfast.storage.plugins.plugin_utils.deployment_action import DeploymentAction
 from ansible_collections.holdfast.storage.plugins.plugin_utils.raw_inventory import InventoryReader
@@ -84,7 +84,8 @@ class ActionModule(DeploymentAction):
             self._keep_addresses(model, hosts)
         run = self.run_directory()
         run.write("model.json", model.as_dict())
-        self.deployment().write_questions(run)
+        run_holder = None if self.check_mode else holder(self.playbook)
+        self.deployment().write_questions(run, run_holder)
 
     def _secrets(self) -> tuple[dict[str, Any], list[Finding]]:
         try:

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import time
-from datetime import datetime
 from typing import Any
 
 from ansible_collections.holdfast.storage.plugins.module_utils.core import lock, probe
@@ -42,14 +41,10 @@ class ActionModule(DeploymentAction):
 
     def _lock_request(self, options: dict[str, Any], run: deployment.RunDirectory) -> dict[str, Any] | None:
         """A request for the lock, on the host that keeps it, in runs that change things."""
-        if not options.get("lock") or self.check_mode or run.read("lock.json")["host"] != self.host:
+        local = run.read("lock.json")
+        if not options.get("lock") or self.check_mode or local["host"] != self.host:
             return None
-        holder = deployment.holder(self._play_name(), datetime.now().astimezone().isoformat(timespec="seconds"))
-        run.write("lock.json", {"host": self.host, "holder": holder})
-        return {"holder": holder}
-
-    def _play_name(self) -> str:
-        return str(self.variables.get("ansible_play_name", "ansible-playbook"))
+        return {"holder": local["holder"]}
 
     def _ask(self, bundle: str, asked: dict[str, Any], request: dict[str, Any] | None) -> dict[str, Any]:
         interpreter = self.variables.get("ansible_python_interpreter", "/usr/bin/python3")

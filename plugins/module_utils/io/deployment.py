@@ -13,6 +13,7 @@ import os
 import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -91,11 +92,14 @@ class Deployment:
     def of(cls, model: Model, secrets: Mapping[str, str]) -> Deployment:
         return cls(model, Services(descriptions(), model, secrets), secrets)
 
-    def write_questions(self, run: RunDirectory) -> None:
-        """Leave for each host what the probe asks it. Refused while another run works in this run directory."""
+    def write_questions(self, run: RunDirectory, holder: Mapping[str, Any] | None) -> None:
+        """Leave for each host what the probe asks it. Refused while another run works in this run directory.
+
+        ``holder`` is this run, when it may change things.
+        """
         run.refuse_second()
         run.clear("bundles", "questions", "probe")
-        run.write("lock.json", {"host": self.lock_host.name})
+        run.write("lock.json", {"host": self.lock_host.name, "holder": holder})
         bundles: dict[tuple[str, ...], str] = {}
         for host in self.model.hosts.values():
             asked = planning.questions(self.model, host, self.services, self.secrets)
@@ -120,7 +124,7 @@ def probe_bundle(modules: Iterable[str]) -> str:
     return probe.bundle({name: (root / f"{name}.py").read_text() for name in modules})
 
 
-def holder(command: str, since: str) -> dict[str, Any]:
+def holder(command: str) -> dict[str, Any]:
     """This run as a holder of the lock. ``pid`` and ``started`` name the ansible-playbook process for certain."""
     pid = os.getppid()
     return {
@@ -131,7 +135,7 @@ def holder(command: str, since: str) -> dict[str, Any]:
         "pid": pid,
         "started": _started(pid),
         "command": command,
-        "since": since,
+        "since": datetime.now().astimezone().isoformat(timespec="seconds"),
     }
 
 
