@@ -46,18 +46,20 @@ lint: .venv/dev ## ruff, mypy, yamllint, ansible-lint
 unit: .venv/dev ## unit tests
 	$(BIN)/pytest tests/unit
 
-molecule: .venv/dev ## one scenario: SCENARIO=name
+molecule: .venv/dev ## one scenario: SCENARIO=name; the lab must be down
 	scripts/machine
+	@[ ! -e /run/holdfast-lab/owner.json ] || { echo "A lab is up, and there can be one at a time: make lab-down"; exit 1; }
 	$(BIN)/molecule test --scenario-name $(SCENARIO)
 
 docs: .venv/dev ## the reference pages, from the roles' variables and the table of flows
-	$(BIN)/python scripts/docs
+	$(BIN)/python scripts/generate_docs.py
 
 bench: .venv/runtime ## cost of a converged run on the lab, and on simulated hosts
 	$(BIN)/python tests/bench/bench.py
 
-lock: .venv/dev ## renew requirements/*.txt from requirements/*.in
-	scripts/lock
+lock: ## renew requirements/*.txt from requirements/*.in; needs uv
+	for name in runtime dev; do uv pip compile --quiet --upgrade --generate-hashes --python-version 3.11 \
+	    --no-emit-index-url requirements/$$name.in -o requirements/$$name.txt || exit; done
 
 clean: ## remove what make installed in the checkout; the lab must be down
 	@[ ! -e .lab ] || { echo "There is a lab: make lab-down"; exit 1; }

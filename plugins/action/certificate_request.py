@@ -10,6 +10,8 @@ from ansible_collections.holdfast.storage.plugins.module_utils.core.kinds import
 from ansible_collections.holdfast.storage.plugins.plugin_utils import secret_store
 from ansible_collections.holdfast.storage.plugins.plugin_utils.deployment_action import DeploymentAction
 
+STEP = "certificates/certificate"
+
 
 class ActionModule(DeploymentAction):
     """Hands the names, the terms and the keys of the deployment's certificates to the tasks that follow."""
@@ -20,8 +22,10 @@ class ActionModule(DeploymentAction):
         host = planning.host_named(model, self.host)
         authority = secret_store.location(self.inventory_dir).with_name("ca.pem")
         brings_own = "haproxy" in host.groups and bool(secrets.get(certificate.SITE_CERTIFICATE))
+        planned = self.run_directory().read("plan.json")["hosts"][self.host]["steps"].get(STEP, ())
         return {
             "changed": False,
+            "serves": any(change["subject"] == f"{certificate.DIRECTORY}/host.pem" for change in planned),
             "names": certificate.names(model, host),
             "common_name": host.name,
             "authority_name": f"Holdfast authority of {model.deployment}"[:64],

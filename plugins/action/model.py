@@ -17,7 +17,7 @@ from ansible_collections.holdfast.storage.plugins.module_utils.core import (
 )
 from ansible_collections.holdfast.storage.plugins.module_utils.core.errors import Finding, HoldfastError
 from ansible_collections.holdfast.storage.plugins.module_utils.core.model import Model
-from ansible_collections.holdfast.storage.plugins.module_utils.io.deployment import COLLECTION, descriptions
+from ansible_collections.holdfast.storage.plugins.module_utils.io.deployment import COLLECTION, descriptions, holder
 from ansible_collections.holdfast.storage.plugins.plugin_utils import secret_store
 from ansible_collections.holdfast.storage.plugins.plugin_utils.deployment_action import DeploymentAction
 from ansible_collections.holdfast.storage.plugins.plugin_utils.raw_inventory import InventoryReader
@@ -65,6 +65,7 @@ class ActionModule(DeploymentAction):
         if model is None:
             raise HoldfastError(_message(findings), findings)
         if not offline:
+            self.run_directory().write("findings.json", [finding.as_dict() for finding in findings])
             users = [user["secret"] for user in model.variables["keystone_users"]]
             self._keep(model, hosts, existing, [*required, *users, *ceph_site.more_secrets(model)])
         return {
@@ -88,7 +89,8 @@ class ActionModule(DeploymentAction):
             self._keep_addresses(model, hosts)
         run = self.run_directory()
         run.write("model.json", model.as_dict())
-        self.deployment().write_questions(run)
+        run_holder = None if self.check_mode else holder(self.playbook)
+        self.deployment().write_questions(run, run_holder)
 
     def _secrets(self) -> tuple[dict[str, Any], list[Finding]]:
         try:

@@ -27,8 +27,7 @@ class ActionModule(DeploymentAction):
             "changed": False,
             "findings": [finding.as_dict() for finding in plan.findings],
             "groups": {
-                host: [f"phase_{phase}" for phase in plan.phases(host)]
-                + (["lock_holder"] if host == locked and not self.check_mode else [])
+                host: plan.groups(host) + (["lock_holder"] if host == locked and not self.check_mode else [])
                 for host in plan.hosts
             },
             "summary": {

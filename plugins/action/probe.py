@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import time
-from datetime import datetime
 from typing import Any
 
 from ansible_collections.holdfast.storage.plugins.module_utils.core import lock, probe
@@ -21,11 +20,13 @@ class ActionModule(DeploymentAction):
     def act(self, options: dict[str, Any]) -> dict[str, Any]:
         run = self.run_directory()
         questions = run.read(f"questions/{self.host}.json")
+        bundle, asked = run.read(questions["bundle"]), questions["asked"]
         request = self._lock_request(options, run)
-        answer = self._ask(questions, request)
+        began = time.time()
+        answer = self._ask(bundle, asked, request)
         held = answer.get("lock")
         if held and deployment.is_stale(held):
-            answer = self._ask(questions, {**(request or {}), "stale": held})
+            answer = self._ask(bundle, asked, {**(request or {}), "stale": held})
             held = answer.get("lock")
         if held:
             raise HoldfastError(
@@ -33,24 +34,21 @@ class ActionModule(DeploymentAction):
                 f"Fix: let it end. If its controller is gone for good, remove {lock.PATH} on {self.host}."
             )
         if "time" in (platform := answer.get("preflight/platform", {})):
-            platform["skew_seconds"] = platform["time"] - time.time()
+            # The host looked at its clock at some time in between: on a busy controller that can be long.
+            platform["skew_seconds"] = min(platform["time"] - began, 0) or max(platform["time"] - time.time(), 0)
         run.write(f"probe/{self.host}.json", answer)
         return {"changed": False}
 
     def _lock_request(self, options: dict[str, Any], run: deployment.RunDirectory) -> dict[str, Any] | None:
         """A request for the lock, on the host that keeps it, in runs that change things."""
-        if not options.get("lock") or self.check_mode or run.read("lock.json")["host"] != self.host:
+        local = run.read("lock.json")
+        if not options.get("lock") or self.check_mode or local["host"] != self.host:
             return None
-        holder = deployment.holder(self._play_name(), datetime.now().astimezone().isoformat(timespec="seconds"))
-        run.write("lock.json", {"host": self.host, "holder": holder})
-        return {"holder": holder}
+        return {"holder": local["holder"]}
 
-    def _play_name(self) -> str:
-        return str(self.variables.get("ansible_play_name", "ansible-playbook"))
-
-    def _ask(self, questions: dict[str, Any], request: dict[str, Any] | None) -> dict[str, Any]:
+    def _ask(self, bundle: str, asked: dict[str, Any], request: dict[str, Any] | None) -> dict[str, Any]:
         interpreter = self.variables.get("ansible_python_interpreter", "/usr/bin/python3")
-        script = deployment.probe_script(questions, request)
+        script = probe.script(bundle, asked, request)
         done = self._low_level_execute_command(
             f"{interpreter} -I -S -", sudoable=True, in_data=script.encode(), executable="/bin/sh"
         )

@@ -19,5 +19,5 @@ class ActionModule(DeploymentAction):
         path = shlex.quote(lock.PATH)
         mine = shlex.quote(f'"pid": {holder["pid"]}, "started": "{holder["started"]}"')
         self._low_level_execute_command(f"grep -qF {mine} {path} && rm -f {path}", sudoable=True)
-        run.write("lock.json", {"host": self.host})
+        run.write("lock.json", {"host": self.host, "holder": None})
         return {"changed": False}

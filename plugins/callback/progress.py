@@ -19,6 +19,9 @@ from ansible.utils import color
 
 from ansible_collections.holdfast.storage.plugins.module_utils.core import progress
 
+# Ansible forks a process for each task and host from this one: what is imported here, those need not import each.
+from ansible_collections.holdfast.storage.plugins.plugin_utils import deployment_action  # noqa: F401
+
 DOCUMENTATION = r"""
 name: progress
 type: stdout
@@ -168,7 +171,7 @@ class CallbackModule(CallbackBase):
         self._end_phase()
         self._pause()
         self.live = None
-        where = str(self.log.path) if self.log else None
+        where = str(self.log.path) if self.log and self.log.stands else None
         for line in progress.recap_lines(self.record, now, where):
             self._say(line)
         if self.log:
@@ -327,8 +330,15 @@ class Log:
         self.stream.write(f"{head} ({seconds:.2f} s) {json.dumps(shown, default=str, ensure_ascii=False)}\n")
         self.stream.flush()
 
+    @property
+    def stands(self) -> bool:
+        """False when the run removed its own log, as taking a lab down does."""
+        return self.path.exists()
+
     def close(self, summary: dict[str, Any]) -> None:
         self.stream.close()
+        if not self.stands:
+            return
         target = os.open(self.path.with_suffix(".json"), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with open(target, "w", encoding="utf-8") as stream:
             json.dump(summary, stream, indent=1)

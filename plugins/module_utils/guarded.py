@@ -8,6 +8,7 @@ confirms is undone.
 
 from __future__ import annotations
 
+import contextlib
 import time
 from types import ModuleType
 from typing import Any
@@ -32,7 +33,8 @@ def run(kind: ModuleType, options: dict[str, Any]) -> None:
         if module.params["stage"] == "confirm":
             _confirm(io, kind, wanted)
             module.exit_json(changed=False)
-        plan = _apply(io, kind, wanted, module.check_mode)
+        with contextlib.nullcontext() if module.check_mode else io.alone():
+            plan = _apply(io, kind, wanted, module.check_mode)
     except HoldfastError as error:
         module.fail_json(**error.as_result())
     started = bool(plan) and not module.check_mode

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from types import ModuleType
 from typing import Any
 
@@ -12,26 +13,37 @@ from .core.errors import HoldfastError
 from .io.host import Host
 
 
+class _Module(AnsibleModule):
+    """Ansible's module, which keeps what is wanted out of the host's journal: a file's content may be a secret."""
+
+    def _log_invocation(self) -> None:
+        pass
+
+
 def run(kind: ModuleType, options: dict[str, Any], **module_arguments: Any) -> None:
     """Converge one kind on this host. ``options`` is the module's argument_spec; its values are what is wanted.
 
     A kind may have ``result(current, wanted)``: what the module returns beyond the plan.
+
+    What is wanted is not returned either, as Ansible does with -vvv.
     """
-    module = AnsibleModule(argument_spec=options, supports_check_mode=True, **module_arguments)
+    module = _Module(argument_spec=options, supports_check_mode=True, **module_arguments)
     io = Host()
+    alone = contextlib.nullcontext() if module.check_mode else io.alone()
     wanted = {name: module.params[name] for name in options}
     asked = {**kind.question(wanted), "detail": bool(module._diff)}
     try:
-        current = kind.read(io, asked)
-        plan = kind.plan(current, wanted)
-        if plan.errors:
-            raise HoldfastError("Refused, nothing was changed. " + " ".join(map(str, plan.errors)), plan.errors)
-        if plan and not module.check_mode:
-            kind.apply(io, plan)
-            left = kind.plan(kind.read(io, asked), wanted)
-            if left:
-                raise HoldfastError(f"Applied, but the host still differs: {', '.join(left.summary())}.")
+        with alone:
+            current = kind.read(io, asked)
+            plan = kind.plan(current, wanted)
+            if plan.errors:
+                raise HoldfastError("Refused, nothing was changed. " + " ".join(map(str, plan.errors)), plan.errors)
+            if plan and not module.check_mode:
+                kind.apply(io, plan)
+                left = kind.plan(kind.read(io, asked), wanted)
+                if left:
+                    raise HoldfastError(f"Applied, but the host still differs: {', '.join(left.summary())}.")
     except HoldfastError as error:
-        module.fail_json(**error.as_result())
+        module.fail_json(**error.as_result(), invocation={})
     more = kind.result(current, wanted) if hasattr(kind, "result") else {}
-    module.exit_json(changed=bool(plan), actions=plan.summary(), diff=plan.diff(), **more)
+    module.exit_json(changed=bool(plan), actions=plan.summary(), diff=plan.diff(), invocation={}, **more)

@@ -8,7 +8,7 @@ module: certificate_request
 short_description: Tell the role pki what to sign for a host, and with what
 version_added: "1.0.0"
 description:
-  - Reads the model that M(holdfast.storage.model) left, and the deployment's secrets.
+  - Reads the model and the plan that M(holdfast.storage.model) and M(holdfast.storage.plan) left, and the secrets.
   - The result holds private keys. Use it with C(no_log) only.
 author:
   - Holdfast contributors (@holdfast)
@@ -29,6 +29,10 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+serves:
+  description: Whether the plan has a new certificate for the host.
+  returned: success
+  type: bool
 names:
   description: What the host's certificate is for, empty when the host serves no TLS.
   returned: success

@@ -40,6 +40,10 @@ options:
       content:
         description: The text of a file.
         type: str
+      secret:
+        description: Whether the content as a whole is a secret, so that a diff shows its digest only.
+        type: bool
+        default: false
       target:
         description: Where a link points.
         type: path
@@ -89,6 +93,7 @@ def main() -> None:
         "path": {"type": "path", "required": True},
         "state": {"type": "str", "choices": ["file", "directory", "link", "absent"], "default": "file"},
         "content": {"type": "str"},
+        "secret": {"type": "bool", "default": False},
         "target": {"type": "path"},
         "owner": {"type": "str", "default": "root"},
         "group": {"type": "str", "default": "root"},

@@ -35,7 +35,7 @@ groups:
   description: For each host, the groups of the phases in which it has something to do.
   returned: success
   type: dict
-  sample: {storage1: [phase_devices, phase_services]}
+  sample: {storage1: [phase_devices, roll_services]}
 summary:
   description: For each host that differs, what will be done, in order.
   returned: success

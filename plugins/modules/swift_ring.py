@@ -170,6 +170,8 @@ published:
   returned: when the module is called without its action
 """
 
+import contextlib
+
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.holdfast.storage.plugins.module_utils.core.errors import HoldfastError
@@ -214,16 +216,17 @@ def main() -> None:
     wanted = {**module.params, "hosts": module.params["hosts"] or [module.params["host"]]}
     published = []
     try:
-        plan = _planned(io, wanted)
-        if plan.errors:
-            raise HoldfastError("Refused, nothing was changed. " + " ".join(map(str, plan.errors)), plan.errors)
-        if plan and not module.check_mode:
-            swift_ring.apply(io, plan)
-            left = [line for line in _planned(io, wanted).summary() if not line.startswith("publish")]
-            if left:
-                raise HoldfastError(f"Applied, but the rings still differ: {', '.join(left)}.")
-            names = [change.subject for change in plan if change.action == "publish"]
-            published = [swift_ring_copy.packed(io, wanted["directory"], name) for name in names]
+        with contextlib.nullcontext() if module.check_mode else io.alone():
+            plan = _planned(io, wanted)
+            if plan.errors:
+                raise HoldfastError("Refused, nothing was changed. " + " ".join(map(str, plan.errors)), plan.errors)
+            if plan and not module.check_mode:
+                swift_ring.apply(io, plan)
+                left = [line for line in _planned(io, wanted).summary() if not line.startswith("publish")]
+                if left:
+                    raise HoldfastError(f"Applied, but the rings still differ: {', '.join(left)}.")
+                names = [change.subject for change in plan if change.action == "publish"]
+                published = [swift_ring_copy.packed(io, wanted["directory"], name) for name in names]
     except HoldfastError as error:
         module.fail_json(**error.as_result())
     findings = [finding.as_dict() for finding in plan.findings]

@@ -70,6 +70,8 @@ findings:
   returned: failure
 """
 
+import contextlib
+
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.holdfast.storage.plugins.module_utils.core.errors import HoldfastError
@@ -93,13 +95,14 @@ def main() -> None:
     io = Host()
     wanted = module.params["directory"], module.params["copies"]
     try:
-        plan = swift_ring_copy.plan_copies(io, *wanted)
-        if plan.errors:
-            raise HoldfastError("Refused, nothing was changed. " + " ".join(map(str, plan.errors)), plan.errors)
-        if plan and not module.check_mode:
-            swift_ring_copy.apply(io, plan)
-            if left := swift_ring_copy.plan_copies(io, *wanted).summary():
-                raise HoldfastError(f"Applied, but the files still differ: {', '.join(left)}.")
+        with contextlib.nullcontext() if module.check_mode else io.alone():
+            plan = swift_ring_copy.plan_copies(io, *wanted)
+            if plan.errors:
+                raise HoldfastError("Refused, nothing was changed. " + " ".join(map(str, plan.errors)), plan.errors)
+            if plan and not module.check_mode:
+                swift_ring_copy.apply(io, plan)
+                if left := swift_ring_copy.plan_copies(io, *wanted).summary():
+                    raise HoldfastError(f"Applied, but the files still differ: {', '.join(left)}.")
     except HoldfastError as error:
         module.fail_json(**error.as_result())
     module.exit_json(changed=bool(plan), actions=plan.summary(), diff=plan.diff())

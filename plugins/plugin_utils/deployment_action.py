@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from ansible import context
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.holdfast.storage.plugins.module_utils.core.errors import HoldfastError
@@ -67,6 +68,20 @@ class DeploymentAction(ActionBase):
         if configured is not None:
             configured = self._templar.template(configured)
         return RunDirectory(configured or os.path.join(self.inventory_dir, ".holdfast"))
+
+    @property
+    def playbook(self) -> str:
+        """What was run, for people: the playbooks' names."""
+        return " ".join(os.path.basename(name) for name in context.CLIARGS.get("args") or ("ansible",))
+
+    def refuse_orphan(self) -> None:
+        """Raise HoldfastError when the run that this process belongs to was killed: a later one has taken over.
+
+        Ansible's processes for tasks outlive ansible-playbook when that is killed.
+        """
+        held = self.run_directory().read("lock.json")["holder"]
+        if not self.check_mode and (held is None or held["pid"] != os.getppid()):
+            raise HoldfastError("The run that this belongs to is gone. Nothing more is changed by it.")
 
     def deployment(self) -> Deployment:
         """The deployment as the action ``model`` left it in the run directory."""

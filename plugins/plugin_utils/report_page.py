@@ -33,7 +33,7 @@ def write_page(run: RunDirectory, artifacts: Path) -> bool:
         totals=proof.deployment_bytes(counted, model),
         runs=_runs(Path(os.environ.get("HOLDFAST_LOG_DIR") or artifacts / "log")),
         versions=_versions(run.answers(model.hosts)),
-        findings=plan.get("findings", []),
+        findings=[*(_json(run.path / "findings.json") or []), *plan.get("findings", [])],
         written=datetime.now().astimezone().strftime("%d %B %Y, %H:%M %Z"),
     )
     return write(artifacts / PAGE, render(page), 0o644)

@@ -141,7 +141,7 @@ def on_hosts(inventory: Path, needles: list[tuple[str, bytes]]) -> Iterator[str]
         [BIN / "ansible-inventory", "-i", inventory, "--list"], cwd=ROOT, capture_output=True, text=True, check=True
     )
     listed = json.loads(shown.stdout)["_meta"]["hostvars"]
-    lab = (ROOT / ".lab").resolve()
+    lab = inventory.resolve().parents[1] / ".lab"
     for host, variables in sorted(listed.items()):
         command = [
             "ssh", "-F", "none", "-i", lab / "ssh/id_ed25519", "-o", f"UserKnownHostsFile={lab}/ssh/known_hosts",

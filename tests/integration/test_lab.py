@@ -43,7 +43,13 @@ def inventory(directory: Path) -> Path:
 def play(inventory: Path, playbook: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [str(Path(sys.executable).parent / "ansible-playbook"), "-i", str(inventory / "hosts.yml"), *arguments]
     return subprocess.run(
-        [*command, f"playbooks/{playbook}.yml"], cwd=ROOT, capture_output=True, text=True, timeout=900, check=False
+        [*command, f"playbooks/{playbook}.yml"],
+        cwd=ROOT,
+        env={**os.environ, "ANSIBLE_STDOUT_CALLBACK": "default"},
+        capture_output=True,
+        text=True,
+        timeout=900,
+        check=False,
     )
 
 
@@ -77,7 +83,10 @@ def machine() -> dict[str, set[str]]:
         "links": {link["ifname"] for link in json.loads("".join(output("ip", "-json", "link")))},
         "addresses": output("ip", "-brief", "-4", "address"),
         "namespaces": output("ip", "netns"),
-        "loop devices": output("losetup", "--noheadings", "--output", "NAME,BACK-FILE"),
+        # In a container the kernel lists those of its machine too, as lost.
+        "loop devices": {
+            x for x in output("losetup", "--noheadings", "--output", "NAME,BACK-FILE") if "(lost)" not in x
+        },
         "mounts": set(Path("/proc/self/mounts").read_text().splitlines()),
         "rules": output("nft", "list", "ruleset"),
         "processes": {line for line in output("ps", "-eo", "args") if "holdfast-lab" in line or "172.29.236" in line},
@@ -88,7 +97,9 @@ def machine() -> dict[str, set[str]]:
 
 
 def lab_processes() -> set[int]:
-    groups = [*Path("/sys/fs/cgroup").glob("*/holdfast-lab/*"), *Path("/sys/fs/cgroup").glob("holdfast-lab/*")]
+    """Processes of all hosts: with systemd as PID 1 they are in a slice, else in a group made by hand."""
+    patterns = ("holdfast.slice/holdfast-lab.slice", "*/holdfast-lab", "holdfast-lab")
+    groups = [group for pattern in patterns for group in Path("/sys/fs/cgroup").glob(pattern)]
     files = [file for group in groups for file in group.rglob("cgroup.procs")]
     return {int(pid) for file in files for pid in file.read_text().split()}
 

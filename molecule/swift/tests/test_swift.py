@@ -152,7 +152,8 @@ FILLED = {
     # One partition of 32 MiB from the first MiB on, as an MBR has it.
     "a partition table": (
         (
-            "printf '\\0\\0\\2\\0\\203\\377\\377\\377\\0\\10\\0\\0\\0\\0\\1\\0' | dd of={0} bs=1 seek=446 conv=notrunc &&"
+            "printf '\\0\\0\\2\\0\\203\\377\\377\\377\\0\\10\\0\\0\\0\\0\\1\\0' |"
+            " dd of={0} bs=1 seek=446 conv=notrunc &&"
             " printf '\\125\\252' | dd of={0} bs=1 seek=510 conv=notrunc,fsync"
         ),
         "dos partition-table",

@@ -42,7 +42,7 @@ def mon_host(model: Model) -> str:
     port = flows.port("ceph_mon")
     if monitors := external(model).get("monitors"):
         return ceph.mon_host(monitors, port)
-    return ceph.mon_host(flows.addresses(model.group("ceph_mon"), "storage"), port)
+    return ceph.mon_host(flows.server_addresses(model, flows.flow("ceph_mon")), port)
 
 
 def secret_name(client: str) -> str:

@@ -12,7 +12,7 @@ the first and dial the second, and both have the same port.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -403,7 +403,7 @@ def dial_addresses(model: Model, host: Host, id: str) -> list[str]:
 
 
 def servers(model: Model, row: Flow) -> tuple[Host, ...]:
-    """The hosts that answer: members of the group that are on the flow's network.
+    """The hosts that answer, by name: members of the group that are on the flow's network.
 
     A frontend is there when it has somebody to ask, and somebody who may ask it.
     """
@@ -411,8 +411,18 @@ def servers(model: Model, row: Flow) -> tuple[Host, ...]:
 
 
 def clients(model: Model, row: Flow) -> tuple[Host, ...]:
-    """The hosts that ask. ``any`` gives the hosts of the model that are on the network; others may ask as well."""
+    """The hosts that ask, by name. ``any`` gives those of the model that are on the network; others may ask as well."""
     return _members(model, row.network, row.clients)
+
+
+def server_addresses(model: Model, row: Flow) -> tuple[str, ...]:
+    """Where a flow's servers are on its network, in numeric order; a frontend's is the balancer's address."""
+    return (balancer_address(model),) if row.is_frontend else _addresses(model, row.network, (row.servers,))
+
+
+def client_addresses(model: Model, row: Flow) -> tuple[str, ...]:
+    """Where a flow's clients are on its network, in numeric order."""
+    return _addresses(model, row.network, row.clients)
 
 
 def flows_of(model: Model, host: Host) -> list[tuple[Flow, Role]]:
@@ -429,11 +439,6 @@ def flows_of(model: Model, host: Host) -> list[tuple[Flow, Role]]:
         elif asks and servers(model, row):
             found.append((row, "client"))
     return found
-
-
-def addresses(hosts: Iterable[Host], network: str) -> list[str]:
-    """Addresses of hosts on a network, each once, in numeric order."""
-    return sorted({host.addresses[network] for host in hosts}, key=lambda address: ipaddress.ip_address(address).packed)
 
 
 def table(model: Model | None = None) -> list[dict[str, Any]]:
@@ -495,4 +500,23 @@ def _takes_part(host: Host, network: str, groups: tuple[str, ...]) -> bool:
 
 
 def _members(model: Model, network: str, groups: tuple[str, ...]) -> tuple[Host, ...]:
-    return tuple(host for _, host in sorted(model.hosts.items()) if _takes_part(host, network, groups))
+    found: dict[tuple[str, ...], tuple[Host, ...]] = _known(model, "members")
+    key = (network, *groups)
+    if key not in found:
+        found[key] = tuple(host for _, host in sorted(model.hosts.items()) if _takes_part(host, network, groups))
+    return found[key]
+
+
+def _addresses(model: Model, network: str, groups: tuple[str, ...]) -> tuple[str, ...]:
+    found: dict[tuple[str, ...], tuple[str, ...]] = _known(model, "addresses")
+    key = (network, *groups)
+    if key not in found:
+        given = {host.addresses[network] for host in _members(model, network, groups)}
+        found[key] = tuple(sorted(given, key=lambda address: ipaddress.ip_address(address).packed))
+    return found[key]
+
+
+def _known(model: Model, what: str) -> dict[tuple[str, ...], Any]:
+    """What was found out about a model, kept with it: it never changes, and every host's plan asks the same."""
+    found: dict[tuple[str, ...], Any] = model.__dict__.setdefault(f"_{what}", {})
+    return found

@@ -107,7 +107,7 @@ def arm(io: IO, name: str, *, paths: Sequence[str], undo: Sequence[str], seconds
     os.makedirs(f"{new}/files", mode=0o700)
     for path in paths:
         if os.path.lexists(path):
-            io.run(["/usr/bin/cp", "-a", "--parents", path, f"{new}/files"])
+            _copy(path, f"{new}/files{path}")
     io.write(f"{new}/paths", "".join(f"{path}\n" for path in paths), mode="0600")
     io.write(f"{new}/undo", "".join(f"{line}\n" for line in undo), mode="0600")
     _flush(new)
@@ -140,6 +140,14 @@ def undo(io: IO, name: str) -> None:
     """Undo the pending change now, and wait until that is done."""
     io.run([SYSTEMCTL, "start", f"holdfast-guard@{name}.service"])
     io.run([SYSTEMCTL, "stop", f"holdfast-guard@{name}.timer"], check=False)
+
+
+def _copy(path: str, target: str) -> None:
+    """A file or link with its owner, permissions and times."""
+    os.makedirs(os.path.dirname(target), exist_ok=True)
+    shutil.copy2(path, target, follow_symlinks=False)
+    status = os.lstat(path)
+    os.chown(target, status.st_uid, status.st_gid, follow_symlinks=False)
 
 
 def _flush(directory: str) -> None:

@@ -33,6 +33,21 @@ class DeploymentPlan:
             changed |= {name.partition("/")[0] for name in plans if name.endswith("/unit")}
         return [phase for phase in PHASES if phase in changed]
 
+    def groups(self, host: str) -> list[str]:
+        """The groups whose plays the host joins: ``phase_X``, or ``roll_X`` where it restarts what serves already.
+
+        Plays over ``roll_X`` take one host at a time, so that a redundant service goes on being served.
+        """
+        return [f"{'roll' if self._rolls(host, phase) else 'phase'}_{phase}" for phase in self.phases(host)]
+
+    def _rolls(self, host: str, phase: str) -> bool:
+        plans = self.hosts[host]
+        if f"{phase}/unit" not in plans:
+            return False
+        actions = {change.action for change in plans[f"{phase}/unit"]}
+        unsettled = any(plan and name.partition("/")[0] in UNSETTLING for name, plan in plans.items())
+        return "restart" in actions or (unsettled and "start" not in actions)
+
     def as_dict(self) -> dict[str, Any]:
         """Without secrets: what plan.json holds and the report shows."""
         return {

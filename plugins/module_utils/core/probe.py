@@ -16,7 +16,8 @@ _PACKAGE = "holdfast_probe"
 # What runs on the host. It answers one line of JSON: {step: what read gave, or {"error": reason}}.
 _SCRIPT = """\
 import base64, importlib, importlib.util, json, sys, zlib
-sources, questions, lock = json.loads(zlib.decompress(base64.b64decode({payload!r})))
+sources = json.loads(zlib.decompress(base64.b64decode({sources!r})))
+questions, lock = json.loads({asked!r})
 class Bundle:
     def find_spec(self, name, path=None, target=None):
         if name in sources:
@@ -49,16 +50,24 @@ def modules(questions: Mapping[str, Any]) -> list[str]:
     return ["core/errors", "core/change", "core/config", "core/lock", "io/host", *sorted(kinds | needs)]
 
 
-def script(sources: Mapping[str, str], questions: Mapping[str, Any], lock: Mapping[str, Any] | None = None) -> str:
-    """The script. ``sources``: Python text by name as ``modules`` gives it; ``lock``: see ``lock.take``."""
-    bundle: dict[str, str | None] = {_PACKAGE: None}
+def bundle(sources: Mapping[str, str]) -> str:
+    """The sources packed, the same for every host that is asked about the same kinds.
+
+    ``sources``: Python text by name, as ``modules`` gives them.
+    """
+    packed: dict[str, str | None] = {_PACKAGE: None}
     for name, text in sources.items():
         parts = name.split("/")
         for depth in range(1, len(parts)):
-            bundle[".".join([_PACKAGE, *parts[:depth]])] = None
-        bundle[".".join([_PACKAGE, *parts])] = text
-    packed = json.dumps([bundle, questions, lock]).encode()
-    return _SCRIPT.format(payload=base64.b64encode(zlib.compress(packed, 6)).decode(), package=_PACKAGE)
+            packed[".".join([_PACKAGE, *parts[:depth]])] = None
+        packed[".".join([_PACKAGE, *parts])] = text
+    return base64.b64encode(zlib.compress(json.dumps(packed).encode(), 6)).decode()
+
+
+def script(packed: str, questions: Mapping[str, Any], lock: Mapping[str, Any] | None = None) -> str:
+    """The script. ``packed``: what ``bundle`` gave; ``lock``: see ``lock.take``."""
+    asked = json.dumps([questions, lock])
+    return _SCRIPT.format(sources=packed, asked=asked, package=_PACKAGE)
 
 
 def answer(output: str) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A deployment as the controller's plugins share it: the run directory, the descriptions, and the secrets.
 
-The run directory holds what one action leaves for the next: ``model.json``, ``questions/HOST.json``,
-``probe/HOST.json`` and ``plan.json``, readable by their owner only, and never a secret.
+The run directory holds what one action leaves for the next: ``model.json``, ``bundles/``,
+``questions/HOST.json``, ``probe/HOST.json`` and ``plan.json``, readable by their owner only, and never a secret.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import os
 import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -91,14 +92,22 @@ class Deployment:
     def of(cls, model: Model, secrets: Mapping[str, str]) -> Deployment:
         return cls(model, Services(descriptions(), model, secrets), secrets)
 
-    def write_questions(self, run: RunDirectory) -> None:
-        """Leave for each host what the probe asks it. Refused while another run works in this run directory."""
+    def write_questions(self, run: RunDirectory, holder: Mapping[str, Any] | None) -> None:
+        """Leave for each host what the probe asks it. Refused while another run works in this run directory.
+
+        ``holder`` is this run, when it may change things.
+        """
         run.refuse_second()
-        run.clear("questions", "probe")
-        run.write("lock.json", {"host": self.lock_host.name})
+        run.clear("bundles", "questions", "probe")
+        run.write("lock.json", {"host": self.lock_host.name, "holder": holder})
+        bundles: dict[tuple[str, ...], str] = {}
         for host in self.model.hosts.values():
             asked = planning.questions(self.model, host, self.services, self.secrets)
-            run.write(f"questions/{host.name}.json", asked)
+            modules = tuple(probe.modules(asked))
+            if modules not in bundles:
+                bundles[modules] = f"bundles/{len(bundles)}.json"
+                run.write(bundles[modules], probe_bundle(modules))
+            run.write(f"questions/{host.name}.json", {"bundle": bundles[modules], "asked": asked})
 
     def plan(self, answers: Mapping[str, Mapping[str, Any]]) -> planning.DeploymentPlan:
         return planning.plan(self.model, self.services, self.secrets, answers)
@@ -109,14 +118,13 @@ class Deployment:
         return (self.model.group("keystone") or tuple(h for _, h in sorted(self.model.hosts.items())))[0]
 
 
-def probe_script(questions: Mapping[str, Any], locking: Mapping[str, Any] | None = None) -> str:
-    """The probe for these questions, with its sources read from the collection."""
+def probe_bundle(modules: Iterable[str]) -> str:
+    """The sources of the probe, read from the collection and packed."""
     root = COLLECTION / "plugins" / "module_utils"
-    sources = {name: (root / f"{name}.py").read_text() for name in probe.modules(questions)}
-    return probe.script(sources, questions, locking)
+    return probe.bundle({name: (root / f"{name}.py").read_text() for name in modules})
 
 
-def holder(command: str, since: str) -> dict[str, Any]:
+def holder(command: str) -> dict[str, Any]:
     """This run as a holder of the lock. ``pid`` and ``started`` name the ansible-playbook process for certain."""
     pid = os.getppid()
     return {
@@ -127,7 +135,7 @@ def holder(command: str, since: str) -> dict[str, Any]:
         "pid": pid,
         "started": _started(pid),
         "command": command,
-        "since": since,
+        "since": datetime.now().astimezone().isoformat(timespec="seconds"),
     }
 
 

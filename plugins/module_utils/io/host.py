@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import grp
 import hashlib
 import os
@@ -11,11 +12,14 @@ import pwd
 import stat
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ..core.errors import HoldfastError
+
+CHANGE_LOCK = "/run/holdfast/change.lock"
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,29 @@ class Result:
 
 class Host:
     """Commands and files of the machine that this runs on."""
+
+    @contextlib.contextmanager
+    def alone(self, seconds: float = 900) -> Iterator[None]:
+        """Wait for a change of Holdfast's that is under way on this host, and keep others waiting for this one.
+
+        A killed run leaves its last module at work on the host; the next run must not work beside it. Raises
+        HoldfastError when the other one does not end within ``seconds``.
+        """
+        os.makedirs(os.path.dirname(CHANGE_LOCK), mode=0o700, exist_ok=True)
+        deadline = time.monotonic() + seconds
+        with open(CHANGE_LOCK, "a", encoding="utf-8") as stream:
+            while True:
+                try:
+                    fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    if time.monotonic() > deadline:
+                        raise HoldfastError(
+                            f"Another change has been under way on this host for {seconds:.0f} s. "
+                            f"Fix: look for it (fuser {CHANGE_LOCK}), let it end, and run this again."
+                        ) from None
+                    time.sleep(0.2)
+            yield
 
     def run(
         self,

@@ -133,16 +133,25 @@ def read(io: IO, asked: dict[str, Any]) -> dict[str, Any]:
     ``state`` is ``absent`` where nothing answers, ``refused`` where the password is another, else ``present``.
     """
     nothing: dict[str, Any] = {"state": "absent", **{name: {} for name in COLLECTIONS}, "assignments": []}
-    nothing["passwords"] = json.loads(io.read_text(RECORDS) or "{}")
-    credentials = io.read_text(asked["credentials"])
-    if credentials is None:
+    nothing["passwords"] = _parsed(io, RECORDS)
+    access = _parsed(io, asked["credentials"])
+    if not access:
         return nothing
-    api = Api(json.loads(credentials))
+    api = Api(access)
     try:
         state = api.sign_in()
         return {**nothing, "state": state, **(_read(api, asked) if state == "present" else {})}
     finally:
         api.close()
+
+
+def _parsed(io: IO, path: str) -> dict[str, Any]:
+    """A file's JSON; nothing when it is missing or damaged, as it is written anew then."""
+    try:
+        parsed: dict[str, Any] = json.loads(io.read_text(path) or "{}")
+    except ValueError:
+        return {}
+    return parsed
 
 
 def _read(api: Api, asked: dict[str, Any]) -> dict[str, Any]:
@@ -282,13 +291,15 @@ def apply(io: IO, plan: Plan) -> None:
     """Keystone may just have been started: waits for it, and does what then still differs."""
     wanted = plan.changes[0].data["wanted"]
     asked = question(wanted)
-    access = json.loads(io.read_text(asked["credentials"]) or "null")
-    if access is None:
-        raise HoldfastError(f"{asked['credentials']} is missing. Fix: apply the files of the role keystone first.")
+    access = _parsed(io, asked["credentials"])
+    if not access:
+        raise HoldfastError(
+            f"{asked['credentials']} is missing or damaged. Fix: apply the files of the role keystone first."
+        )
     api = Api(access)
     try:
         _wait(api)
-        current = {**_read(api, asked), "passwords": json.loads(io.read_text(RECORDS) or "{}")}
+        current = {**_read(api, asked), "passwords": _parsed(io, RECORDS)}
         for change in _changes(current, wanted):
             _do(api, current, change)
             if password := change.data.get("body", {}).get("password"):

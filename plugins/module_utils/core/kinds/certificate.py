@@ -40,7 +40,7 @@ def desired(model: Model, host: Host, services: Services, secrets: Any) -> dict[
 
     ``authority`` is the digest of its public key, ``site_authority`` that of the site's CA certificates. ``names`` are
     what the host's certificate is for, empty when it serves no TLS; ``site`` holds digests of the certificate and key
-    that the site brings for the load balancer.
+    that the site brings for the load balancer. Nothing where no host of the deployment serves TLS.
     """
     if not model.group(*SERVERS):
         return {}  # Nobody serves TLS, and there is no authority.

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def desired(model: Model, host: Host, services: Services, secrets: Any) -> dict[str, Any]:
-    """``{files: [{path, state, content, owner, group, mode, target}]}``, directories before what is in them.
+    """``{files: [{path, state, content, secret, owner, group, mode, target}]}``, directories before what is in them.
 
     What several components of a host have in common is there once.
     """
@@ -88,13 +88,26 @@ def _shown(found: dict[str, Any] | None, entry: dict[str, Any], state: str, fact
     if state == "directory" and found is None:
         after.append("directory")
     if state == "file" and ("content" in facts or "type" in facts):
-        old, new = (found or {}).get("text", ""), entry["content"] or ""
-        if found and "text" not in found and "content" in facts:
-            before.append(f"content: sha256 {found['sha256'][:12]}")
-        else:
-            before.append(_changed_secrets_marked(old, new, "old") if old else "")
-        after.append(_changed_secrets_marked(new, old, "new") if old else redact(new))
+        shown = _shown_content(found, entry, is_other="content" in facts)
+        before.append(shown[0])
+        after.append(shown[1])
     return "\n".join(filter(None, before)), "\n".join(filter(None, after))
+
+
+def _shown_content(found: dict[str, Any] | None, entry: dict[str, Any], *, is_other: bool) -> tuple[str, str]:
+    """Both contents; of an entry that is ``secret`` as a whole only their digests."""
+    old, new = (found or {}).get("text", ""), entry["content"] or ""
+    if entry.get("secret"):
+        digests = ((found or {}).get("sha256"), hashlib.sha256(new.encode()).hexdigest())
+        before, after = (f"secret, sha256 {digest[:12]}" if digest else "" for digest in digests)
+        return before, after
+    if found and "text" not in found and is_other:
+        return f"content: sha256 {found['sha256'][:12]}", redact(new)
+    return (
+        (_changed_secrets_marked(old, new, "old"), _changed_secrets_marked(new, old, "new"))
+        if old
+        else ("", redact(new))
+    )
 
 
 def _changed_secrets_marked(text: str, other: str, age: str) -> str:

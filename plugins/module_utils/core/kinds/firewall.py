@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from ...io.host import Host as IO
     from ..model import Host, Model
 
+_Names = dict[tuple[str, ...], str]
+
 NAME = "firewall"
 SOURCE = "/etc/holdfast/firewall.nft"
 LOADED = "/var/lib/holdfast/firewall.loaded"
@@ -185,7 +187,7 @@ def render(wanted: Mapping[str, Any]) -> str:
 def _lines(wanted: Mapping[str, Any]) -> Iterator[str]:
     bridges = wanted["bridges"]
     chains = {bridge["bridge"]: bridge["network"] for bridge in bridges}
-    sets = _sets(wanted)
+    sets, names_of = _sets(wanted)
     counters = list(dict.fromkeys(entry["id"] for entry in wanted["flows"]))
     counters += [f"{kind}_{network}" for network in chains.values() for kind in ("other", "dropped")]
     names = ["input", "forward", "output"]
@@ -215,8 +217,8 @@ def _lines(wanted: Mapping[str, Any]) -> Iterator[str]:
     yield from _chain("forward", _forward(chains))
     for bridge in bridges:
         entries = [entry for entry in wanted["flows"] if entry["bridge"] == bridge["bridge"]]
-        yield from _chain(f"{bridge['network']}_in", _input(bridge, entries))
-        yield from _chain(f"{bridge['network']}_out", _output(bridge, entries))
+        yield from _chain(f"{bridge['network']}_in", _input(bridge, entries, names_of))
+        yield from _chain(f"{bridge['network']}_out", _output(bridge, entries, names_of))
     yield "}"
 
 
@@ -237,7 +239,7 @@ def _forward(chains: Mapping[str, str]) -> list[str]:
     return rules
 
 
-def _input(bridge: Mapping[str, Any], entries: list[Mapping[str, Any]]) -> list[str]:
+def _input(bridge: Mapping[str, Any], entries: list[Mapping[str, Any]], sets: _Names) -> list[str]:
     network = bridge["network"]
     drop = f"counter name dropped_{network} drop"
     rules = [f"ip saddr @{network}_spoofed {drop}"]
@@ -245,7 +247,7 @@ def _input(bridge: Mapping[str, Any], entries: list[Mapping[str, Any]]) -> list[
         rules.append(f"ip saddr != @{network}_sources {drop}")
     rules.append(f"ip daddr @{network}_elsewhere {drop}")
     for entry in entries:
-        rules += _rules(entry, incoming=True)
+        rules += _rules(entry, sets, incoming=True)
     return [
         *rules,
         f"meta nfproto ipv4 ct state established,related counter name other_{network} accept",
@@ -254,13 +256,13 @@ def _input(bridge: Mapping[str, Any], entries: list[Mapping[str, Any]]) -> list[
     ]
 
 
-def _output(bridge: Mapping[str, Any], entries: list[Mapping[str, Any]]) -> list[str]:
-    return [rule for entry in entries for rule in _rules(entry, incoming=False)] + [
+def _output(bridge: Mapping[str, Any], entries: list[Mapping[str, Any]], sets: _Names) -> list[str]:
+    return [rule for entry in entries for rule in _rules(entry, sets, incoming=False)] + [
         f"counter name other_{bridge['network']}"
     ]
 
 
-def _rules(entry: Mapping[str, Any], *, incoming: bool) -> list[str]:
+def _rules(entry: Mapping[str, Any], sets: _Names, *, incoming: bool) -> list[str]:
     """One flow's rule in one direction; none when nobody is at the other end."""
     if entry["peers"] == []:
         return []
@@ -268,7 +270,7 @@ def _rules(entry: Mapping[str, Any], *, incoming: bool) -> list[str]:
     near, far, toward_server = ("daddr", "saddr", server) if incoming else ("saddr", "daddr", not server)
     words = []
     if entry["peers"] is not None:
-        words.append(f"ip {far} @{_set_name(entry)}")
+        words.append(f"ip {far} @{sets[tuple(entry['peers'])]}")
     elif entry["protocol"] != "icmp":
         words.append("meta nfproto ipv4")
     if entry["address"]:
@@ -284,13 +286,18 @@ def _rules(entry: Mapping[str, Any], *, incoming: bool) -> list[str]:
     return [" ".join([*words, f"counter name {entry['id']} accept"])]
 
 
-def _set_name(entry: Mapping[str, Any]) -> str:
-    return f"{entry['id']}_{'clients' if entry['role'] == 'server' else 'servers'}"
+def _sets(wanted: Mapping[str, Any]) -> tuple[dict[str, list[str]], _Names]:
+    """Sets of addresses by name, and the name of the set that has just these peers.
 
-
-def _sets(wanted: Mapping[str, Any]) -> dict[str, list[str]]:
-    """Sets of addresses by name: the peers of the flows, and what may not be the source or target on a bridge."""
-    sets = {_set_name(entry): entry["peers"] for entry in wanted["flows"] if entry["peers"]}
+    Peers of several flows are one set, named after the first. The others are what may not be the source or the target
+    of a packet on a bridge.
+    """
+    names: _Names = {}
+    for entry in wanted["flows"]:
+        if entry["peers"]:
+            end = "clients" if entry["role"] == "server" else "servers"
+            names.setdefault(tuple(entry["peers"]), f"{entry['id']}_{end}")
+    sets = {name: list(peers) for peers, name in names.items()}
     for bridge in wanted["bridges"]:
         others = [other for other in wanted["bridges"] if other is not bridge]
         network = bridge["network"]
@@ -301,7 +308,7 @@ def _sets(wanted: Mapping[str, Any]) -> dict[str, list[str]]:
         sets[f"{network}_elsewhere"] = [address for other in others for address in other["addresses"]]
         if bridge["sources"]:
             sets[f"{network}_sources"] = bridge["sources"]
-    return sets
+    return sets, names
 
 
 def _stale(io: IO, text: str) -> str:
@@ -334,22 +341,22 @@ def _clients(model: Model, host: Host, row: Any) -> list[str] | None:
         return list(sources) if sources else None
     if flows.ANY in row.clients:
         return None
-    return _others(flows.addresses(flows.clients(model, row), row.network), host)
+    return _others(flows.client_addresses(model, row), host)
 
 
 def _servers(model: Model, host: Host, row: Any) -> list[str]:
     """Addresses that this host asks."""
     from .. import flows
 
-    answering = flows.servers(model, row)
-    if row.is_frontend:
-        return [] if answering == (host,) else [flows.balancer_address(model)]
-    return _others(flows.addresses(answering, row.network), host)
+    if row.is_frontend and flows.servers(model, row) == (host,):
+        return []
+    return _others(flows.server_addresses(model, row), host)
 
 
-def _others(addresses: list[str], host: Host) -> list[str]:
+def _others(addresses: tuple[str, ...], host: Host) -> list[str]:
     """Without the host's own: what it says to itself does not cross a bridge."""
-    return [address for address in addresses if address not in host.addresses.values()]
+    own = set(host.addresses.values())
+    return [address for address in addresses if address not in own]
 
 
 def _digest(text: str) -> str:

@@ -62,10 +62,10 @@ def read(io: IO, asked: dict[str, Any]) -> dict[str, Any]:
     ``present``. A user's hash is salted. Only what was asked for, and guest, is told.
     """
     nothing: dict[str, Any] = {"state": "absent", "virtual_hosts": {}, "users": {}}
-    credentials = io.read_text(asked["credentials"])
-    if credentials is None:
+    access = _access(io, asked["credentials"])
+    if not access:
         return nothing
-    status, body = request(json.loads(credentials), "GET", "/api/definitions")
+    status, body = request(access, "GET", "/api/definitions")
     if status == 401:
         return {**nothing, "state": "refused"}
     if status != 200:
@@ -87,6 +87,15 @@ def read(io: IO, asked: dict[str, Any]) -> dict[str, Any]:
     return {"state": "present", "virtual_hosts": virtual_hosts, "users": users}
 
 
+def _access(io: IO, path: str) -> dict[str, str]:
+    """Where and as whom to ask; nothing when the file is missing or damaged, as it is written anew then."""
+    try:
+        access: dict[str, str] = json.loads(io.read_text(path) or "{}")
+    except ValueError:
+        return {}
+    return access
+
+
 def _tags(tags: Any) -> list[str]:
     return sorted(tags.split(",") if isinstance(tags, str) else tags) if tags else []
 
@@ -103,7 +112,9 @@ def _changes(current: dict[str, Any], wanted: dict[str, Any]) -> list[Change]:
         changes.append(Change(subject, action, before, after, data=data))
 
     if current["state"] == "refused":
+        # What else differs cannot be read until then; apply() does it, too.
         change("administrator", "update", "another password", "password as wanted", "", "")
+        return changes
     if "guest" in current["users"]:
         change("user guest", "delete", "may sign in", "", "DELETE", "/api/users/guest")
     for name in wanted["virtual_hosts"]:
@@ -136,13 +147,16 @@ def _changes(current: dict[str, Any], wanted: dict[str, Any]) -> list[Change]:
 def apply(io: IO, plan: Plan) -> None:
     """The broker may just have been started: waits for it, and does what then still differs."""
     wanted = plan.changes[0].data["wanted"]
-    access = json.loads(io.read_text(wanted["credentials"]) or "null")
-    if access is None:
-        raise HoldfastError(f"{wanted['credentials']} is missing. Fix: apply the files of the role rabbitmq first.")
+    access = _access(io, wanted["credentials"])
+    if not access:
+        raise HoldfastError(
+            f"{wanted['credentials']} is missing or damaged. Fix: apply the files of the role rabbitmq first."
+        )
     current = _wait(io, wanted)
     if current["state"] == "refused":
         stdin = access["password"] + "\n"
-        io.run(["/usr/sbin/rabbitmqctl", "--quiet", "change_password", access["username"]], stdin=stdin, timeout=60)
+        # With any other argument it would not read its input.
+        io.run(["/usr/sbin/rabbitmqctl", "change_password", access["username"]], stdin=stdin, timeout=60)
         current = _wait(io, wanted)
     for step in _changes(current, wanted):
         body = _hashed(step.data["body"])

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Commands that bring a service's stored state to its installed version: schema migrations, the identity bootstrap.
 
-Each runs on one host when it has not yet succeeded with the package versions and arguments of now; success is kept
-on that host. The commands themselves may be run twice without harm, so a killed run repeats them.
+Each runs on one host when it has not yet succeeded with the package versions, arguments and environment of now;
+success is kept on that host. The commands themselves may be run twice without harm, so a killed run repeats them.
 """
 
 from __future__ import annotations
@@ -53,9 +53,9 @@ def read(io: IO, asked: dict[str, Any]) -> dict[str, Any]:
 def plan(current: dict[str, Any], wanted: dict[str, Any]) -> Plan:
     changes = []
     for entry in wanted["migrations"]:
-        done = current["done"].get(entry["name"])
+        done, environment = current["done"].get(entry["name"]), entry.get("environment") or {}
         record = {
-            "argv": hashlib.sha256(json.dumps(entry["argv"]).encode()).hexdigest(),
+            "argv": hashlib.sha256(json.dumps([entry["argv"], environment]).encode()).hexdigest(),
             **{name: current["versions"].get(name) for name in entry["packages"]},
         }
         if done != record:

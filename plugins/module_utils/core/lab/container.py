@@ -205,7 +205,8 @@ def clear(io: IO, hosts: Sequence[str]) -> None:
     groups = [group for host, found in _groups(io).items() if host in hosts for group in found]
     for group in groups:
         if io.exists(f"{group}/cgroup.kill"):
-            io.run(["tee", f"{group}/cgroup.kill"], stdin="1")
+            # systemd may remove the group meanwhile; whether processes are left is asked below.
+            io.run(["tee", f"{group}/cgroup.kill"], stdin="1", check=False)
     if not _wait(lambda: not owner.processes(io, *groups), SETTLE_SECONDS):
         raise HoldfastError(f"Processes {', '.join(owner.processes(io, *groups))} do not end, killed as they are.")
     for name, host in _links(io):
@@ -250,11 +251,14 @@ def _links(io: IO) -> list[tuple[str, str]]:
 
 
 def _loops(io: IO) -> list[tuple[str, str]]:
-    """(device, host) of the loop devices on disk images of all hosts."""
+    """(device, host) of the loop devices on disk images of all hosts.
+
+    The kernel lists those of other machines that are containers on it, too; their devices are not here.
+    """
     listing = io.run(["losetup", "--json", "--list", "--output", "NAME,BACK-FILE"]).out
     devices = json.loads(listing or "{}").get("loopdevices", ())
     matches = ((entry["name"], _DISK.search(entry["back-file"] or "")) for entry in devices)
-    return [(name, match["host"]) for name, match in matches if match]
+    return [(name, match["host"]) for name, match in matches if match and io.exists(name)]
 
 
 def _attach(io: IO, image: str, size: str) -> str:

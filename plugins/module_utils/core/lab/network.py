@@ -17,7 +17,7 @@ from ..change import Change, Plan
 from ..errors import Finding
 from . import owner
 from .image import not_root
-from .names import LINK_ALIAS, RUN, TABLE
+from .names import LINK_ALIAS, RUN, SLICE, TABLE
 
 if TYPE_CHECKING:
     from ...io.host import Host as IO
@@ -144,7 +144,7 @@ def _removal(current: dict[str, Any]) -> list[Change]:
         if rule := accepted.get(line.removeprefix("-A ")):
             changes.append(Change("iptables DOCKER-USER", "withdraw", line, "", {"rule": rule}))
     if current["table"]:
-        changes.append(Change(f"table inet {TABLE}", "delete table", before=current["table"]))
+        changes.append(Change(f"inet {TABLE}", "delete table", before=current["table"]))
     recorded = current["recorded"]
     if recorded and not recorded["ip_forward"] and current["forward"] and current["docker"] is None:
         changes.append(Change("net.ipv4.ip_forward", "disable", "1", "0"))
@@ -160,22 +160,24 @@ def _checked(current: dict[str, Any], changes: list[Change], findings: list[Find
 
 
 def _overlaps(current: dict[str, Any], switches: Sequence[Mapping[str, Any]]) -> list[Finding]:
-    """A switch whose network the machine already reaches by another link would cut it off, or be cut off."""
-    names = {switch["name"] for switch in switches}
-    return [
-        Finding(
-            "error",
-            "lab.network_in_use",
-            f"{switch['name']}: {switch['address']}",
-            f"this machine reaches {route['to']} through {route['dev']} already.",
-            "Give the lab other addresses, or take the other network down.",
-        )
-        for switch in switches
-        if switch["address"]
-        for route in current["routes"]
-        if route["dev"] not in names
-        and ipaddress.ip_interface(switch["address"]).network.overlaps(ipaddress.ip_network(route["to"]))
-    ]
+    """A new switch whose network the machine reaches by another link would cut it off, or be cut off."""
+    findings = []
+    for switch in switches:
+        if switch["address"] and switch["name"] not in current["bridges"]:
+            network = ipaddress.ip_interface(switch["address"]).network
+            reached = [route for route in current["routes"] if network.overlaps(ipaddress.ip_network(route["to"]))]
+            for link in sorted({route["dev"] for route in reached}):
+                ways = ", ".join(route["to"] for route in reached if route["dev"] == link)
+                findings.append(
+                    Finding(
+                        "error",
+                        "lab.network_in_use",
+                        f"{switch['name']}: {switch['address']}",
+                        f"this machine reaches {ways} through {link} already.",
+                        "Give the lab other addresses, or take the other network down.",
+                    )
+                )
+    return findings
 
 
 def _foreign(current: dict[str, Any], switches: Sequence[Mapping[str, Any]]) -> list[Finding]:
@@ -252,6 +254,9 @@ def _release(io: IO, change: Change) -> None:
     if not change.data["namespaces"] and not io.listdir(NAMESPACES):
         io.run(["umount", NAMESPACES], check=False)
         io.run(["rmdir", NAMESPACES], check=False)
+    if any(group.endswith(SLICE) for group in owner.groups(io)):
+        # systemd keeps a slice that it made for a unit when the unit is gone.
+        io.run(["systemctl", "stop", *reversed(SLICE.split("/"))])
     io.run(["rm", "-rf", "--one-file-system", RUN])
 
 

@@ -104,6 +104,7 @@ class Story:
     Attributes:
         least: bytes that must be on a network (mgmt, storage, repl) at least.
         most: bytes that may be there at most, when nobody else uses the deployment.
+        waits: its time is that between the readings around it, since the waiting is done on the hosts.
     """
 
     id: str
@@ -111,6 +112,7 @@ class Story:
     tell: Callable[[Cloud, Scene], dict[str, Any]]
     least: Mapping[str, float] = field(default_factory=dict)
     most: Mapping[str, float] = field(default_factory=dict)
+    waits: bool = False
 
     @property
     def realm(self) -> str:

@@ -301,5 +301,6 @@ STORIES = (
         healed,
         least={"repl": OBJECT_SIZE},
         most={"storage": NOISE, "mgmt": NOISE},
+        waits=True,
     ),
 )

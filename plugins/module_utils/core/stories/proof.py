@@ -53,12 +53,23 @@ def prove(
                 "realm": story.realm,
                 "title": story.title,
                 "ok": not problems,
-                "seconds": result["seconds"],
+                "seconds": _waited(readings, name) if story.waits else result["seconds"],
                 "networks": {model.networks[network].bridge: sums[network] for network in model.networks},
                 "evidence": evidence,
             }
         )
     return entries
+
+
+def _waited(readings: Readings, story: str) -> float:
+    """Seconds between the readings around a story, on the host where they are closest."""
+    spans = [
+        after["at"] - before["at"]
+        for rows in readings.values()
+        for before, after in pairwise(rows)
+        if after["after"] == story
+    ]
+    return round(min(spans, default=0.0), 3)
 
 
 def flow_bytes(readings: Readings, story: str | None = None) -> dict[str, dict[str, int]]:

@@ -45,7 +45,10 @@ def test_every_row_is_sound() -> None:
         assert re.fullmatch(r"[a-z][a-z0-9_]*", row.id), row.id
         assert row.network in NETWORKS
         assert bool(row.ports) == (row.protocol != "icmp"), row.id
-        assert row.servers and row.clients and row.service and row.description
+        assert row.servers
+        assert row.clients
+        assert row.service
+        assert row.description
 
 
 def test_no_two_services_share_a_port_on_one_address() -> None:
@@ -81,11 +84,11 @@ def test_a_flow_that_is_not_balanced_is_dialled_at_every_server() -> None:
 
 def test_refusals_say_what_to_do() -> None:
     model = lab(haproxy_address="")
-    with pytest.raises(HoldfastError, match="no flow 'glance'.*glance_api"):
+    with pytest.raises(HoldfastError, match=r"no flow 'glance'.*glance_api"):
         flows.flow("glance")
-    with pytest.raises(HoldfastError, match="haproxy_address is not set. Fix"):
+    with pytest.raises(HoldfastError, match=r"haproxy_address is not set. Fix"):
         flows.dial_addresses(model, model.hosts["control1"], "keystone")
-    with pytest.raises(HoldfastError, match="control1 is not on the network repl.*Fix"):
+    with pytest.raises(HoldfastError, match=r"control1 is not on the network repl.*Fix"):
         flows.bind_address(model, model.hosts["control1"], "swift_rsync")
     with pytest.raises(HoldfastError, match="no port"):
         flows.port("icmp_mgmt")
@@ -99,8 +102,15 @@ def test_hosts_take_part_where_they_are_on_the_network() -> None:
     assert "swift_rsync" not in roles["control1"]
     assert roles["storage1"]["swift_object"] == roles["storage1"]["swift_rsync"] == "both"
     assert roles["storage1"]["keystone_frontend"] == "client"
-    assert "mariadb" not in roles["storage1"] and "keystone" not in roles["storage1"]
-    assert set(roles["probe1"]) == {"ssh", "icmp_mgmt", "keystone_frontend", "glance_api_frontend", "swift_proxy_frontend"}
+    assert "mariadb" not in roles["storage1"]
+    assert "keystone" not in roles["storage1"]
+    assert set(roles["probe1"]) == {
+        "ssh",
+        "icmp_mgmt",
+        "keystone_frontend",
+        "glance_api_frontend",
+        "swift_proxy_frontend",
+    }
 
 
 def test_flows_of_agrees_with_servers_and_clients() -> None:
@@ -119,8 +129,12 @@ def test_the_table_is_plain_and_names_hosts_with_a_model() -> None:
 
 
 def test_addresses_are_in_numeric_order() -> None:
-    hosts = [Host(f"h{n}", frozenset(), {"mgmt": f"10.0.0.{n}"}, {}, {}) for n in (100, 20, 3, 20)]
-    assert flows.addresses(hosts, "mgmt") == ["10.0.0.3", "10.0.0.20", "10.0.0.100"]
+    hosts = {f"h{n}": Host(f"h{n}", frozenset({"mariadb"}), {"mgmt": f"10.0.0.{n}"}, {}, {}) for n in (100, 20, 3)}
+    model = Model("d", {}, hosts, {"haproxy_address": "10.0.0.250"})
+    assert flows.server_addresses(model, flows.flow("mariadb")) == ("10.0.0.3", "10.0.0.20", "10.0.0.100")
+    assert flows.client_addresses(model, flows.flow("icmp_mgmt")) == ("10.0.0.3", "10.0.0.20", "10.0.0.100")
+    assert flows.server_addresses(model, flows.flow("keystone_frontend")) == ("10.0.0.250",)
+    assert model == Model("d", {}, hosts, {"haproxy_address": "10.0.0.250"}), "what is remembered is no part of it"
 
 
 def test_counters_are_read_compared_and_summed_by_bridge() -> None:

@@ -28,9 +28,22 @@ def test_new_certificates_or_packages_send_the_host_through_all_its_units():
     assert phases(packages__package=CHANGE, **plans) == ["packages", "foundations", "identity"]
 
 
+def test_what_serves_already_is_restarted_one_host_at_a_time():
+    def groups(**plans):
+        steps = {name.replace("__", "/"): Plan(changes) for name, changes in plans.items()}
+        return planning.DeploymentPlan({"h": steps}).groups("h")
+
+    start, restart = [Change("x.service", "start")], [Change("x.service", "restart")]
+    assert groups(services__file=CHANGE, services__unit=start) == ["phase_services"]
+    assert groups(services__file=CHANGE, services__unit=restart) == ["roll_services"]
+    assert groups(certificates__certificate=CHANGE, foundations__unit=[]) == ["phase_certificates", "roll_foundations"]
+    assert groups(packages__package=CHANGE, foundations__unit=start) == ["phase_packages", "phase_foundations"]
+
+
 def test_every_step_is_a_kind_of_the_one_form():
     for step in registry.STEPS:
-        for function in ("desired", "question", "read", "plan", "apply"):
+        applied_by_role = step.kind == "certificate"  # the role pki has its tasks
+        for function in ("desired", "question", "read", "plan", *(() if applied_by_role else ("apply",))):
             assert callable(getattr(step.module, function)), f"{step.kind} has no {function}"
 
 

@@ -4,13 +4,16 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 from ansible_collections.holdfast.storage.plugins.module_utils.core import lock, probe
-from ansible_collections.holdfast.storage.plugins.module_utils.io import deployment
+from ansible_collections.holdfast.storage.plugins.module_utils.core.errors import HoldfastError
+from ansible_collections.holdfast.storage.plugins.module_utils.io import deployment, host
 from ansible_collections.holdfast.storage.plugins.module_utils.io.host import Host
 
 
 def asked(questions, request=None):
-    script = deployment.probe_script(questions, request)
+    script = probe.script(deployment.probe_bundle(probe.modules(questions)), questions, request)
     done = subprocess.run([sys.executable, "-I", "-S", "-"], input=script, capture_output=True, text=True, check=True)
     return probe.answer("Welcome!\n" + done.stdout)
 
@@ -44,9 +47,30 @@ def test_lock_is_refused_taken_over_and_released(tmp_path, monkeypatch):
 
 
 def test_a_holder_is_stale_only_when_its_process_is_gone():
-    held = deployment.holder("site.yml", "now")
+    held = deployment.holder("site.yml")
     assert held["pid"] == os.getppid()
     assert not deployment.is_stale(held)
     assert deployment.is_stale({**held, "started": "0"})
     assert deployment.is_stale({**held, "boot": "earlier"})
     assert not deployment.is_stale({**held, "machine": "another", "started": "0"})
+
+
+def test_a_second_run_of_this_controller_is_refused_while_the_first_lives(tmp_path):
+    run = deployment.RunDirectory(tmp_path)
+    run.refuse_second()
+    run.write("lock.json", {"host": "control1", "holder": None})
+    run.refuse_second()
+    other = {**deployment.holder("site.yml"), "pid": os.getpid(), "started": deployment._started(os.getpid())}
+    run.write("lock.json", {"host": "control1", "holder": other})
+    with pytest.raises(HoldfastError, match=r"site\.yml"):
+        run.refuse_second()
+    run.write("lock.json", {"host": "control1", "holder": {**other, "started": "0"}})
+    run.refuse_second()
+
+
+def test_changes_on_a_host_wait_for_each_other(tmp_path, monkeypatch):
+    monkeypatch.setattr(host, "CHANGE_LOCK", str(tmp_path / "run" / "change.lock"))
+    with Host().alone(), pytest.raises(HoldfastError, match="under way"), Host().alone(seconds=0.3):
+        raise AssertionError("two changes at once")
+    with Host().alone(seconds=0):
+        pass

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import copy
 from ipaddress import IPv4Address, IPv4Network
 
 import jsonschema
@@ -85,7 +86,7 @@ def test_no_damage_to_an_inventory_breaks_the_rules(data):
             if data.draw(st.booleans()):
                 break
         if parent is not None and key != "ansible_host":
-            parent[key] = data.draw(junk)
+            parent[key] = copy.deepcopy(data.draw(junk))  # or damage to one would be damage to all
     cases.errors(content)
 
 

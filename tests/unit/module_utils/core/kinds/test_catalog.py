@@ -216,6 +216,14 @@ def test_questions_and_answers_hold_no_password(keystone, io):
     assert "staple" not in repr(asked) + repr(kind.read(io, asked))
 
 
+def test_damaged_files_count_as_missing(keystone, io):
+    converge(io, WANTED)
+    io[kind.RECORDS] = io[kind.RECORDS][:-5]
+    assert converge(io, WANTED).summary() == ["update user Default/glance"]
+    io[kind.CREDENTIALS] = "{"
+    assert kind.read(io, kind.question(WANTED))["state"] == "absent"
+
+
 @pytest.mark.parametrize("bare", [True, False])
 def test_where_nothing_answers_nothing_is_there(keystone, io, bare):
     keystone.ready = False

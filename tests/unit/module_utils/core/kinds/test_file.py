@@ -75,3 +75,13 @@ def test_probe_answer_holds_digests_and_no_content(tmp_path):
     path = tmp_path / "c"
     path.write_text("secret-content")
     assert "secret-content" not in str(file.read(Host(), {"paths": [str(path)]}))
+
+
+def test_a_secret_content_is_shown_by_its_digest_only():
+    entry = {**ME, "path": "/s", "mode": "0400", "content": "hunter2\n", "secret": True}
+    found = {"type": "file", **ME, "mode": "0640", "target": None, "sha256": "a" * 64, "text": "former\n"}
+    for current in ({"/s": None}, {"/s": found}):
+        plan = file.plan(current, {"files": [entry]})
+        assert "secret, sha256" in plan.changes[0].after
+        assert "hunter2" not in repr(plan.diff())
+        assert "former" not in repr(plan.diff())

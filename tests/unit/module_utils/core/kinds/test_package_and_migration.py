@@ -52,3 +52,14 @@ def test_migration_runs_once_for_a_version():
     record = first.changes[0].data["record"]
     assert not migration.plan({"done": {"sync": record}, "versions": {"g-common": "1"}}, wanted)
     assert migration.plan({"done": {"sync": record}, "versions": {"g-common": "2"}}, wanted).summary() == ["run sync"]
+
+
+def test_a_migration_runs_again_with_another_environment_that_is_not_shown():
+    first = {"name": "bootstrap", "argv": ["bootstrap"], "packages": [], "environment": {"PASSWORD": "hunter2"}}
+    nothing = {"done": {}, "versions": {}}
+    done = migration.plan(nothing, {"migrations": [first]})
+    stands = {"done": {"bootstrap": done.changes[0].data["record"]}, "versions": {}}
+    assert not migration.plan(stands, {"migrations": [first]})
+    again = migration.plan(stands, {"migrations": [{**first, "environment": {"PASSWORD": "hunter3"}}]})
+    assert again.summary() == ["run bootstrap"]
+    assert "hunter" not in repr(again.diff()) + repr(stands)

@@ -75,7 +75,9 @@ def test_traces_are_found_by_name_alone() -> None:
         "/x/.lab/disks/six/holdfast-lab-a.img (deleted)",
         "/x/a.img",
         None,
+        "/x/.lab/disks/elsewhere/holdfast-lab-a.img",
     ]
+    io.files |= {"/dev/loop0": "", "/dev/loop1": "", "/dev/loop2": ""}
     loops = [{"name": f"/dev/loop{number}", "back-file": file} for number, file in enumerate(files)]
     io.answers["losetup"] = json.dumps({"loopdevices": loops})
     found = container.find(io)

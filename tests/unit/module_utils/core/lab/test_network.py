@@ -74,7 +74,7 @@ def test_dockers_chain_accepts_each_switch_once() -> None:
 def test_down_takes_away_all_of_it_and_puts_forwarding_back() -> None:
     state = converged(docker=None)
     assert network.plan(state, DOWN).summary() == [
-        "delete table table inet holdfast_lab", "disable net.ipv4.ip_forward", "delete link hf-mgmt",
+        "delete table inet holdfast_lab", "disable net.ipv4.ip_forward", "delete link hf-mgmt",
         "delete link hf-storage", "release machine",
     ]  # fmt: skip
 
@@ -136,3 +136,14 @@ def test_a_firewall_that_drops_forwarded_packets_is_named() -> None:
     ]
     docker = network.plan({**converged(docker=[]), "dropping": ["ip filter FORWARD"]}, UP)
     assert not docker.findings
+
+
+def test_a_route_beside_a_switch_that_is_up_is_no_reason_to_refuse() -> None:
+    state = {**converged(), "routes": [{"to": "172.29.237.1", "dev": "tun0"}]}
+    assert not network.plan(state, UP).errors
+
+
+def test_all_ways_through_one_link_are_one_finding() -> None:
+    state = machine(routes=[{"to": "172.29.237.1", "dev": "tun0"}, {"to": "172.29.237.2", "dev": "tun0"}])
+    (finding,) = network.plan(state, UP).errors
+    assert "172.29.237.1, 172.29.237.2 through tun0" in finding.what
