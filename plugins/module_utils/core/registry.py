@@ -53,7 +53,7 @@ PHASES = tuple(_STEPS)
 STEPS = tuple(Step(phase, kind) for phase, kinds in _STEPS.items() for kind in kinds)
 
 # What these change on a host alters what later units were started with, in ways that only the host can tell.
-UNSETTLING = frozenset({"packages", "certificates"})
+UNSETTLING = frozenset({"packages", "certificates", "ceph_daemons"})
 
 # What these need is made in the same run, by the role pki or on another host: in check mode only the plan can tell.
 TOLD_BY_PLAN = frozenset({"certificate", "swift_ring_copy"})

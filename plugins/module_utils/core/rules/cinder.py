@@ -82,14 +82,16 @@ def backends(draft: Draft) -> Iterator[Finding]:
 @rule
 def nothing_twice(draft: Draft) -> Iterator[Finding]:
     """Names of back ends differ on a host, and one name is one back end everywhere."""
-    seen: dict[str, tuple[DraftHost, int, str]] = {}
+    seen: dict[str, tuple[DraftHost, str]] = {}
+    here: dict[tuple[str, str], int] = {}
     for host, index, backend in _backends(draft, every=True):
         if "name" not in backend:
             continue
         path: KeyPath = (BACKENDS, index, "name")
         described = json.dumps(backend, sort_keys=True, default=str)
-        first, place, former = seen.setdefault(backend["name"].lower(), (host, index, described))
-        if first is host and place != index:
+        first, former = seen.setdefault(backend["name"].lower(), (host, described))
+        place = here.setdefault((host.name, backend["name"].lower()), index)
+        if place != index:
             yield draft.error(
                 "cinder.backend-twice",
                 path,
@@ -278,6 +280,27 @@ def types(draft: Draft) -> Iterator[Finding]:
             f"No volume type is the default, and there are {len(seen)}: a volume without a type could land anywhere.",
             "Set default: true for one of them.",
         )
+
+
+@rule
+def limits(draft: Draft) -> Iterator[Finding]:
+    """Limits that the hypervisor enforces keep RBD's driver from changing a volume's type without a copy."""
+    kinds = {backend.get("name"): backend.get("type") for _, _, backend in _backends(draft, every=True)}
+    for host, path, entry in _types(draft):
+        backend = _backend_of(draft, path, host) if host else entry.get("backend")
+        if kinds.get(backend) == "rbd" and (entry.get("qos") or {}).get("consumer") == "front-end":
+            yield draft.advice(
+                "cinder.qos-front-end",
+                (*path, "qos", "consumer"),
+                "is front-end, on RBD: cinder's driver fails to give such limits to a volume that had none, so a "
+                "retype copies the volume or is refused.",
+                "Set it to back-end: librbd enforces the limits then.",
+                host,
+            )
+
+
+def _backend_of(draft: Draft, path: KeyPath, host: DraftHost) -> Any:
+    return dict(entries(host.variables.get(BACKENDS))).get(int(path[1]), {}).get("name")
 
 
 @rule

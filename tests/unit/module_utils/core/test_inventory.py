@@ -11,7 +11,7 @@ from ansible_collections.holdfast.storage.plugins.module_utils.core import inven
 from ansible_collections.holdfast.storage.plugins.module_utils.core.model import Model
 from ansible_collections.holdfast.storage.tests.unit.module_utils.core import inventory_cases as cases
 
-GOOD = ("lab", "metal", "networks-only", "shared-wire", "ceph", "ceph-external")
+GOOD = ("lab", "metal", "networks-only", "shared-wire", "ceph", "ceph-external", "block")
 
 
 @pytest.mark.parametrize("name", GOOD)
