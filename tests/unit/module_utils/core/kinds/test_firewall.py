@@ -20,7 +20,8 @@ from ansible_collections.holdfast.storage.plugins.module_utils.core.model import
 from ansible_collections.holdfast.storage.plugins.module_utils.io.host import Result
 
 START = {"mgmt": "10.0.0", "storage": "10.1.0", "repl": "10.2.0"}
-CONTROL = {"keystone", "glance_api", "swift_proxy", "mariadb", "rabbitmq", "memcached"}
+CONTROL = {"keystone", "glance_api", "swift_proxy", "mariadb", "rabbitmq", "memcached", "etcd", "ceph_rgw", *flows.CINDER}
+STORAGE = {"swift_storage", "ceph_mon", "ceph_mgr", "ceph_osd", "ceph_mds"}
 OUTSIDE = 200
 
 
@@ -35,8 +36,8 @@ def model(**variables: Any) -> Model:
         host("balancer", 5, {"haproxy"}, "mgmt"),
         host("control1", 11, CONTROL, "mgmt", "storage"),
         host("control2", 12, CONTROL, "mgmt", "storage"),
-        host("storage1", 21, {"swift_storage"}, "mgmt", "storage", "repl"),
-        host("storage2", 22, {"swift_storage"}, "mgmt", "storage", "repl"),
+        host("storage1", 21, STORAGE, "mgmt", "storage", "repl"),
+        host("storage2", 22, STORAGE, "mgmt", "storage", "repl"),
     ]
     networks = {name: Network(name, f"br-{name}", f"{start}.0/24") for name, start in START.items()}
     return Model("d", networks, {each.name: each for each in hosts}, {"haproxy_address": "10.0.0.100"})
@@ -59,6 +60,11 @@ class Packet:
     answer: bool = False
     established: bool = False
     way: str = "in"
+
+    def uses(self, ports: str) -> bool:
+        """Whether its port is the one, or in the range."""
+        first, _, last = ports.partition("-")
+        return int(first) <= self.port <= int(last or first)
 
 
 class Nft:
@@ -108,7 +114,7 @@ class Nft:
             elif word in ("tcp", "udp"):
                 field, *words = words
                 ports, words = self._braces(words)
-                if packet.protocol != word or str(packet.port) not in ports or (field == "sport") != packet.answer:
+                if packet.protocol != word or not any(map(packet.uses, ports)) or (field == "sport") != packet.answer:
                     return None
             elif word == "icmp":
                 assert words[0] == "type"
@@ -150,7 +156,8 @@ class Nft:
 
 def packets(deployment: Model) -> list[tuple[str, str | None, Packet]]:
     """A question of every host, and of one outside, to every port of the table of every other host, on each network."""
-    ports = sorted({(row.protocol, port) for row in flows.FLOWS for port in row.ports or (0,)} | {("tcp", 4444)})
+    ends = {(row.protocol, int(end)) for row in flows.FLOWS for port in row.ports for end in str(port).split("-")}
+    ports = sorted({*ends, ("icmp", 0), ("tcp", 4444), ("tcp", 7299 + 41)})
     found = []
     for network, start in START.items():
         sources: list[tuple[str | None, str]] = [(None, f"{start}.{OUTSIDE}")]
@@ -173,7 +180,7 @@ def expected(deployment: Model, target: str, source: str | None, packet: Packet)
     network = packet.bridge.removeprefix("br-")
     for row in flows.FLOWS:
         ports = row.ports or (0,)
-        if (row.network, row.protocol) != (network, packet.protocol) or packet.port not in ports:
+        if (row.network, row.protocol) != (network, packet.protocol) or not any(packet.uses(str(p)) for p in ports):
             continue
         host = deployment.hosts[target]
         if row.is_frontend != (packet.target == "10.0.0.100") and row.servers != flows.ALL:
