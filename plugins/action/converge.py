@@ -27,7 +27,7 @@ class ActionModule(DeploymentAction):
         steps = [
             step
             for step in registry.steps(phase)
-            if step.name in planned["steps"] or (unsettled and step.kind == "unit")
+            if step.name in planned["steps"] or (unsettled and step.kind in registry.UNSETTLED)
         ]
         result: dict[str, Any] = {"changed": False, "actions": [], "diff": []}
         for step, wanted in planning.wanted(

@@ -23,7 +23,7 @@ class ActionModule(DeploymentAction):
                 f"{deployment.model.deployment!r}: nothing was changed. Name the deployment that you mean to destroy."
             )
         host = planning.host_named(deployment.model, self.host)
-        steps = [step for step in reversed(registry.STEPS) if step.kind in ("unit", "file")]
+        steps = [step for step in reversed(registry.STEPS) if step.kind in ("unit", "file", "ceph_osd")]
         wanted = list(planning.wanted(deployment.model, host, deployment.services, deployment.secrets, steps))
         units = [
             {**unit, "state": "stopped", "enabled": False}
@@ -31,6 +31,8 @@ class ActionModule(DeploymentAction):
             if step.kind == "unit"
             for unit in value["units"]
         ]
+        if any(step.kind == "ceph_osd" for step, _ in wanted):
+            units.append({"name": "ceph-osd.target", "state": "stopped", "enabled": False, "inputs": [], "packages": []})
         files = [
             {"path": entry["path"], "state": "absent"}
             for step, value in wanted

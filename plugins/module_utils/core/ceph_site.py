@@ -114,15 +114,28 @@ def users(model: Model, host: Host) -> list[dict[str, str]]:
     ]
 
 
+def uses_on(model: Model, host: Host) -> list[dict[str, Any]]:
+    """``{name, writes, reads}`` of the clients whose keyrings the host needs: the pools that each has to reach."""
+    return [
+        {"name": name, "writes": [pool for pool in use.writes if pool not in use.later], "reads": list(use.reads)}
+        for name, use in _uses(model).items()
+        if use.roles & host.groups
+    ]
+
+
 # Which system group reads the keyrings on hosts of a group of the inventory.
 _GROUPS = {"glance_api": "glance", "cinder_volume": "cinder", "cinder_backup": "cinder", "nova_compute": "nova"}
 
 
 @dataclass
 class _Use:
-    """Pools that a client writes and reads, and the groups whose hosts are that client."""
+    """Pools that a client writes and reads, and the groups whose hosts are that client.
+
+    ``later`` are pools for which it has the right before anybody uses them.
+    """
 
     writes: dict[str, None] = field(default_factory=dict)
+    later: set[str] = field(default_factory=set)
     reads: dict[str, None] = field(default_factory=dict)
     roles: set[str] = field(default_factory=set)
 
@@ -151,7 +164,9 @@ def _uses(model: Model) -> dict[str, _Use]:
                 use.roles |= {"cinder_volume", "cinder_backup", "nova_compute"}
     for use in found.values():
         if use.roles & {"cinder_volume"}:
-            use.writes["vms"] = None
+            if "vms" not in use.writes:
+                use.writes["vms"] = None
+                use.later |= set() if model.group("nova_compute") else {"vms"}
             use.reads = {pool: None for pool in use.reads if pool not in use.writes}
     if model.group("cinder_backup") and variables.get("cinder_backup_driver") == "ceph":
         use = found.setdefault(variables.get("cinder_backup_ceph_user") or "cinder-backup", _Use())

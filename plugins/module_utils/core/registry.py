@@ -45,6 +45,7 @@ _STEPS = {
     "ceph_mon": ("file", "ceph_mon", "unit"),
     "ceph_cluster": ("ceph_cluster",),
     "ceph_daemons": ("file", "ceph_osd", "ceph_mgr", "unit"),
+    "ceph_access": ("ceph_access",),
     "services": ("file", "migration", "unit"),
     "volume_types": ("volume_type",),
 }
@@ -54,6 +55,9 @@ STEPS = tuple(Step(phase, kind) for phase, kinds in _STEPS.items() for kind in k
 
 # What these change on a host alters what later units were started with, in ways that only the host can tell.
 UNSETTLING = frozenset({"packages", "certificates", "ceph_daemons"})
+
+# What then has to be looked at again: how units were started, and what installed packages turn out to be.
+UNSETTLED = frozenset({"unit", "ceph_mgr"})
 
 # What these need is made in the same run, by the role pki or on another host: in check mode only the plan can tell.
 TOLD_BY_PLAN = frozenset({"certificate", "swift_ring_copy"})

@@ -229,6 +229,21 @@ class Host:
                 return False
         return True
 
+    def greeting(self, address: str, port: int, source: str, length: int, timeout: float) -> tuple[str, bytes]:
+        """What a server says first, up to ``length`` bytes: ``open`` and the bytes, else ``refused`` or ``silent``."""
+        import socket
+
+        try:
+            with socket.create_connection((address, port), timeout, (source, 0)) as channel:
+                said = b""
+                while len(said) < length and (part := channel.recv(length - len(said))):
+                    said += part
+                return "open", said
+        except ConnectionRefusedError:
+            return "refused", b""
+        except OSError:
+            return "silent", b""
+
     def admin_socket(self, path: str, command: str) -> Any:
         """What a daemon of Ceph answers on its own socket; None where nothing does."""
         import json

@@ -63,6 +63,22 @@ class Cluster:
             answer = out.decode("utf-8", "replace")
         return status, answer, said
 
+    def may(self, pool: str, *, write: bool) -> str:
+        """Whether the entity may read or write a pool: ok, missing or denied. Nothing is changed by it."""
+        import rados
+
+        name = "holdfast-asks-whether-it-may"
+        try:
+            with self._rados.open_ioctx(pool) as pool_io:
+                pool_io.remove_object(name) if write else pool_io.stat(name)
+        except rados.ObjectNotFound as error:
+            return "missing" if "pool" in str(error) else "ok"
+        except (rados.PermissionError, rados.PermissionDeniedError):
+            return "denied"
+        except rados.Error as error:
+            raise HoldfastError(f"The pool {pool} does not answer: {error}.") from None
+        return "ok"
+
     def tell(self, prefix: str, *, manager: bool = False, stdin: str = "", **arguments: Any) -> Any:
         """A command that has to succeed; what it answers. Raises HoldfastError with what Ceph says against it."""
         status, answer, said = self.ask(prefix, manager=manager, stdin=stdin, **arguments)
