@@ -6,10 +6,16 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from ansible_collections.holdfast.storage.plugins.module_utils.core import flows
+from ansible_collections.holdfast.storage.plugins.module_utils.core import block, flows
 from ansible_collections.holdfast.storage.plugins.module_utils.core.errors import HoldfastError
 from ansible_collections.holdfast.storage.plugins.module_utils.core.model import Model
-from ansible_collections.holdfast.storage.plugins.module_utils.core.stories import Scene, expect, image, object_store
+from ansible_collections.holdfast.storage.plugins.module_utils.core.stories import (
+    Scene,
+    expect,
+    image,
+    object_store,
+    volume,
+)
 from ansible_collections.holdfast.storage.plugins.module_utils.io.cloud import Client
 from ansible_collections.holdfast.storage.plugins.plugin_utils.verify_action import VerifyAction
 
@@ -49,6 +55,9 @@ class ActionModule(VerifyAction):
             object_store.sweep(cloud)
             said["account"] = cloud.endpoint("object-store").rpartition("/")[2]
             said["image_account"] = f"AUTH_{self._service_project(cloud)}"
+        # Images from which there are volumes stay until those are gone.
+        if model.group("cinder_api"):
+            volume.sweep(cloud)
         if model.group("glance_api"):
             image.sweep(cloud)
         self.notes.clear("counters", "stories")
@@ -65,13 +74,49 @@ class ActionModule(VerifyAction):
         ]
         stores = {store["name"]: store for store in model.variables.get("glance_stores") or ()}
         chosen = model.variables.get("glance_default_store") or next(iter(stores), None)
-        types = {"keystone": "identity", "swift_proxy": "object-store", "glance_api": "image"}
+        types = {
+            "keystone": "identity",
+            "swift_proxy": "object-store",
+            "glance_api": "image",
+            "cinder_api": "block-storage",
+        }
         return {
             "policy": coded[0] if coded else None,
             "image_container": "glance" if stores.get(chosen, {}).get("type") == "swift" else None,
             "servers": len(model.group("glance_api")),
             "services": [name for group, name in types.items() if model.group(group)],
             "s3_region": model.variables["holdfast_region"],
+            "rbd_store": next((name for name, store in stores.items() if store["type"] == "rbd"), None),
+            "internal_image_api": {
+                "address": model.variables["haproxy_address"],
+                "port": flows.port("glance_api_internal"),
+            },
+            **ActionModule._volume_facts(model),
+        }
+
+    @staticmethod
+    def _volume_facts(model: Model) -> dict[str, Any]:
+        """The type that volumes get, another of the same back end, and where a client of its pool is."""
+        types = block.volume_types(model)
+        default = next((entry for entry in types if entry.get("default")), None)
+        host, backend = next(
+            (
+                (host, backend)
+                for host, backend in block.backends(model)
+                if backend["type"] == "rbd" and default and default["backend"] in (None, backend["name"])
+            ),
+            (None, {}),
+        )
+        others = [
+            entry["name"]
+            for entry in types
+            if default and entry is not default and entry["backend"] == default["backend"] is not None
+        ]
+        rbd = {"pool": backend.get("pool"), "user": backend.get("ceph_user") or "cinder", "size": volume.VOLUME_SIZE}
+        return {
+            "volume_type": default["name"] if default else None,
+            "volume_other_type": others[0] if others else None,
+            "rbd": {**rbd, "host": host.name} if host else None,
         }
 
     @staticmethod

@@ -8,7 +8,7 @@ from typing import Any
 
 from ansible_collections.holdfast.storage.plugins.module_utils.core import stories
 from ansible_collections.holdfast.storage.plugins.module_utils.core.errors import Finding, HoldfastError
-from ansible_collections.holdfast.storage.plugins.module_utils.core.stories import image, object_store, proof
+from ansible_collections.holdfast.storage.plugins.module_utils.core.stories import image, object_store, proof, volume
 from ansible_collections.holdfast.storage.plugins.plugin_utils import report_page
 from ansible_collections.holdfast.storage.plugins.plugin_utils.client_files import write
 from ansible_collections.holdfast.storage.plugins.plugin_utils.verify_action import VerifyAction
@@ -50,6 +50,8 @@ class ActionModule(VerifyAction):
 
     def _clean_up(self, model: Any) -> None:
         cloud = self.client()
+        if model.group("cinder_api"):
+            volume.sweep(cloud)
         if model.group("glance_api"):
             image.sweep(cloud)
         if model.group("swift_proxy"):

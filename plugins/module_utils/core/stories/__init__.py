@@ -156,7 +156,7 @@ def judge(story: Story, networks: Mapping[str, int], *, alone: bool) -> list[str
 
 def catalogue() -> dict[str, Story]:
     """Every story by its id, in the order in which they are told."""
-    from . import identity, image, object_store
+    from . import identity, image, object_store, volume
 
-    stories: Sequence[Story] = (*identity.STORIES, *object_store.STORIES, *image.STORIES)
+    stories: Sequence[Story] = (*identity.STORIES, *object_store.STORIES, *image.STORIES, *volume.STORIES)
     return {story.id: story for story in stories}

@@ -130,7 +130,7 @@ SCENE = Scene(run="r", now=1.0)
 def test_ids_are_unique_and_named_by_realm():
     for name, story in stories.catalogue().items():
         assert story.id == name
-        assert story.realm in ("identity", "object", "image")
+        assert story.realm in ("identity", "object", "image", "block")
 
 
 def test_an_object_is_put_and_got():
