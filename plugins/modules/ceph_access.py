@@ -9,8 +9,8 @@ module: ceph_access
 short_description: Try whether this host can use a Ceph cluster of others
 version_added: 0.1.0
 description:
-  - Connects to each monitor from the host's own address, and tries as each client whether its pools are there and may be
-    used. Fails with all that is wrong.
+  - Connects to each monitor from the host's own address, and tries as each client whether its pools are there and may
+    be used. Fails with all that is wrong.
   - A right to write is tried by the removal of an object that does not exist. Nothing is changed, here or there.
 options:
   host:

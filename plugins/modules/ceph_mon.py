@@ -10,8 +10,9 @@ short_description: Make the store of a monitor of Ceph
 version_added: 0.1.0
 description:
   - Makes the store of the monitor on this host when it has none. Its unit is started by M(holdfast.storage.unit).
-  - With O(bootstrap) the monitors begin a new cluster together. Without it the monitor gets the map of the cluster that is
-    there, and joins it; it fails where that cluster does not answer. Called by its action in a deployment, this follows
+  - With O(bootstrap) the monitors begin a new cluster together. Without it the monitor gets the map of the cluster that
+    is there, and joins it; it fails where that cluster does not answer. Called by its action in
+    a deployment, this follows
     from what all hosts hold.
   - The monitor's address has to be on an interface of the host.
   - A store of another cluster is refused. A run that was killed anywhere converges when it is run again.

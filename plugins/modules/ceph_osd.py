@@ -10,10 +10,10 @@ short_description: Make disks OSDs of a Ceph cluster and run them
 version_added: 0.1.0
 description:
   - Makes an OSD on each disk, starts and enables its unit, and waits until it serves.
-  - A disk that holds anything is refused and not written. One with the label of an OSD of this cluster is taken as it is;
-    one of another cluster is refused, whatever is said about wiping.
+  - A disk that holds anything is refused and not written. One with the label of an OSD of this cluster is taken as it
+    is; one of another cluster is refused, whatever is said about wiping.
   - All disks are looked at before the first is written; one refusal, and none is written.
-  - The host's addresses on the public and the cluster network have to be on interfaces before anything is made or started.
+  - The host's addresses on the public and the cluster network have to be on interfaces before anything is made.
   - An OSD keeps its number when a run that made it was killed and is run again.
   - The host needs C(/etc/ceph/ceph.conf) and C(/var/lib/ceph/bootstrap-osd/ceph.keyring).
 options:

@@ -97,14 +97,15 @@ def by_hand(hosts: Hosts) -> None:
     variables = hosts.variables[mons[0]]
     networks = {name: variables["networks_bridges"][name]["cidr"].rpartition(".")[0] for name in ("storage", "repl")}
     last = {name: hosts.variables[name]["ansible_host"].rpartition(".")[2] for name in hosts.names}
-    hosts.each(
-        hosts.names,
-        lambda _, name: "\n".join(
-            f"ip addr add {networks[network]}.{last[name]}/24 dev {hosts.variables[name]['networks_ports'][network]['interface']};"
-            f" ip link set {hosts.variables[name]['networks_ports'][network]['interface']} up"
-            for network in networks
-        ),
-    )
+
+    def bridgeless(name: str) -> str:
+        ports = {network: hosts.variables[name]["networks_ports"][network]["interface"] for network in networks}
+        return "\n".join(
+            f"ip addr add {networks[network]}.{last[name]}/24 dev {port}; ip link set {port} up"
+            for network, port in ports.items()
+        )
+
+    hosts.each(hosts.names, lambda _, name: bridgeless(name))
     addresses = {name: f"{networks['storage']}.{last[name]}" for name in mons}
     fsid = "5d5ab0c5-6f3c-4f0e-8f0e-2a4a1d6d2a3b"
     conf = f"""[global]
@@ -121,8 +122,10 @@ osd_pool_default_pg_autoscale_mode = off
         mons[0],
         f"""mkdir -p /tmp/k; cd /tmp/k
 ceph-authtool --create-keyring mon --gen-key -n mon. --cap mon 'allow *'
-ceph-authtool --create-keyring admin --gen-key -n client.admin --cap mon 'allow *' --cap osd 'allow *' --cap mds 'allow *' --cap mgr 'allow *'
-ceph-authtool --create-keyring osd --gen-key -n client.bootstrap-osd --cap mon 'profile bootstrap-osd' --cap mgr 'allow r'
+ceph-authtool --create-keyring admin --gen-key -n client.admin \\
+  --cap mon 'allow *' --cap osd 'allow *' --cap mds 'allow *' --cap mgr 'allow *'
+ceph-authtool --create-keyring osd --gen-key -n client.bootstrap-osd \\
+  --cap mon 'profile bootstrap-osd' --cap mgr 'allow r'
 ceph-authtool mon --import-keyring admin; ceph-authtool mon --import-keyring osd
 monmaptool --create --fsid {fsid} {members} monmap
 """,
@@ -147,7 +150,8 @@ systemctl start ceph-mon@{name}; }}
     hosts.ssh(
         mgr,
         f"""mkdir -p /var/lib/ceph/mgr/ceph-{mgr}
-ceph auth get-or-create mgr.{mgr} mon 'allow profile mgr' osd 'allow *' mds 'allow *' > /var/lib/ceph/mgr/ceph-{mgr}/keyring
+ceph auth get-or-create mgr.{mgr} mon 'allow profile mgr' osd 'allow *' mds 'allow *' \\
+  > /var/lib/ceph/mgr/ceph-{mgr}/keyring
 chown -R ceph /var/lib/ceph/mgr; systemctl start ceph-mgr@{mgr}
 """,
     )
@@ -164,7 +168,7 @@ systemctl start ceph-osd@$id"""
     for pool in variables["ceph_pools"]:
         hosts.ssh(
             mons[0],
-            f"ceph osd pool create {pool['name']} {pool['pg_num']}; ceph osd pool application enable {pool['name']} rbd",
+            "ceph osd pool create {name} {pg_num}; ceph osd pool application enable {name} rbd".format_map(pool),
         )
 
 

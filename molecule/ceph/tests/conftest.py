@@ -22,8 +22,8 @@ PROJECT = SCENARIO.parents[1]
 HOSTS = tuple(yaml.safe_load((SCENARIO / "inventory/hosts.yml").read_text())["all"]["hosts"])
 # Without what Ceph changes by itself.
 FINGERPRINT = (
-    "ceph config dump -f json | sha256sum; ceph auth ls -f json | sha256sum; ceph osd pool ls detail -f json | sha256sum;"
-    " ceph osd crush dump -f json | sha256sum; ceph osd ls; ceph mon dump 2>/dev/null | grep -c mon."
+    "for what in 'config dump' 'auth ls' 'osd pool ls detail' 'osd crush dump' 'osd ls'; do"
+    " ceph $what -f json | sha256sum; done; ceph mon dump 2>/dev/null | grep -c mon."
 )
 
 

@@ -126,8 +126,10 @@ FILLED = {
     "random bytes": ("dd if=/dev/urandom of={0} bs=4096 count=1 seek=40 conv=fsync", "unknown form", "disk.holds_data"),
     "an OSD of another cluster": (
         # A label alone, as another cluster's OSD has it.
-        "dd if={1} of={0} bs=4096 count=1 conv=fsync &&"
-        " ceph-bluestore-tool set-label-key --dev {0} -k ceph_fsid -v 11111111-2222-4333-8444-555555555555",
+        (
+            "dd if={1} of={0} bs=4096 count=1 conv=fsync &&"
+            " ceph-bluestore-tool set-label-key --dev {0} -k ceph_fsid -v 11111111-2222-4333-8444-555555555555"
+        ),
         "OSD 0 of another cluster|OSD 1 of another cluster|OSD 2 of another cluster",
         "ceph_osd.foreign",
     ),

@@ -215,7 +215,7 @@ def _label(block: bytes) -> dict[str, Any]:
     description = text()
     (count,) = struct.unpack_from("<I", block, place)
     place += 4
-    meta = dict((text(), text()) for _ in range(count))
+    meta = {text(): text() for _ in range(count)}
     return {
         "osd_uuid": osd_uuid,
         "description": description,

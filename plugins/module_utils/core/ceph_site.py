@@ -216,7 +216,7 @@ def wanted(model: Model, services: Any, secrets: Mapping[str, str]) -> dict[str,
     if own:
         result |= {
             "monitors": [{"name": host.name} for host in model.group("ceph_mon")],
-            "config": _config(variables.get("ceph_config") or {}),
+            "config": _config(_described(services), _frontends(model), variables.get("ceph_config") or {}),
             "buckets": _buckets(model),
             "modules": dict(variables.get("ceph_mgr_modules") or {}),
             "flags": dict(variables.get("ceph_flags") or {}),
@@ -262,10 +262,30 @@ def _pool(model: Model, pool: Mapping[str, Any]) -> tuple[dict[str, Any], dict[s
     return made, {"name": name, "failure_domain": domain, "device_class": device_class}
 
 
-def _config(given: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
+def _described(services: Any) -> dict[str, Mapping[str, Any]]:
+    """The options that services ask for in their descriptions."""
+    return {
+        section: options
+        for _, entry in services.entries("ceph")
+        for section, options in entry.get("config", {}).items()
+    }
+
+
+def _frontends(model: Model) -> dict[str, Mapping[str, Any]]:
+    return {
+        f"client.rgw.{host.name}": {
+            "rgw_frontends": f"beast endpoint={flows.bind_address(model, host, 'ceph_rgw')}:{flows.port('ceph_rgw')}"
+        }
+        for host in model.group("ceph_rgw")
+    }
+
+
+def _config(*given: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Options as the module takes them; a later source goes over an earlier one."""
     values = {(section, name): value for section, name, value in _OPTIONS}
-    for section, options in given.items():
-        values |= {(section, name.replace(" ", "_")): value for name, value in options.items()}
+    for sections in given:
+        for section, options in sections.items():
+            values |= {(section, name.replace(" ", "_")): value for name, value in options.items()}
     return [{"section": section, "name": name, "value": value} for (section, name), value in sorted(values.items())]
 
 

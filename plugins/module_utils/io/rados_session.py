@@ -17,7 +17,7 @@ DIST_PACKAGES = "/usr/lib/python3/dist-packages"
 
 
 class Cluster:
-    """The cluster of /etc/ceph/ceph.conf. Raises HoldfastError where it cannot be reached within ``timeout`` seconds."""
+    """The cluster of /etc/ceph/ceph.conf. Raises HoldfastError when it does not answer within ``timeout`` seconds."""
 
     def __init__(self, entity: str, keyring: str, timeout: float) -> None:
         if DIST_PACKAGES not in sys.path:

@@ -78,12 +78,15 @@ def desired(model: Model, host: Host, services: Services, secrets: Any) -> dict[
         if service := entry.get("service"):
             wanted["services"].append(service)
             if endpoint := entry.get("endpoint"):
+                place = endpoint.get("region") or region
+                if {"name": place} not in wanted["regions"]:
+                    wanted["regions"].append({"name": place})
                 base = services.evaluate(description, f"{{{{ url('{endpoint['flow']}') }}}}", host)
                 wanted["endpoints"] += [
                     {
                         "type": service["type"],
                         "service": service["name"],
-                        "region": region,
+                        "region": place,
                         "interface": interface,
                         "url": base + endpoint.get("path", ""),
                     }

@@ -2,8 +2,8 @@
 """What clients need of a Ceph that others administer: its monitors within reach, pools that are there, rights on them.
 
 Monitors are asked before anything is changed, over br-storage. Pools and rights are tried as the client itself, as soon
-as it has its keyring and before any service is told of it: a right to write by the removal of an object that no one has.
-Nothing is changed there, or here.
+as it has its keyring and before any service is told of it: a right to write by the removal of an object that is not
+there. Nothing is changed there, or here.
 """
 
 from __future__ import annotations
@@ -101,7 +101,11 @@ def _judged(current: dict[str, Any], wanted: dict[str, Any]) -> Plan:
             if state != "ok":
                 what = "is no pool of the cluster." if state == "missing" else f"may not be used by {name}."
                 right = "profile rbd" if pool in client["writes"] else "profile rbd-read-only"
-                fix = "Have it made there." if state == "missing" else f"Have the client given: osd '{right} pool={pool}'."
+                fix = (
+                    "Have it made there."
+                    if state == "missing"
+                    else f"Have the client given: osd '{right} pool={pool}'."
+                )
                 findings.append(_finding(state, f"{host}: pool {pool}", what, fix))
     return Plan(changes, findings)
 

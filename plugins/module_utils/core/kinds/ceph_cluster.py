@@ -58,7 +58,7 @@ def read(io: IO, asked: dict[str, Any]) -> dict[str, Any]:
     """The cluster in one conversation; ``{reachable: False}`` where there is none yet, or it does not answer.
 
     ``{fsid, monitors, config: [[section, name, value]], options: {name: {type, ...} or None}, keys: {entity: {digest,
-    caps}}, buckets: {name: {type, parent}}, rules: {name: {number, domain, class}}, classes, pools: {name: ...}, modules:
+    caps}}, buckets: {name: {type, parent}}, rules: {name: {root, domain, class}}, classes, pools: {name: ...}, modules:
     {name: bool}, flags, leaving: {uuid: {number, up, in, may_stop, safe}}}``.
     """
     if not io.exists(KEYRING) or not io.exists("/etc/ceph/ceph.conf"):

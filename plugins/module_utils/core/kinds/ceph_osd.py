@@ -46,7 +46,10 @@ _PARTS = (
 
 
 def desired(model: Model, host: Host, services: Services, secrets: Mapping[str, str]) -> dict[str, Any]:
-    """``{fsid, host, addresses, osds: [{device, class, db_device, wal_device, mode, encrypted, wipe, uuid}], remove}``."""
+    """``{fsid, host, addresses, osds, remove}``.
+
+    ``osds`` are the entries of ceph_osds, each with the ``uuid`` that a new OSD gets; ``remove`` are UUIDs.
+    """
     from .. import ceph_site, flows
 
     if "ceph_osd" not in host.groups:
@@ -76,9 +79,9 @@ def question(wanted: dict[str, Any]) -> dict[str, Any]:
 def read(io: IO, asked: dict[str, Any]) -> dict[str, Any]:
     """What the disks and systemd say, whatever the number of OSDs in one look at each.
 
-    ``{host, disks: {device: {number, size, ..., label, holds}}, homes: {number: {links, keyring, uuid}}, units: {number:
-    {active, enabled}}, begun: {uuid: {device, size}}, lvm: {device: {whoami, osd_uuid, ceph_fsid}}}``. ``holds`` is asked
-    of a disk only that carries no label.
+    ``{host, disks: {device: {number, size, ..., label, holds}}, homes: {number: {links, keyring, uuid}},
+    units: {number: {active, enabled}}, begun: {uuid: {device, size}}, lvm: {device: {whoami, osd_uuid, ceph_fsid}}}``.
+    ``holds`` is asked of a disk only that carries no label.
     """
     mounts = disks.mounts_of(io)
     found = {}
@@ -205,9 +208,7 @@ def _refusals(osd: dict[str, Any], current: dict[str, Any], fsid: str) -> list[F
         label = found["label"]
         if option == "device" and main and main["ceph_fsid"] and main["ceph_fsid"] != fsid:
             findings.append(_foreign(where, main, fsid))
-        elif option == "device" and main and _complete(main) and found["number"]:
-            continue
-        elif label and option != "device" and main and label["osd_uuid"] == main["osd_uuid"]:
+        elif _belongs(option, found, main):
             continue
         elif label and label["description"] not in ("main", description, "unreadable") and option == "device":
             what = f"it is the part {label['description']!r} of the OSD {label['osd_uuid']}."
@@ -227,6 +228,15 @@ def _refusals(osd: dict[str, Any], current: dict[str, Any], fsid: str) -> list[F
             minimum = MINIMUM_BYTES if option == "device" else 256 * 1024**2
             findings += disks.refusals({**asked, "minimum_bytes": minimum}, facts, where)
     return findings
+
+
+def _belongs(option: str, found: Mapping[str, Any], main: Mapping[str, Any] | None) -> bool:
+    """Whether a disk is what it should be already: a finished OSD of the cluster, or a part of the same OSD."""
+    if not main:
+        return False
+    if option == "device":
+        return _complete(main) and bool(found["number"])
+    return bool(found["label"] and found["label"]["osd_uuid"] == main["osd_uuid"])
 
 
 def _foreign(where: str, label: Mapping[str, Any], fsid: str) -> Finding:
@@ -324,8 +334,8 @@ def apply(io: IO, plan: Plan) -> None:
 def _require(io: IO, host: str, address: str) -> None:
     if not io.has_address(address):
         raise HoldfastError(
-            f"{host}: {address}, its address on Ceph's public or cluster network, is on no interface of the host: an OSD "
-            "would not start. Fix: see that the bridges of storage and repl are up (ip addr), then run again."
+            f"{host}: {address}, its address on Ceph's public or cluster network, is on no interface of the host: an "
+            "OSD would not start. Fix: see that the bridges of storage and repl are up (ip addr), then run again."
         )
 
 
@@ -426,8 +436,8 @@ def _start(io: IO, numbers: list[str]) -> None:
             )
             raise HoldfastError(
                 f"osd.{number} did not come up{'' if failed else f' within {START_SECONDS} s'}: "
-                f"{journal.out.strip() or 'no journal'}. Fix what the journal says, and run again. An OSD that left the "
-                "cluster comes back only as a new one: erase its disk first."
+                f"{journal.out.strip() or 'no journal'}. Fix what the journal says, and run again. An OSD that left "
+                "the cluster comes back only as a new one: erase its disk first."
             )
         time.sleep(0.5)
 

@@ -250,8 +250,8 @@ def spread(draft: Draft) -> Iterator[Finding]:
             yield draft.error(
                 "ceph.rack",
                 path,
-                f"{title} is spread over racks, and {listed(without_rack)} {'is' if len(without_rack) == 1 else 'are'} in "
-                "none.",
+                f"{title} is spread over racks, and {listed(without_rack)} {'is' if len(without_rack) == 1 else 'are'} "
+                "in none.",
                 "Set ceph_rack for every host of ceph_osd.",
             )
             continue
@@ -276,8 +276,8 @@ def spread(draft: Draft) -> Iterator[Finding]:
         yield draft.error(
             "ceph.pgs-per-osd",
             (POOLS,),
-            f"puts {total / osds:.0f} placement groups on an OSD ({total:g} copies of them on {osds} OSDs), and Ceph stops "
-            f"at {PGS_PER_OSD}.",
+            f"puts {total / osds:.0f} placement groups on an OSD ({total:g} copies of them on {osds} OSDs), and Ceph "
+            f"stops at {PGS_PER_OSD}.",
             "Lower pg_num, so that there are about 100 on an OSD.",
         )
 
@@ -469,7 +469,7 @@ def somewhere(draft: Draft) -> Iterator[Finding]:
         yield draft.error(
             "ceph.missing",
             ("ceph_mon",),
-            f"The group ceph_mon has no host, {EXTERNAL} is not set, and {listed(users)} keep{'s' if len(users) == 1 else ''} "
-            "data in Ceph.",
+            f"The group ceph_mon has no host, {EXTERNAL} is not set, and {listed(users)} "
+            f"keep{'s' if len(users) == 1 else ''} data in Ceph.",
             f"Put hosts into ceph_mon, ceph_mgr and ceph_osd, or set {EXTERNAL}.",
         )

@@ -15,7 +15,7 @@ DOMAINS, PROJECTS, ROLES, USERS = "keystone_domains", "keystone_projects", "keys
 # What keystone's bootstrap and Holdfast make anyway.
 _OWN_DOMAINS = ("Default",)
 _OWN_PROJECTS = (("Default", "admin"), ("Default", "service"))
-_OWN_USERS = (("Default", "admin"), ("Default", "glance"), ("Default", "swift"), ("Default", "cinder"))
+_OWN_USERS = tuple(("Default", name) for name in ("admin", "glance", "swift", "cinder", "rgw"))
 _OWN_ROLES = ("admin", "manager", "member", "reader", "service")
 
 

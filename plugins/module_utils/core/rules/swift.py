@@ -39,8 +39,7 @@ def unstable_name(device: str, container: bool) -> tuple[str, str] | None:
     """Why a normalised path may not name a disk, and what to give instead; None when it may."""
     if _UNSTABLE.fullmatch(device):
         return (
-            ": the kernel gives such names in the order in which it finds disks, so that it may mean another disk after "
-            "a reboot.",
+            ": the kernel gives such names in the order of finding, so that it may mean another disk after a reboot.",
             "Give its name under /dev/disk/by-id or by-path; `ls -l /dev/disk/by-id` there shows it.",
         )
     if re.fullmatch(r"/dev/loop\d+", device) and not container:

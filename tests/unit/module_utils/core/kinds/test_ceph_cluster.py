@@ -122,7 +122,8 @@ class FakeCeph:
             assert given["rule"] in self.rules
             self.pools.setdefault(given["pool"], {
                 "pool_name": given["pool"], "size": given["size"], "min_size": 1, "pg_num": given.get("pg_num", 1),
-                "pg_autoscale_mode": given["autoscale_mode"], "options": {}, "quota_max_bytes": 0, "quota_max_objects": 0,
+                "pg_autoscale_mode": given["autoscale_mode"], "options": {},
+                "quota_max_bytes": 0, "quota_max_objects": 0,
                 "crush_rule": list(self.rules).index(given["rule"]), "application_metadata": {},
             })  # fmt: skip
         elif prefix == "osd pool set":
