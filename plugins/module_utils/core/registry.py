@@ -46,7 +46,7 @@ _STEPS = {
     "ceph_cluster": ("ceph_cluster",),
     "ceph_daemons": ("file", "ceph_osd", "ceph_mgr", "unit"),
     "ceph_access": ("ceph_access",),
-    "services": ("file", "migration", "unit"),
+    "services": ("driver_option", "file", "migration", "unit"),
     "volume_types": ("volume_type",),
 }
 
