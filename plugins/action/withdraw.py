@@ -32,7 +32,9 @@ class ActionModule(DeploymentAction):
             for unit in value["units"]
         ]
         if any(step.kind == "ceph_osd" for step, _ in wanted):
-            units.append({"name": "ceph-osd.target", "state": "stopped", "enabled": False, "inputs": [], "packages": []})
+            units.append(
+                {"name": "ceph-osd.target", "state": "stopped", "enabled": False, "inputs": [], "packages": []}
+            )
         files = [
             {"path": entry["path"], "state": "absent"}
             for step, value in wanted

@@ -66,7 +66,7 @@ options:
         type: str
         required: true
   remove:
-    description: UUIDs of OSDs that left the cluster. Units of them that do not run are disabled.
+    description: UUIDs of OSDs that left the cluster. Of those that do not run nothing is left on the host.
     type: list
     elements: str
     default: []

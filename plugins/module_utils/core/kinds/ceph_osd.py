@@ -297,14 +297,11 @@ def _changes(osd: dict[str, Any], current: dict[str, Any], wanted: dict[str, Any
 
 
 def _retired(current: dict[str, Any], wanted: dict[str, Any]) -> list[Change]:
-    """Units of OSDs that left the cluster by name, and no longer run."""
+    """What OSDs leave on the host that left the cluster by name, and no longer run."""
     return [
-        Change(f"ceph-osd@{number}.service", "disable", "enabled", "disabled", {"number": number})
+        Change(f"{HOMES}/ceph-{number}", "retire", f"osd.{number}, {home['uuid']}", "", {"number": number})
         for number, home in sorted(current["homes"].items())
-        if home["uuid"] in (wanted.get("remove") or ())
-        and (unit := current["units"].get(number))
-        and unit["enabled"]
-        and not unit["active"]
+        if home["uuid"] in (wanted.get("remove") or ()) and not current["units"].get(number, {}).get("active")
     ]
 
 
@@ -315,8 +312,9 @@ def apply(io: IO, plan: Plan) -> None:
     starting: list[str] = []
     for change in plan:
         osd = dict(change.data)
-        if change.action == "disable":
-            io.run([SYSTEMCTL, "disable", "--quiet", change.subject])
+        if change.action == "retire":
+            io.run([SYSTEMCTL, "disable", "--quiet", f"ceph-osd@{osd['number']}.service"])
+            io.run(["/usr/bin/rm", "-rf", "--one-file-system", "--", change.subject])
             continue
         for address in osd["addresses"]:
             _require(io, osd["host"], address)

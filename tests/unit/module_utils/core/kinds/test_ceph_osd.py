@@ -135,6 +135,9 @@ class FakeHost:
             self.enabled |= set(argv)
         if argv[1:2] == ["start"]:
             self.active |= set(argv)
+        if program == "rm":
+            self.files = {name: text for name, text in self.files.items() if not name.startswith(argv[-1])}
+            self.links = {name: target for name, target in self.links.items() if not name.startswith(argv[-1])}
         if argv[1:2] == ["disable"]:
             self.enabled -= set(argv)
         return Result(0, "", "")
@@ -286,14 +289,16 @@ def test_a_stopped_osd_is_started():
     assert verbs[-3:] == ["reset-failed", "enable", "start"]
 
 
-def test_the_unit_of_an_osd_that_left_is_disabled_when_it_no_longer_runs():
+def test_nothing_stays_on_the_host_of_an_osd_that_left_and_no_longer_runs():
     io = FakeHost()
     converge(io, wanted())
     io.files["/var/lib/ceph/osd/ceph-0/fsid"] = f"{UUID}\n"
     gone = {**wanted(remove=[UUID]), "osds": []}
     assert not planned(io, gone)
     io.active.clear()
-    assert converge(io, gone).summary() == ["disable ceph-osd@0.service"]
+    assert converge(io, gone).summary() == ["retire /var/lib/ceph/osd/ceph-0"]
+    assert "ceph-osd@0.service" not in io.enabled
+    assert not [name for name in io.files if name.startswith(ceph_osd.HOMES)]
     assert not planned(io, gone)
 
 
