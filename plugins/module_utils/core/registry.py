@@ -44,7 +44,7 @@ _STEPS = {
     "ring_copies": ("swift_ring_copy",),
     "ceph_mon": ("file", "ceph_mon", "unit"),
     "ceph_cluster": ("ceph_cluster",),
-    "ceph_daemons": ("file", "ceph_osd", "ceph_mgr", "unit"),
+    "ceph_daemons": ("file", "ceph_mgr", "unit", "ceph_osd"),
     "ceph_access": ("ceph_access",),
     "services": ("driver_option", "file", "migration", "unit"),
     "volume_types": ("volume_type",),
