@@ -16,7 +16,7 @@ DOMAINS, PROJECTS, ROLES, USERS = "keystone_domains", "keystone_projects", "keys
 _OWN_DOMAINS = ("Default",)
 _OWN_PROJECTS = (("Default", "admin"), ("Default", "service"))
 _OWN_USERS = tuple(("Default", name) for name in ("admin", "glance", "swift", "cinder", "rgw"))
-_OWN_ROLES = ("admin", "manager", "member", "reader", "service")
+_OWN_ROLES = ("admin", "manager", "member", "reader", "service", "ResellerAdmin")
 
 
 @rule

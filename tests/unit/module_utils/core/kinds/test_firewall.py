@@ -20,7 +20,8 @@ from ansible_collections.holdfast.storage.plugins.module_utils.core.model import
 from ansible_collections.holdfast.storage.plugins.module_utils.io.host import Result
 
 START = {"mgmt": "10.0.0", "storage": "10.1.0", "repl": "10.2.0"}
-CONTROL = {"keystone", "glance_api", "swift_proxy", "mariadb", "rabbitmq", "memcached", "etcd", "ceph_rgw", *flows.CINDER}
+OPENSTACK = {"keystone", "glance_api", "swift_proxy", "ceph_rgw", *flows.CINDER}
+CONTROL = {"mariadb", "rabbitmq", "memcached", "etcd", *OPENSTACK}
 STORAGE = {"swift_storage", "ceph_mon", "ceph_mgr", "ceph_osd", "ceph_mds"}
 OUTSIDE = 200
 
