@@ -14,7 +14,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 # sudo may ask for a password; root does not.
 PLAYBOOK = $(BIN)/ansible-playbook -i $(INVENTORY) $(shell [ "$$(id -u)" = 0 ] || sudo -n true 2>/dev/null || echo --ask-become-pass)
 
-.PHONY: help .venv lab lab-down test test-all lint unit molecule docs bench lock clean
+.PHONY: tempest help .venv lab lab-down test test-all lint unit molecule docs bench lock clean
 
 help: ## this list
 	@sed -n 's/^\([.a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -51,6 +51,9 @@ molecule: .venv/dev ## one scenario: SCENARIO=name; the lab must be down
 	@[ ! -e /run/holdfast-lab/owner.json ] || { echo "A lab is up, and there can be one at a time: make lab-down"; exit 1; }
 	$(BIN)/molecule test --scenario-name $(SCENARIO)
 
+tempest: .venv/tempest ## OpenStack's own smoke tests against the lab: identity, images, object storage, volumes
+	$(BIN)/python scripts/tempest
+
 docs: .venv/dev ## the reference pages, from the roles' variables and the table of flows
 	$(BIN)/python scripts/generate_docs.py
 
@@ -58,12 +61,12 @@ bench: .venv/runtime ## cost of a converged run on the lab, and on simulated hos
 	$(BIN)/python tests/bench/bench.py
 
 lock: ## renew requirements/*.txt from requirements/*.in; needs uv
-	for name in runtime dev; do uv pip compile --quiet --upgrade --generate-hashes --python-version 3.11 \
+	for name in runtime dev tempest; do uv pip compile --quiet --upgrade --generate-hashes --python-version 3.11 \
 	    --no-emit-index-url requirements/$$name.in -o requirements/$$name.txt || exit; done
 
 clean: ## remove what make installed in the checkout; the lab must be down
 	@[ ! -e .lab ] || { echo "There is a lab: make lab-down"; exit 1; }
-	rm -rf .venv .collections .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .ansible
+	rm -rf .venv .venv-tempest .collections .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .ansible
 
 .venv: .venv/runtime ## Ansible and what it needs, pinned
 .venv/runtime: requirements/runtime.txt requirements/collections.txt scripts/vendor_collections
@@ -71,6 +74,11 @@ clean: ## remove what make installed in the checkout; the lab must be down
 	@PYTHON=$(PYTHON) && export PYTHON && python=$$(scripts/python) && "$$python" -m venv .venv
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements/runtime.txt
 	@$(BIN)/python scripts/vendor_collections
+	@touch $@
+.venv/tempest: .venv/runtime requirements/tempest.txt
+	@echo "Installing OpenStack's acceptance tests into .venv-tempest"
+	@PYTHON=$(PYTHON) && export PYTHON && python=$$(scripts/python) && "$$python" -m venv .venv-tempest
+	@.venv-tempest/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements/tempest.txt
 	@touch $@
 .venv/dev: .venv/runtime requirements/dev.txt
 	@echo "Installing linters and test tools into .venv"

@@ -28,6 +28,7 @@ class Client:
     """One user of one cloud. See ``core.stories.Cloud``."""
 
     def __init__(self, entry: Mapping[str, Any]) -> None:
+        self.entry = entry
         self.auth = entry["auth"]
         self.region = entry.get("region_name")
         self.context = ssl.create_default_context(cafile=entry.get("cacert"))
