@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a secure deployment shows on its hosts, asked of the kernel and the daemons; and no secret where none belongs."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(os.environ["MOLECULE_PROJECT_DIRECTORY"])
+VIP = "172.29.236.10"
+
+
+def on(host: Any, *names: str) -> bool:
+    return host.check_output("hostname").startswith(names)
+
+
+@pytest.mark.parametrize("service", ["keystone", "glance", "swift"])
+def test_configuration_is_roots_and_the_services(host: Any, service: str) -> None:
+    directory = host.file(f"/etc/{service}")
+    if not directory.exists:
+        return
+    assert (directory.user, directory.group, oct(directory.mode)) == ("root", service, "0o750")
+    keys = "-not -path '*/fernet-keys/*' -not -path '*/credential-keys/*'"
+    found = host.check_output(f"find /etc/{service} -type f \\( -perm /0027 -o -not -user root \\) {keys}")
+    assert found == ""
+
+
+def test_storage_ports_answer_on_their_own_network_only(host: Any) -> None:
+    if not on(host, "storage"):
+        return
+    own = {line.split()[3] for line in host.check_output("ss -Hltn").splitlines()}
+    for port in (6200, 6201, 6202):
+        assert [place for place in own if place.endswith(f":{port}")][0].startswith("172.29.244.")
+    for port in (6210, 6211, 6212, 873):
+        assert [place for place in own if place.endswith(f":{port}")][0].startswith("172.29.248.")
+
+
+def test_the_bridges_drop_what_is_no_flow(host: Any) -> None:
+    rules = host.check_output("nft list table inet holdfast")
+    for bridge in ("mgmt", "storage", "repl") if on(host, "storage") else ("mgmt", "storage"):
+        assert f"dropped_{bridge}" in rules
+
+
+def test_apis_speak_tls_only(host: Any) -> None:
+    if not on(host, "control"):
+        return
+    for port in (5000, 8080, 9292):
+        assert host.run(f"curl -sS --max-time 5 -o /dev/null http://{VIP}:{port}/").rc != 0
+        assert host.run(f"curl -sS --max-time 9 -o /dev/null https://{VIP}:{port}/").rc == 0, "not trusted by the host"
+
+
+def test_foundations_are_closed(host: Any) -> None:
+    if not on(host, "control"):
+        return
+    assert host.check_output("ss -Hlun sport = :11211") == ""
+    assert "guest" not in host.check_output("rabbitmqctl --quiet list_users")
+    queues = host.check_output("rabbitmqctl --quiet list_vhosts name default_queue_type")
+    assert {line.split()[-1] for line in queues.splitlines()[1:]} == {"quorum"}
+    assert host.check_output("mariadb -Ne \"select count(*) from mysql.global_priv where user=''\"") == "0"
+    assert host.check_output('mariadb -Ne "select @@require_secure_transport"') == "1"
+
+
+def test_keystone_refuses_what_is_too_large(host: Any) -> None:
+    if not on(host, "control"):
+        return
+    body = "head -c 200000 /dev/zero | tr '\\0' 'x'"
+    command = f"{body} | curl -sS -o /dev/null -w '%{{http_code}}' --data-binary @- https://{VIP}:5000/v3/auth/tokens"
+    assert host.check_output(command) == "413"
+
+
+def test_no_secret_stands_where_none_belongs() -> None:
+    scan = [sys.executable, ROOT / "tests" / "integration" / "secret_scan.py"]
+    done = subprocess.run(scan, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
