@@ -55,10 +55,17 @@ def test_apis_speak_tls_only(port: int) -> None:
     trusting = ssl.create_default_context(cafile=ROOT / ".lab" / "ca.pem")
     with urllib.request.urlopen(f"https://{VIP}:{port}/healthcheck", timeout=9, context=trusting) as answer:
         assert answer.status == 200
-    with pytest.raises(ssl.SSLCertVerificationError), socket.create_connection((VIP, port), timeout=5) as plain:
-        ssl.create_default_context().wrap_socket(plain, server_hostname=VIP)
-    with pytest.raises(OSError), urllib.request.urlopen(f"http://{VIP}:{port}/", timeout=5):  # noqa: PT011
-        pass
+    with (
+        socket.create_connection((VIP, port), timeout=5) as connection,
+        ssl.create_default_context().wrap_socket(
+            connection, server_hostname=VIP, do_handshake_on_connect=False
+        ) as stranger,
+        pytest.raises(ssl.SSLCertVerificationError),
+    ):
+        stranger.do_handshake()
+    with socket.create_connection((VIP, port), timeout=5) as plain:
+        plain.sendall(f"GET / HTTP/1.1\r\nHost: {VIP}\r\n\r\n".encode())
+        assert not plain.recv(100).startswith(b"HTTP/1.1 2")
 
 
 def test_foundations_are_closed(host: Any) -> None:
@@ -77,7 +84,8 @@ def test_keystone_refuses_what_is_too_large() -> None:
     large = urllib.request.Request(f"https://{VIP}:5000/v3/auth/tokens", data=b"x" * 200_000)
     with pytest.raises(urllib.error.HTTPError) as refused:
         urllib.request.urlopen(large, timeout=9, context=trusting)
-    assert refused.value.code == 413
+    with refused.value as answer:
+        assert answer.code == 413
 
 
 def test_no_secret_stands_where_none_belongs() -> None:
