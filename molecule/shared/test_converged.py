@@ -19,7 +19,8 @@ def test_check_mode_finds_nothing_to_do() -> None:
     done = subprocess.run(
         ["ansible-playbook", f"--inventory={inventory}", "--check", "--diff",
          str(playbook if playbook.exists() else ROOT / "playbooks" / "site.yml")],
-        cwd=ROOT, env={**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_STDOUT_CALLBACK": "default"},
+        cwd=ROOT, env={**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_STDOUT_CALLBACK": "default",
+             "ANSIBLE_FORCE_COLOR": "0"},
         capture_output=True, text=True, timeout=600, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr

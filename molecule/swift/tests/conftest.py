@@ -62,7 +62,8 @@ class Site:
             env={
                 **os.environ,
                 "ANSIBLE_CONFIG": str(PROJECT / "ansible.cfg"),
-                "ANSIBLE_NOCOLOR": "1",
+                # Molecule forces colours, which would stand between the words that are looked for.
+                "ANSIBLE_FORCE_COLOR": "0",
                 # Its lines are not folded, and Run.changes knows them.
                 "ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.default",
             },

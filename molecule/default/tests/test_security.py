@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a secure deployment shows, asked of the kernel and the daemons; and no secret where none belongs."""
+
+from __future__ import annotations
+
+import os
+import socket
+import ssl
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(os.environ["MOLECULE_PROJECT_DIRECTORY"])
+VIP = "172.29.236.10"
+
+
+def on(host: Any, *names: str) -> bool:
+    return host.check_output("hostname").startswith(names)
+
+
+@pytest.mark.parametrize("service", ["keystone", "glance", "swift"])
+def test_configuration_is_roots_and_the_services(host: Any, service: str) -> None:
+    if not on(host, "control") and service != "swift":
+        return
+    directory = host.file(f"/etc/{service}")
+    assert (directory.user, directory.group, oct(directory.mode)) == ("root", service, "0o750")
+    keys = "-not -path '*/fernet-keys/*' -not -path '*/credential-keys/*'"
+    found = host.check_output(f"find /etc/{service} -type f \\( -perm /0027 -o -not -user root \\) {keys}")
+    assert found == ""
+
+
+def test_storage_ports_answer_on_their_own_network_only(host: Any) -> None:
+    if not on(host, "storage"):
+        return
+    own = {line.split()[3] for line in host.check_output("ss -Hltn").splitlines()}
+    for port in (6200, 6201, 6202):
+        assert next(place for place in own if place.endswith(f":{port}")).startswith("172.29.244.")
+    for port in (6210, 6211, 6212, 873):
+        assert next(place for place in own if place.endswith(f":{port}")).startswith("172.29.248.")
+
+
+def test_the_bridges_drop_what_is_no_flow(host: Any) -> None:
+    rules = host.check_output("nft list table inet holdfast")
+    for bridge in ("mgmt", "storage", "repl") if on(host, "storage") else ("mgmt", "storage"):
+        assert f"dropped_{bridge}" in rules
+
+
+@pytest.mark.parametrize("port", [5000, 8080, 9292])
+def test_apis_speak_tls_only(port: int) -> None:
+    trusting = ssl.create_default_context(cafile=ROOT / ".lab" / "ca.pem")
+    with urllib.request.urlopen(f"https://{VIP}:{port}/healthcheck", timeout=9, context=trusting) as answer:
+        assert answer.status == 200
+    with (
+        socket.create_connection((VIP, port), timeout=5) as connection,
+        ssl.create_default_context().wrap_socket(
+            connection, server_hostname=VIP, do_handshake_on_connect=False
+        ) as stranger,
+        pytest.raises(ssl.SSLCertVerificationError),
+    ):
+        stranger.do_handshake()
+    with socket.create_connection((VIP, port), timeout=5) as plain:
+        plain.sendall(f"GET / HTTP/1.1\r\nHost: {VIP}\r\n\r\n".encode())
+        assert not plain.recv(100).startswith(b"HTTP/1.1 2")
+
+
+def test_foundations_are_closed(host: Any) -> None:
+    if not on(host, "control"):
+        return
+    assert host.check_output("ss -Hlun sport = :11211") == ""
+    assert "guest" not in host.check_output("rabbitmqctl --quiet list_users")
+    queues = host.check_output("rabbitmqctl --quiet list_vhosts name default_queue_type")
+    assert {line.split()[-1] for line in queues.splitlines()[1:]} == {"quorum"}
+    assert host.check_output("mariadb -Ne \"select count(*) from mysql.global_priv where user=''\"") == "0"
+    assert host.check_output('mariadb -Ne "select @@require_secure_transport"') == "1"
+
+
+def test_keystone_refuses_what_is_too_large() -> None:
+    trusting = ssl.create_default_context(cafile=ROOT / ".lab" / "ca.pem")
+    large = urllib.request.Request(f"https://{VIP}:5000/v3/auth/tokens", data=b"x" * 200_000)
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(large, timeout=9, context=trusting)
+    with refused.value as answer:
+        assert answer.code == 413
+
+
+def test_no_secret_stands_where_none_belongs() -> None:
+    scan = [sys.executable, ROOT / "tests" / "integration" / "secret_scan.py"]
+    done = subprocess.run(scan, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
