@@ -38,16 +38,15 @@ CERTIFICATES = "/usr/local/share/ca-certificates"
 NEEDED_BYTES = 6 * 1024**3
 """Space that building all layers takes at most, with what is thrown away on the way."""
 
-_DEFAULT_MIRRORS = {
-    "debian": "http://deb.debian.org/debian",
-    "debian-security": "http://deb.debian.org/debian-security",
-}
 _APT_OPTIONS = ("Acquire::http::Proxy", "Acquire::https::Proxy", "Acquire::Check-Valid-Until", "Acquire::Check-Date")
 
 
 def mirrors(sources: Iterable[str]) -> dict[str, str]:
-    """``{debian: URI, debian-security: URI}``: those that the machine's own apt sources use, else Debian's."""
-    found = dict(_DEFAULT_MIRRORS)
+    """``{debian: URI, debian-security: URI}``: those that the machine's own apt sources name.
+
+    The security archive is beside the other where no source names it. Raises HoldfastError without any of Debian's.
+    """
+    found = {"debian": "", "debian-security": ""}
     for text in sources:
         for line in text.splitlines():
             words = line.partition("#")[0].split()
@@ -57,7 +56,12 @@ def mirrors(sources: Iterable[str]) -> dict[str, str]:
                 archive = word.rstrip("/").rsplit("/", 1)[-1]
                 if archive in found and word.startswith(("http://", "https://")):
                     found[archive] = word.rstrip("/")
-    return found
+    if not found["debian"]:
+        raise HoldfastError(
+            "No apt source of this machine names an archive of Debian, which the lab's image comes from. Fix: name "
+            "one in a file below /etc/apt/sources.list.d, with `Enabled: no` where apt itself is not to use it."
+        )
+    return {**found, "debian-security": found["debian-security"] or f"{found['debian']}-security"}
 
 
 def apt_options(dump: str) -> list[str]:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ansible_collections.holdfast.storage.plugins.module_utils.core.errors import HoldfastError
 from ansible_collections.holdfast.storage.plugins.module_utils.core.lab import image
 
 RECIPE = {
@@ -32,15 +33,26 @@ def current(**changes: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("sources", "expected"),
     [
-        ([], "http://deb.debian.org/debian"),
-        (["deb http://archive.ubuntu.com/ubuntu noble main"], "http://deb.debian.org/debian"),
-        (["# deb http://old.example/debian trixie main"], "http://deb.debian.org/debian"),
         (["deb [arch=amd64] https://mirror.example/debian/ bookworm main"], "https://mirror.example/debian"),
         (["Types: deb\nURIs: http://near.example/pub/debian\nSuites: trixie"], "http://near.example/pub/debian"),
     ],
 )
 def test_the_machines_own_mirror_is_used(sources: list[str], expected: str) -> None:
     assert image.mirrors(sources)["debian"] == expected
+
+
+@pytest.mark.parametrize(
+    "sources", [[], ["deb http://u.example/ubuntu noble main"], ["# deb http://old.example/debian trixie main"]]
+)
+def test_a_machine_without_a_source_of_debian_is_told(sources: list[str]) -> None:
+    with pytest.raises(HoldfastError, match="Enabled: no"):
+        image.mirrors(sources)
+
+
+def test_the_security_archive_is_beside_the_other_when_no_source_names_it() -> None:
+    assert (
+        image.mirrors(["deb http://m.example/debian x main"])["debian-security"] == "http://m.example/debian-security"
+    )
 
 
 def test_the_security_archive_is_found_apart() -> None:
