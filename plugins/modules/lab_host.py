@@ -9,26 +9,24 @@ module: lab_host
 short_description: Have hosts of the lab run, stop or go
 version_added: "1.0.0"
 description:
-  - Hosts are systemd-nspawn containers with systemd, one NIC a switch, and loop devices for disks. All of the list
-    boot at once, and the module waits until each answers by SSH with its own key.
-  - A host's disks stand under C(/dev/disk/by-id/holdfast-DISK), whatever loop device they are.
+  - A host is a systemd-nspawn container with loop devices for disks, or a virtual machine of QEMU with a kernel of its
+    own and virtio disks. All of the list boot at once, and the module waits until each answers by SSH with its own key.
+  - A virtual machine runs on KVM where the kernel of the image boots on it, and is emulated elsewhere.
+  - A host's disks stand under C(/dev/disk/by-id/holdfast-DISK), whatever device they are.
   - The private key for root on all hosts is C(ssh/id_ed25519) in the state directory, the hosts' keys are in
     C(ssh/known_hosts), what C(ssh -F) needs in C(ssh/config), consoles in C(log).
+  - QEMU's monitor (QMP) of a virtual machine is C(/run/holdfast-lab/hosts/NAME/monitor).
   - It comes up over the remains of a lab that died, and removes everything that carries a lab's name.
   - M(holdfast.storage.lab_image) and M(holdfast.storage.lab_network) come first.
 author:
   - Holdfast contributors (@holdfast)
 requirements:
-  - systemd-nspawn
+  - systemd-nspawn, for containers
+  - qemu-system-x86 and e2fsprogs, for virtual machines
   - iproute2
   - ssh-keyscan
-attributes:
-  check_mode:
-    description: Says what it would do and changes nothing.
-    support: full
-  diff_mode:
-    description: The diff is the plan.
-    support: full
+extends_documentation_fragment:
+  - holdfast.storage.attributes
 options:
   state_dir:
     description: Absolute path of the lab's state directory.
@@ -45,10 +43,18 @@ options:
         type: str
         required: true
       kind:
-        description: What it runs as. There is no driver for V(vm) yet, so it is refused.
+        description: What it runs as. A host that is to run as something else is made anew.
         type: str
         choices: [container, vm]
         default: container
+      memory:
+        description: Memory of a virtual machine, as QEMU takes it.
+        type: str
+        default: 2G
+      cpus:
+        description: Processors of a virtual machine.
+        type: int
+        default: 2
       address:
         description: Its management address with prefix length, on its first NIC when it boots for the first time.
         type: str
@@ -72,18 +78,20 @@ options:
         required: true
   state:
     description:
-      - V(running) starts what is not running, and restarts a host whose NICs or disks are others now.
+      - V(running) starts what is not running, and restarts a host whose NICs, disks, memory or processors are others
+        now.
       - V(stopped) powers off, and keeps roots and disks.
       - V(restarted) powers off and starts.
+      - V(cut) cuts the power, and V(cycled) cuts it and starts. Roots and disks stay as they are at that moment.
       - V(reset) makes them anew, with empty disks.
       - V(absent) removes them.
     type: str
-    choices: [running, stopped, restarted, reset, absent]
+    choices: [running, stopped, restarted, cut, cycled, reset, absent]
     default: running
   since:
     description:
-      - For V(restarted) and V(reset), a time in seconds since the epoch. What was started, or made, after it is left
-        alone.
+      - For V(restarted), V(cycled) and V(reset), a time in seconds since the epoch. What was started, or made, after it
+        is left alone.
       - Left out, it is now.
     type: float
   exclusive:
@@ -91,7 +99,7 @@ options:
     type: bool
     default: false
   timeout:
-    description: Seconds within which a host has to answer by SSH.
+    description: Seconds within which a container has to answer by SSH. A virtual machine has five times as long.
     type: int
     default: 120
 """
@@ -112,9 +120,16 @@ EXAMPLES = r"""
         nics: {eth0: hf-mgmt, eth1: hf-storage, eth2: hf-repl}
         disks: {swift1: 2G, swift2: 2G}
         layers: "{{ image.layers.packages }}"
+      - name: compute1
+        kind: vm
+        memory: 2G
+        address: 172.29.236.31/22
+        gateway: 172.29.236.1
+        nics: {eth0: hf-mgmt, eth1: hf-storage, eth2: hf-storage}
+        layers: "{{ image.layers.kernel + image.layers.packages }}"
   become: true
 
-- name: Cut the power of nothing, but take everything away
+- name: Take all hosts away
   holdfast.storage.lab_host:
     state_dir: /srv/holdfast/.lab
     state: absent
@@ -150,7 +165,9 @@ OPTIONS = {
         "default": [],
         "options": {
             "name": {"type": "str", "required": True},
-            "kind": {"type": "str", "choices": list(host.KINDS), "default": "container"},
+            "kind": {"type": "str", "choices": list(host.DRIVERS), "default": "container"},
+            "memory": {"type": "str", "default": "2G"},
+            "cpus": {"type": "int", "default": 2},
             "address": {"type": "str", "required": True},
             "gateway": {"type": "str", "default": ""},
             "nics": {"type": "dict", "required": True},
@@ -158,7 +175,11 @@ OPTIONS = {
             "layers": {"type": "list", "elements": "path", "required": True},
         },
     },
-    "state": {"type": "str", "choices": ["running", "stopped", "restarted", "reset", "absent"], "default": "running"},
+    "state": {
+        "type": "str",
+        "choices": ["running", "stopped", "restarted", "cut", "cycled", "reset", "absent"],
+        "default": "running",
+    },
     "since": {"type": "float"},
     "exclusive": {"type": "bool", "default": False},
     "timeout": {"type": "int", "default": 120},

@@ -11,7 +11,8 @@ version_added: "1.0.0"
 description:
   - Builds the directories that overlayfs stacks to the root file system of a lab host, with mmdebstrap.
   - C(base) is bare Debian with systemd, network and SSH; C(archives) holds what apt would download for the package
-    set; C(packages) has the package set installed and nothing of it enabled.
+    set; C(packages) has the package set installed and nothing of it enabled. C(kernel) is what a virtual machine has
+    on top of these.
   - A layer is named after a digest of what it is built from, is built once, and appears only when it is complete.
   - Uses the apt mirrors, apt proxies and certificate authorities of the machine.
   - Layers of earlier images that no host of a lab stands on are removed.
@@ -19,12 +20,11 @@ author:
   - Holdfast contributors (@holdfast)
 requirements:
   - mmdebstrap
+extends_documentation_fragment:
+  - holdfast.storage.attributes
 attributes:
   check_mode:
     description: Says which layers it would build or remove.
-    support: full
-  diff_mode:
-    description: The diff is the plan.
     support: full
 options:
   cache_dir:
@@ -46,6 +46,10 @@ options:
     type: str
     choices: [base, packages]
     default: packages
+  kernel:
+    description: Whether virtual machines are among the hosts, which need a kernel.
+    type: bool
+    default: false
   log:
     description: File to which the output of the build is appended.
     type: path
@@ -63,7 +67,9 @@ EXAMPLES = r"""
 
 RETURN = r"""
 layers:
-  description: For a host on C(base) and for one on C(packages), the directories to stack, topmost first.
+  description:
+    - For a host on C(base) and for one on C(packages), the directories to stack, topmost first.
+    - C(kernel) is what goes on top of them for a virtual machine.
   returned: success
   type: dict
   sample:
@@ -90,6 +96,7 @@ OPTIONS = {
     "suite": {"type": "str", "choices": ["trixie"], "default": "trixie"},
     "packages": {"type": "list", "elements": "str", "required": True},
     "layer": {"type": "str", "choices": ["base", "packages"], "default": "packages"},
+    "kernel": {"type": "bool", "default": False},
     "log": {"type": "path", "required": True},
 }
 

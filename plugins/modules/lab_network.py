@@ -19,13 +19,8 @@ author:
 requirements:
   - iproute2
   - nftables
-attributes:
-  check_mode:
-    description: Says what it would do and changes nothing.
-    support: full
-  diff_mode:
-    description: The diff is the plan.
-    support: full
+extends_documentation_fragment:
+  - holdfast.storage.attributes
 options:
   state_dir:
     description: Absolute path of the lab's state directory, by which the lab is known.

@@ -2,7 +2,7 @@
 """The lab's hosts. What hosts of every kind share is here: states, SSH keys, the order of things.
 
 What a host runs as is its driver's: the functions of a module of this package, by the value of ``kind`` (``DRIVERS``).
-Containers have one; virtual machines join by another, on the same switches and with the same disks (docs/lab.md).
+Containers and virtual machines are on the same switches and have the same disks (docs/lab.md).
 
 The state directory holds what survives a stop: ``hosts/NAME`` (the writable part of its root), ``disks``, ``ssh``,
 ``log``. RUN holds what does not: ``hosts/NAME/host.json`` says how a host was started.
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..change import Change, Plan
 from ..errors import Finding, HoldfastError
-from . import container, owner
+from . import container, owner, traces, vm
 from .image import nearest, not_root
 from .names import RUN
 
@@ -27,10 +27,8 @@ if TYPE_CHECKING:
 
     from ...io.host import Host as IO
 
-DRIVERS: Mapping[str, ModuleType] = {"container": container}
-"""A driver has ``find``, ``prepare``, ``start``, ``shutdown`` and ``clear``, as ``container`` documents them."""
-
-KINDS = ("container", "vm")
+DRIVERS: Mapping[str, ModuleType] = {"container": container, "vm": vm}
+"""A driver has ``alive``, ``prepare``, ``start`` and ``shutdown``, as ``container`` documents them."""
 
 STEPS = {
     "create": ("prepare", "start"),
@@ -38,6 +36,8 @@ STEPS = {
     "restart": ("shutdown", "clear", "start"),
     "reset": ("clear", "forget", "prepare", "start"),
     "stop": ("shutdown", "clear"),
+    "cut": ("clear",),
+    "cycle": ("clear", "start"),
     "remove": ("clear", "forget"),
 }
 """What each action of a plan consists of. apply() takes each step for all hosts at once, in this order."""
@@ -53,24 +53,30 @@ def question(wanted: dict[str, Any]) -> dict[str, Any]:
 
 
 def read(io: IO, asked: dict[str, Any]) -> dict[str, Any]:
-    """``{root, owner, storage, hosts}``; a host is ``{running, traces, stored, started, created, layers, shape}``.
+    """``{root, owner, kinds, storage, hosts}``; of a host ``{running, traces, stored, whole, started, created, kind,
+    layers, shape}``.
 
-    ``storage`` is the directory of the hosts' roots, ``traces`` what of a host is on the machine; ``started`` and
-    ``created`` are seconds since the epoch, ``layers`` and ``shape`` those it was created and started with.
+    ``kinds`` are those that the machine can run, ``storage`` is the directory of the hosts' roots, ``traces`` what of a
+    host is on the machine; ``started`` and ``created`` are seconds since the epoch, ``kind``, ``layers`` and ``shape``
+    those it was created and started with.
     """
     state_dir = asked["state_dir"]
     kind = io.run(["stat", "-f", "-c", "%T", nearest(io, state_dir)]).out.strip()
     storage = storage_directory(state_dir, kind)
-    found = {name: host for driver in DRIVERS.values() for name, host in driver.find(io).items()}
+    found, groups = traces.find(io), traces.groups(io)
     hosts = {}
     for name in sorted({*found, *io.listdir(storage), *io.listdir(f"{state_dir}/disks")}):
         stored = json.loads(io.read_text(f"{storage}/{name}/host.json") or "{}")
         started = json.loads(io.read_text(f"{RUN}/hosts/{name}/host.json") or "{}")
         hosts[name] = {
-            **found.get(name, {"running": False, "traces": []}),
+            "running": any(
+                driver.alive(io, group) for driver in DRIVERS.values() for group in groups.get(name, ())[:1]
+            ),
+            "traces": found.get(name, []),
             "stored": [path for path in (f"{storage}/{name}", f"{state_dir}/disks/{name}") if io.exists(path)],
             "whole": bool(stored) and all(io.exists(layer) for layer in stored["layers"]),
             "created": stored.get("created", 0.0),
+            "kind": stored.get("kind", ""),
             "layers": stored.get("layers", []),
             "started": started.get("started", 0.0),
             "shape": started.get("shape", ""),
@@ -78,6 +84,7 @@ def read(io: IO, asked: dict[str, Any]) -> dict[str, Any]:
     return {
         "root": io.run(["id", "-u"]).out.strip() == "0",
         "owner": owner.read(io),
+        "kinds": [kind for kind, driver in DRIVERS.items() if io.exists(driver.PROGRAM)],
         "storage": storage,
         "hosts": hosts,
     }
@@ -95,14 +102,14 @@ def plan(current: dict[str, Any], wanted: dict[str, Any]) -> Plan:
     for name, action in actions.items():
         if action:
             host, spec = current["hosts"].get(name, _NOTHING), specified.get(name, {"name": name})
-            if action in ("start", "restart"):
+            if "start" in STEPS[action] and "prepare" not in STEPS[action]:
                 # A host keeps the image that it was made from: other files would appear under its own.
                 spec = {**spec, "layers": host["layers"]}
             data = {"spec": spec, "storage": current["storage"], **{k: wanted[k] for k in ("state_dir", "timeout")}}
             after = _describe(spec) if "start" in STEPS[action] else ""
             changes.append(Change(name, action, "\n".join([*host["traces"], *host["stored"]]), after, data))
     findings = owner.refusal(current["owner"], wanted["state_dir"])
-    findings += [finding for spec in wanted["hosts"] for finding in _refusals(spec)]
+    findings += [finding for change in changes if change.after for finding in _refusals(current, change.data["spec"])]
     if changes and not current["root"]:
         findings.append(not_root("lab_host"))
     return Plan(changes, findings)
@@ -124,7 +131,7 @@ def storage_directory(state_dir: str, file_system: str) -> str:
 
 def shape(spec: Mapping[str, Any]) -> str:
     """Digest of what a host has that it can not change while it runs."""
-    text = json.dumps([spec[name] for name in ("kind", "nics", "disks")])
+    text = json.dumps([spec[name] for name in ("kind", "nics", "disks", "memory", "cpus")])
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
@@ -147,11 +154,13 @@ def ssh_config(known: str, directory: str) -> str:
 
 _NOTHING = {
     "running": False, "traces": [], "stored": [], "whole": False,
-    "created": 0.0, "layers": [], "started": 0.0, "shape": "",
+    "created": 0.0, "kind": "", "layers": [], "started": 0.0, "shape": "",
 }  # fmt: skip
 
 
 def _running(host: Mapping[str, Any], spec: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
+    if host["stored"] and host["kind"] != spec["kind"]:
+        return "reset"
     if not host["running"]:
         if not host["whole"]:
             return "reset" if host["traces"] or host["stored"] else "create"
@@ -165,6 +174,10 @@ def _restarted(host: Mapping[str, Any], spec: Mapping[str, Any], wanted: Mapping
     return _running(host, spec, wanted)
 
 
+def _cycled(host: Mapping[str, Any], spec: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
+    return "cycle" if _restarted(host, spec, wanted) == "restart" else _running(host, spec, wanted)
+
+
 def _reset(host: Mapping[str, Any], spec: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
     if (host["stored"] or host["traces"]) and host["created"] < wanted["since"]:
         return "reset"
@@ -173,6 +186,10 @@ def _reset(host: Mapping[str, Any], spec: Mapping[str, Any], wanted: Mapping[str
 
 def _stopped(host: Mapping[str, Any], spec: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
     return "stop" if host["traces"] else ""
+
+
+def _cut(host: Mapping[str, Any], spec: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
+    return "cut" if host["traces"] else ""
 
 
 def _absent(host: Mapping[str, Any], spec: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
@@ -184,28 +201,42 @@ _STATES: Mapping[str, Callable[[Mapping[str, Any], Mapping[str, Any], Mapping[st
     "restarted": _restarted,
     "reset": _reset,
     "stopped": _stopped,
+    "cut": _cut,
+    "cycled": _cycled,
     "absent": _absent,
 }
 
 
-def _refusals(spec: Mapping[str, Any]) -> list[Finding]:
-    if spec["kind"] in DRIVERS:
-        return []
-    return [
-        Finding(
-            "error",
-            "lab.kind",
-            f"{spec['name']}: lab_kind",
-            f"{spec['kind']}: there is no driver for it yet.",
-            f"Use {' or '.join(DRIVERS)}.",
+def _refusals(current: Mapping[str, Any], spec: Mapping[str, Any]) -> list[Finding]:
+    findings = []
+    if spec["kind"] not in current["kinds"]:
+        findings.append(
+            Finding(
+                "error",
+                "lab.kind",
+                f"{spec['name']}: lab_kind",
+                f"{spec['kind']}: {DRIVERS[spec['kind']].PROGRAM} is not on this machine.",
+                "Install it: `scripts/machine INVENTORY` does.",
+            )
         )
-    ]
+    if spec["kind"] == "vm" and (long := [disk for disk in spec["disks"] if len(disk) > vm.LONGEST_SERIAL]):
+        findings.append(
+            Finding(
+                "error",
+                "lab.disk_name",
+                f"{spec['name']}: lab_disks",
+                f"{', '.join(long)}: it is a serial number, which has {vm.LONGEST_SERIAL} characters at most.",
+                "Give the disk a shorter name.",
+            )
+        )
+    return findings
 
 
 def _describe(spec: Mapping[str, Any]) -> str:
     return "\n".join(
         [
             f"{spec['kind']} {spec['name']} {spec['address']}",
+            *([f"{spec['cpus']} processors, {spec['memory']} of memory"] if spec["kind"] == "vm" else []),
             *(f"{nic} in {switch}" for nic, switch in spec["nics"].items()),
             *(f"disk holdfast-{disk} {size}" for disk, size in spec["disks"].items()),
             *spec["layers"],
@@ -213,20 +244,13 @@ def _describe(spec: Mapping[str, Any]) -> str:
     )
 
 
-def _drivers(changes: Sequence[Change]) -> list[tuple[ModuleType, list[str]]]:
-    """Hosts by driver. A host that is no longer specified is looked for by all of them."""
-    names = [(change.subject, change.data["spec"].get("kind")) for change in changes]
-    return [(driver, [name for name, k in names if k in (kind, None)]) for kind, driver in DRIVERS.items()]
-
-
 def _take_shutdown(io: IO, changes: Sequence[Change]) -> None:
-    for driver, names in _drivers(changes):
-        driver.shutdown(io, names)
+    for kind, driver in DRIVERS.items():
+        driver.shutdown(io, [change.subject for change in changes if change.data["spec"]["kind"] == kind])
 
 
 def _take_clear(io: IO, changes: Sequence[Change]) -> None:
-    for driver, names in _drivers(changes):
-        driver.clear(io, names)
+    traces.clear(io, [change.subject for change in changes])
 
 
 def _take_forget(io: IO, changes: Sequence[Change]) -> None:
@@ -245,7 +269,10 @@ def _take_prepare(io: IO, changes: Sequence[Change]) -> None:
         place = f"{change.data['storage']}/{spec['name']}"
         DRIVERS[spec["kind"]].prepare(io, spec, place, keys)
         # Last: a host that was only half prepared is made anew.
-        io.write(f"{place}/host.json", json.dumps({"created": time.time(), "layers": spec["layers"]}) + "\n")
+        io.write(
+            f"{place}/host.json",
+            json.dumps({"created": time.time(), **{k: spec[k] for k in ("kind", "layers")}}) + "\n",
+        )
 
 
 def _take_start(io: IO, changes: Sequence[Change]) -> None:
@@ -302,12 +329,14 @@ def _write_known_hosts(io: IO, state_dir: str, text: str) -> None:
 def _wait_for_ssh(io: IO, changes: Sequence[Change]) -> None:
     """Wait until each host answers by SSH with the key that it was given."""
     state_dir = changes[0].data["state_dir"]
-    end = time.monotonic() + changes[0].data["timeout"]
+    patience = max(DRIVERS[change.data["spec"]["kind"]].PATIENCE for change in changes)
+    seconds = changes[0].data["timeout"] * patience
+    end = time.monotonic() + seconds
     known = (io.read_text(f"{state_dir}/ssh/known_hosts") or "").splitlines()
     waiting = {change.data["spec"]["address"].split("/")[0]: change.subject for change in changes}
     keys = {line.split()[0].split(",")[1]: line.split()[2] for line in known}
     while True:
-        answers = io.run(["ssh-keyscan", "-T", "2", "-t", "ed25519", *waiting], check=False).out
+        answers = io.run(["ssh-keyscan", "-T", str(2 * patience), "-t", "ed25519", *waiting], check=False).out
         for words in map(str.split, answers.splitlines()):
             if len(words) == 3 and words[2] == keys.get(words[0]):
                 waiting.pop(words[0], None)
@@ -318,7 +347,7 @@ def _wait_for_ssh(io: IO, changes: Sequence[Change]) -> None:
             log = f"{state_dir}/log/{name}.log"
             tail = "\n".join((io.read_text(log) or "").splitlines()[-10:])
             raise HoldfastError(
-                f"{', '.join(waiting.values())}: no answer by SSH within {changes[0].data['timeout']} s. "
+                f"{', '.join(waiting.values())}: no answer by SSH within {seconds} s. "
                 f"The console is in {log}; it ends with:\n{tail}"
             )
         time.sleep(0.2)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The image of the lab's hosts: three directories that overlayfs stacks, shared by all hosts and cached by content.
+"""The image of the lab's hosts: directories that overlayfs stacks, shared by all hosts and cached by content.
 
 ``base``
     Debian as a provisioning system leaves it: it boots, has a network and SSH.
@@ -7,6 +7,9 @@
     What apt would download for the package set, so that an installation on ``base`` downloads nothing.
 ``packages``
     The package set installed, nothing of it enabled.
+``kernel``
+    Debian's kernel for clouds, for virtual machines. It is unpacked and not installed: dpkg knows nothing of it, so
+    it goes on top of any of the others.
 
 A layer's directory is named after a digest of all that it is built from, and appears only when it is complete.
 """
@@ -87,6 +90,7 @@ def layers(cache: str, recipe: Mapping[str, Any], packages: Sequence[str]) -> di
         "base": f"{cache}/layers/base-{base}",
         "archives": f"{cache}/layers/archives-{full}",
         "packages": f"{cache}/layers/packages-{full}",
+        "kernel": f"{cache}/layers/kernel-{base}",
     }
 
 
@@ -138,7 +142,8 @@ def read(io: IO, asked: dict[str, Any]) -> dict[str, Any]:
 def plan(current: dict[str, Any], wanted: dict[str, Any]) -> Plan:
     """Build the layers that are not there, then drop those that nothing needs any more."""
     paths = current["layers"]
-    needed = list(paths) if wanted["layer"] == "packages" else ["base", "archives"]
+    needed = ["base", "archives", *(["packages"] if wanted["layer"] == "packages" else [])]
+    needed += ["kernel"] if wanted["kernel"] else []
     missing = [name for name in needed if paths[name] not in current["cached"]]
     findings = []
     if missing and not current["root"]:
@@ -179,8 +184,9 @@ def apply(io: IO, plan: Plan) -> None:
 
 
 def result(current: dict[str, Any], wanted: dict[str, Any]) -> dict[str, Any]:
-    """What the module returns: the stack of directories for a host on each of the layers."""
-    return {"layers": {name: stack(current["layers"], name) for name in ("base", "packages")}}
+    """What the module returns: the stack of directories for a host on each of the layers, and what a VM has on top."""
+    paths = current["layers"]
+    return {"layers": {**{name: stack(paths, name) for name in ("base", "packages")}, "kernel": [paths["kernel"]]}}
 
 
 def not_root(where: str) -> Finding:
@@ -197,7 +203,7 @@ def script(name: str, context: Mapping[str, Any], scratch: str) -> str:
     variables = {
         "scratch": scratch,
         "packages": " ".join(context["packages"]),
-        "lower": ":".join(stack(paths, "base") if name == "packages" else [paths["base"]]),
+        "lower": ":".join([paths["base"]] if name == "archives" else stack(paths, "base")),
         "include": ",".join(recipe["packages"]),
         "suite": recipe["suite"],
         "architecture": recipe["architecture"],
@@ -249,6 +255,22 @@ systemctl --root="$root" mask sys-kernel-debug.mount sys-kernel-tracing.mount de
 chroot "$root" apt-get -q update
 chroot "$root" apt-get -q -y --download-only --no-install-recommends install $packages
 {_UNMOUNT}""",
+    # The kernel deals with its file systems itself, and QEMU loads it: no initramfs, no boot loader, no hooks.
+    "kernel": f"""{_MOUNT}
+name=$(chroot "$root" apt-cache depends "linux-image-cloud-$architecture" | sed -n 's/^ *Depends: //p')
+chroot "$root" sh -c 'cd /tmp && apt-get -q -o APT::Sandbox::User=root download "$0"' "$name"
+chroot "$root" sh -c 'dpkg-deb --fsys-tarfile /tmp/*.deb | tar -x --keep-directory-symlink'
+rm "$root"/tmp/*.deb
+# Emulated, a machine takes half a second to decompress a module.
+chroot "$root" python3 -c '
+import lzma, pathlib
+for module in pathlib.Path("/usr/lib/modules").rglob("*.ko.xz"):
+    module.with_suffix("").write_bytes(lzma.decompress(module.read_bytes()))
+    module.unlink()
+'
+chroot "$root" depmod "${{name#linux-image-}}"
+mv "$root"/boot/vmlinuz-* "$root/boot/vmlinuz"
+{_UNMOUNT}""",
     "packages": f"""{_MOUNT}
 enabled() {{ systemctl --root="$root" list-unit-files --state=enabled --no-legend --plain | cut -d' ' -f1 | sort; }}
 enabled > "$scratch/before"
@@ -289,7 +311,7 @@ def _build(io: IO, change: Change) -> None:
 def _describe(name: str, recipe: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
     if name == "base":
         return "\n".join([f"debian {recipe['suite']} {recipe['architecture']}", *recipe["packages"]])
-    return "\n".join(sorted(wanted["packages"]))
+    return "linux-image-cloud" if name == "kernel" else "\n".join(sorted(wanted["packages"]))
 
 
 def _digest(value: Any) -> str:

@@ -35,13 +35,16 @@ def _spec(host: Mapping[str, Any], layers: Mapping[str, Sequence[str]]) -> dict[
         if not host.get(key):
             raise HoldfastError(f"{name}: {key}: a host of a lab needs it. Fix: set it in the lab's inventory.")
     mgmt = host["networks_bridges"]["mgmt"]
+    kind = str(host.get("lab_kind", "container"))
     prefix_length = ipaddress.ip_network(mgmt["cidr"]).prefixlen
     return {
         "name": name,
-        "kind": str(host.get("lab_kind", "container")),
+        "kind": kind,
+        "memory": str(host.get("lab_memory", "2G")),
+        "cpus": int(host.get("lab_cpus", 2)),
         "address": f"{host['ansible_host']}/{prefix_length}",
         "gateway": str(mgmt.get("gateway", "")),
         "nics": {str(nic): str(switch) for nic, switch in host["lab_nics"].items()},
         "disks": {str(disk): str(size) for disk, size in (host.get("lab_disks") or {}).items()},
-        "layers": [str(path) for path in layers[host.get("lab_image_layer", "packages")]],
+        "layers": [*(layers["kernel"] if kind == "vm" else ()), *layers[host.get("lab_image_layer", "packages")]],
     }

@@ -12,6 +12,8 @@ from ansible_collections.holdfast.storage.plugins.module_utils.core.lab import h
 SPEC = {
     "name": "one",
     "kind": "container",
+    "memory": "2G",
+    "cpus": 2,
     "address": "172.29.236.11/22",
     "gateway": "172.29.236.1",
     "nics": {"eth0": "hf-mgmt"},
@@ -24,6 +26,7 @@ RUNNING = {
     "stored": ["/s/.lab/hosts/one"],
     "whole": True,
     "created": 100.0,
+    "kind": "container",
     "started": 200.0,
     "layers": ["/old", "/base"],
     "shape": host.shape(SPEC),
@@ -40,7 +43,7 @@ def plan(current: dict[str, Any] | None, state: str, **wanted: Any) -> Any:
         "state_dir": "/s/.lab", "hosts": [SPEC], "state": state, "since": 300.0, "exclusive": False, "timeout": 9,
         **wanted,
     }  # fmt: skip
-    machine = {"root": True, "owner": OWNER, "storage": "/s/.lab/hosts", "hosts": hosts}
+    machine = {"root": True, "owner": OWNER, "kinds": ["container", "vm"], "storage": "/s/.lab/hosts", "hosts": hosts}
     return host.plan(machine, options)
 
 
@@ -54,10 +57,18 @@ def plan(current: dict[str, Any] | None, state: str, **wanted: Any) -> Any:
         (REMAINS, "running", "reset"),
         ({**DEAD, "whole": False}, "running", "reset"),
         ({**RUNNING, "shape": "other"}, "running", "restart"),
+        ({**RUNNING, "kind": "vm"}, "running", "reset"),
+        ({**STOPPED, "kind": "vm"}, "running", "reset"),
         (None, "restarted", "create"),
         (RUNNING, "restarted", "restart"),
         ({**RUNNING, "started": 301.0}, "restarted", None),
         (STOPPED, "restarted", "start"),
+        (RUNNING, "cycled", "cycle"),
+        ({**RUNNING, "started": 301.0}, "cycled", None),
+        (STOPPED, "cycled", "start"),
+        (RUNNING, "cut", "cut"),
+        (DEAD, "cut", "cut"),
+        (STOPPED, "cut", None),
         (None, "reset", "create"),
         (RUNNING, "reset", "reset"),
         (STOPPED, "reset", "reset"),
@@ -103,9 +114,34 @@ def test_every_action_has_steps_that_exist() -> None:
     assert {step for steps in host.STEPS.values() for step in steps} == set(host._TAKE)
 
 
-def test_a_kind_without_a_driver_is_refused() -> None:
-    refused = plan(None, "running", hosts=[{**SPEC, "kind": "vm"}])
+def test_power_is_cut_without_a_word() -> None:
+    assert host.STEPS["cut"] == ("clear",)
+    assert host.STEPS["cycle"] == ("clear", "start")
+
+
+@pytest.mark.parametrize("kind", host.DRIVERS)
+def test_a_driver_is_whole(kind: str) -> None:
+    driver = host.DRIVERS[kind]
+    assert all(callable(getattr(driver, name)) for name in ("alive", "prepare", "start", "shutdown"))
+    assert driver.PROGRAM.startswith("/usr/bin/")
+    assert driver.PATIENCE >= 1
+
+
+def test_a_kind_that_the_machine_can_not_run_is_refused() -> None:
+    vm = {**SPEC, "kind": "vm"}
+    options = {"state_dir": "/s/.lab", "hosts": [vm], "since": 300.0, "exclusive": False, "timeout": 9}
+    machine = {"root": True, "owner": OWNER, "kinds": ["container"], "storage": "/s", "hosts": {}}
+    refused = host.plan(machine, {**options, "state": "running"})
     assert [(finding.code, finding.where) for finding in refused.errors] == [("lab.kind", "one: lab_kind")]
+    machine["hosts"] = {"one": {**RUNNING, "kind": "vm"}}
+    assert not host.plan(machine, {**options, "state": "absent"}).errors, "what can not run can be removed"
+
+
+def test_a_disk_of_a_virtual_machine_has_a_name_that_fits_a_serial_number() -> None:
+    vm = {**SPEC, "kind": "vm", "disks": {"d" * 20: "1G", "e" * 21: "1G"}}
+    (finding,) = plan(None, "running", hosts=[vm]).errors
+    assert (finding.code, finding.where) == ("lab.disk_name", "one: lab_disks")
+    assert finding.what.startswith("e" * 21 + ":")
 
 
 def test_another_living_lab_is_not_touched() -> None:
@@ -117,6 +153,7 @@ def test_another_living_lab_is_not_touched() -> None:
 def test_shape_is_what_a_host_can_not_change_while_it_runs() -> None:
     assert host.shape({**SPEC, "layers": [], "address": "x"}) == host.shape(SPEC)
     assert host.shape({**SPEC, "disks": {}}) != host.shape(SPEC)
+    assert host.shape({**SPEC, "memory": "3G"}) != host.shape(SPEC)
     assert host.shape({**SPEC, "nics": {"eth0": "hf-mgmt", "eth1": "hf-mgmt"}}) != host.shape(SPEC)
 
 

@@ -22,7 +22,10 @@ RECIPE = {
     "certificates": {"site.crt": "00"},
     "packages": ["systemd", "openssh-server"],
 }
-WANTED = {"cache_dir": "/c", "suite": "trixie", "packages": ["b", "a"], "layer": "packages", "log": "/l/image.log"}
+WANTED = {
+    "cache_dir": "/c", "suite": "trixie", "packages": ["b", "a"], "layer": "packages", "kernel": False,
+    "log": "/l/image.log",
+}  # fmt: skip
 
 
 def current(**changes: Any) -> dict[str, Any]:
@@ -98,6 +101,13 @@ def test_a_bare_lab_needs_no_installation() -> None:
     assert [change.data["name"] for change in plan] == ["base", "archives"]
 
 
+def test_virtual_machines_need_a_kernel() -> None:
+    plan = image.plan(current(), {**WANTED, "layer": "base", "kernel": True})
+    assert [change.data["name"] for change in plan] == ["base", "archives", "kernel"]
+    state = current()
+    assert image.result(state, WANTED)["layers"]["kernel"] == [state["layers"]["kernel"]]
+
+
 def test_a_complete_cache_is_left_alone() -> None:
     state = current()
     assert not image.plan({**state, "cached": list(state["layers"].values()), "free": 0, "root": False}, WANTED)
@@ -121,7 +131,7 @@ def test_hosts_stack_the_layers_topmost_first() -> None:
     assert image.stack(paths, "packages") == ["/p", "/a", "/b"]
 
 
-@pytest.mark.parametrize("layer", ["base", "archives", "packages"])
+@pytest.mark.parametrize("layer", ["base", "archives", "packages", "kernel"])
 def test_scripts_are_shell(layer: str) -> None:
     context = {"recipe": RECIPE, "layers": current()["layers"], "packages": ["it's", "b"]}
     text = image.script(layer, context, "/c/build/x")
