@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: ceph_access
 short_description: Try whether this host can use a Ceph cluster of others
-version_added: 0.1.0
+version_added: "1.0.0"
 description:
   - Connects to each monitor from the host's own address, and tries as each client whether its pools are there and may
     be used. Fails with all that is wrong.
@@ -40,6 +40,11 @@ options:
         description: Name, without C(client.).
         type: str
         required: true
+      key:
+        description: >-
+          What tells its key, the first 16 digits of its SHA-256 in hexadecimal. A keyring with another key is tried
+          when it has been replaced.
+        type: str
       writes:
         description: Pools that it has to write.
         type: list
@@ -92,7 +97,12 @@ OPTIONS = {
         "type": "list",
         "elements": "dict",
         "required": True,
-        "options": {"name": {"type": "str", "required": True}, "writes": _NAMES, "reads": _NAMES},
+        "options": {
+            "name": {"type": "str", "required": True},
+            "key": {"type": "str", "no_log": False},
+            "writes": _NAMES,
+            "reads": _NAMES,
+        },
     },
 }
 

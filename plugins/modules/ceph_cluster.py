@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: ceph_cluster
 short_description: Options, keys, failure domains and pools of a Ceph cluster
-version_added: 0.1.0
+version_added: "1.0.0"
 description:
   - Reads the cluster in one conversation, compares, and gives only the commands that change something.
   - It runs on a host with C(/etc/ceph/ceph.conf), the keyring of C(client.admin) and python3-rados, and waits for the
@@ -136,6 +136,32 @@ options:
       quota_objects:
         description: Most objects, 0 for no limit.
         type: int
+      as_found:
+        description: Whether one that is there stays as it is.
+        type: bool
+        default: false
+  filesystems:
+    description: File systems of CephFS. Pools of one that is there are not changed; others are refused.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description: Name.
+        type: str
+        required: true
+      metadata_pool:
+        description: Pool of its names and attributes.
+        type: str
+        required: true
+      data_pool:
+        description: Pool of its files.
+        type: str
+        required: true
+      max_mds:
+        description: Metadata servers that are active for it.
+        type: int
+        default: 1
   modules:
     description: Modules of the manager, and whether they are on.
     type: dict
@@ -173,13 +199,8 @@ options:
     type: list
     elements: str
     default: []
-attributes:
-  check_mode:
-    description: Reads and changes nothing.
-    support: full
-  diff_mode:
-    description: The plan.
-    support: full
+extends_documentation_fragment:
+  - holdfast.storage.attributes
 author:
   - Holdfast contributors (@holdfast)
 seealso:
@@ -255,7 +276,9 @@ OPTIONS = {
         target_size_ratio={"type": "float"},
         quota_bytes={"type": "int"},
         quota_objects={"type": "int"},
+        as_found={"type": "bool", "default": False},
     ),
+    "filesystems": _list(name=_TEXT, metadata_pool=_TEXT, data_pool=_TEXT, max_mds={"type": "int", "default": 1}),
     "modules": {"type": "dict", "default": {}},
     "flags": {"type": "dict", "default": {}},
     "monitors": _list(name=_TEXT),

@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: ceph_mgr
 short_description: Give the manager of Ceph a bcrypt that its modules can load
-version_added: 0.1.0
+version_added: "1.0.0"
 description:
   - Each module of C(ceph-mgr) runs in a Python interpreter of its own, and the bcrypt of Debian 13 cannot be loaded in
     more than one, so that many modules fail.
@@ -19,13 +19,8 @@ options:
     type: str
     choices: [auto, present, absent]
     default: auto
-attributes:
-  check_mode:
-    description: Tries and changes nothing.
-    support: full
-  diff_mode:
-    description: The plan.
-    support: full
+extends_documentation_fragment:
+  - holdfast.storage.attributes
 author:
   - Holdfast contributors (@holdfast)
 """

@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: ceph_mon
 short_description: Make the store of a monitor of Ceph
-version_added: 0.1.0
+version_added: "1.0.0"
 description:
   - Makes the store of the monitor on this host when it has none. Its unit is started by M(holdfast.storage.unit).
   - With O(bootstrap) the monitors begin a new cluster together. Without it the monitor gets the map of the cluster that
@@ -68,13 +68,8 @@ options:
   bootstrap:
     description: Whether there is no cluster yet.
     type: bool
-attributes:
-  check_mode:
-    description: Looks and changes nothing.
-    support: full
-  diff_mode:
-    description: The plan.
-    support: full
+extends_documentation_fragment:
+  - holdfast.storage.attributes
 author:
   - Holdfast contributors (@holdfast)
 seealso:

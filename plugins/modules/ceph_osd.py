@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: ceph_osd
 short_description: Make disks OSDs of a Ceph cluster and run them
-version_added: 0.1.0
+version_added: "1.0.0"
 description:
   - Makes an OSD on each disk, starts and enables its unit, and waits until it serves.
   - A disk that holds anything is refused and not written. One with the label of an OSD of this cluster is taken as it
@@ -70,12 +70,11 @@ options:
     type: list
     elements: str
     default: []
+extends_documentation_fragment:
+  - holdfast.storage.attributes
 attributes:
   check_mode:
     description: Looks at the disks and writes nothing.
-    support: full
-  diff_mode:
-    description: The plan.
     support: full
 author:
   - Holdfast contributors (@holdfast)

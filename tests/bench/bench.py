@@ -181,6 +181,10 @@ def simulated(count: int, inventory: Path, host: str) -> Iterator[Path]:
     here = [f"addr add {near} dev {LINK}", f"link set {LINK} up"]
     here += [f"route add {address}/32 dev {LINK} src {LINK_NETWORK[1]}" for address in addresses]
     subprocess.run(["ip", "link", "del", LINK], check=False, capture_output=True)
+    # One sshd stands for all of them: by default it turns connections away when ten log in at once.
+    crowd = "/etc/ssh/sshd_config.d/bench.conf"
+    on_the_host = ["ssh", "-F", inventory.resolve().parents[1] / ".lab/ssh/config", host]
+    subprocess.run([*on_the_host, f"echo MaxStartups {count + 10} > {crowd} && systemctl reload ssh"], check=True)
     subprocess.run(
         ["ip", "link", "add", LINK, "type", "veth", "peer", "name", "bench0", "netns", namespace], check=True
     )
@@ -195,6 +199,7 @@ def simulated(count: int, inventory: Path, host: str) -> Iterator[Path]:
                 subprocess.run(command, check=False, capture_output=True)
     finally:
         subprocess.run(["ip", "link", "del", LINK], check=True)
+        subprocess.run([*on_the_host, f"rm {crowd} && systemctl reload ssh"], check=True)
 
 
 def write_inventory(directory: Path, addresses: Sequence[str], inventory: Path, host: str) -> None:

@@ -9,7 +9,8 @@ On fresh hosts that have the packages, three with a monitor and a disk each:
 3. site.yml once more, which changes nothing.
 
 Time ends when all placement groups are active and clean, as the monitors say. Hosts are the lab of molecule/ceph; other
-ones are brought up by --up and taken away by --down, commands that are given the inventory's directory.
+ones are brought up by --up and taken away by --down, commands that are given the inventory's directory. They are up
+afterwards, to be looked at.
 """
 
 from __future__ import annotations
@@ -38,7 +39,8 @@ class Hosts:
 
     def __init__(self, inventory: Path) -> None:
         wanted = (
-            "ansible_host ansible_ssh_private_key_file networks_bridges networks_ports ceph_osds ceph_pools group_names"
+            "ansible_host ansible_ssh_private_key_file networks_bridges networks_ports ceph_osds ceph_pools "
+            "ceph_filesystems group_names"
         )
         pairs = ", ".join(f"'{name}': {name} | default(none)" for name in wanted.split())
         asked = ["-m", "ansible.builtin.debug", "-a", f"msg={{{{ {{{pairs}}} }}}}"]
@@ -49,7 +51,7 @@ class Hosts:
         }
         self.groups = {
             group: sorted(name for name, own in self.variables.items() if group in own["group_names"])
-            for group in ("ceph_mon", "ceph_mgr", "ceph_osd")
+            for group in ("ceph_mon", "ceph_mgr", "ceph_osd", "ceph_mds")
         }
         self.names = sorted({name for members in self.groups.values() for name in members})
 
@@ -168,7 +170,20 @@ systemctl start ceph-osd@$id"""
     for pool in variables["ceph_pools"]:
         hosts.ssh(
             mons[0],
-            "ceph osd pool create {name} {pg_num}; ceph osd pool application enable {name} rbd".format_map(pool),
+            "ceph osd pool create {name} {pg_num}; ceph osd pool application enable {name} {application}".format_map(
+                pool
+            ),
+        )
+    for files in variables["ceph_filesystems"] or ():
+        hosts.ssh(mons[0], "ceph fs new {name} {metadata_pool} {data_pool}".format_map(files))
+    for mds in hosts.groups["ceph_mds"]:
+        hosts.ssh(
+            mds,
+            f"""mkdir -p /var/lib/ceph/mds/ceph-{mds}
+ceph auth get-or-create mds.{mds} mon 'profile mds' mgr 'profile mds' osd 'allow rw tag cephfs *=*' mds 'allow' \\
+  > /var/lib/ceph/mds/ceph-{mds}/keyring
+chown -R ceph /var/lib/ceph/mds; systemctl start ceph-mds@{mds}
+""",
         )
 
 
@@ -181,7 +196,10 @@ def main() -> int:
     parser.add_argument("--down", default=lab.format("down"), help="takes them away, with their disks")
     arguments = parser.parse_args()
     inventory = str(arguments.inventory)
-    site = [str(BIN / "ansible-playbook"), "-i", inventory, str(ROOT / "playbooks/site.yml")]
+    hosts = Hosts(arguments.inventory)
+    # Without the scenario's client, which has no part in a cluster that is typed.
+    site = [str(BIN / "ansible-playbook"), "-i", inventory, "--limit", ",".join(hosts.names)]
+    site.append(str(ROOT / "playbooks/site.yml"))
 
     def fresh() -> None:
         for command in (arguments.down, arguments.up):
@@ -192,7 +210,6 @@ def main() -> int:
         what()
         return time.monotonic() - began
 
-    hosts = Hosts(arguments.inventory)
     groups = sum(pool["pg_num"] for pool in hosts.variables[hosts.names[0]]["ceph_pools"])
     fresh()
     hand = measured(lambda: (by_hand(hosts), hosts.wait_clean(groups)))

@@ -50,6 +50,12 @@ def digest(key: str) -> str:
     return hashlib.sha256(key.encode()).hexdigest()[:16]
 
 
+def key_in(keyring: str) -> str:
+    """The first key in a keyring file; empty when there is none."""
+    found = re.search(r"^\s*key\s*=\s*(\S+)", keyring, re.M)
+    return found[1] if found else ""
+
+
 def keyring(entries: Mapping[str, str], caps: Mapping[str, Mapping[str, str]] | None = None) -> str:
     """A keyring file of entities and their keys."""
     blocks = []
@@ -65,6 +71,16 @@ DAEMON_CAPS: Mapping[str, Mapping[str, str]] = {
     "mgr": {"mon": "allow profile mgr", "osd": "allow *", "mds": "allow *"},
     "mds": {"mon": "allow profile mds", "mgr": "allow profile mds", "osd": "allow rw tag cephfs *=*", "mds": "allow *"},
     "client.rgw": {"mon": "allow rw", "mgr": "allow rw", "osd": "allow rwx tag rgw *=*"},
+}
+# The pools of a gateway, and placement groups that do. Left to itself it makes each with 32.
+RGW_POOLS: Mapping[str, int] = {
+    ".rgw.root": 8,
+    "default.rgw.log": 8,
+    "default.rgw.control": 8,
+    "default.rgw.meta": 8,
+    "default.rgw.buckets.index": 8,
+    "default.rgw.buckets.non-ec": 8,
+    "default.rgw.buckets.data": 32,
 }
 ADMIN_CAPS = {"mon": "allow *", "osd": "allow *", "mgr": "allow *", "mds": "allow *"}
 MON_CAPS = {"mon": "allow *"}
@@ -118,6 +134,22 @@ def caps_problem(service: str, text: str) -> str:
 def pools_in(text: str) -> list[str]:
     """The pools that capabilities name."""
     return re.findall(rf"pool[= ]({_NAME})", text)
+
+
+def pools_tried(text: str) -> tuple[list[str], list[str]]:
+    """The pools that a client's rights on data let it write, and those that it may only read, where a trial can tell.
+
+    It cannot where the rights are on a part of a pool.
+    """
+    writes: list[str] = []
+    reads: list[str] = []
+    for grant in re.split(r"\s*[,;]\s*", text.strip()):
+        if re.search(r" (namespace=|tag |object_prefix )", grant):
+            continue
+        rights = re.match(r"allow (\S+)", grant)
+        may_write = "w" in rights[1] if rights else "profile rbd " in f"{grant} "
+        (writes if may_write else reads).extend(pools_in(grant))
+    return writes, [pool for pool in reads if pool not in writes]
 
 
 def same_caps(one: Mapping[str, str], other: Mapping[str, str]) -> bool:
@@ -233,3 +265,22 @@ def osd_uuid(fsid: str, host: str, device: str) -> str:
 def mon_host(addresses: Iterable[str], port: int) -> str:
     """The monitors as ceph.conf names them, by the second protocol only."""
     return ",".join(f"[v2:{address}:{port}]" for address in addresses)
+
+
+# -- status -------------------------------------------------------------------------------------------------------
+
+
+def status_summary(status: Mapping[str, Any]) -> dict[str, Any]:
+    """``{health, osds: {total, up, in}, placement_groups: {state: count}, clean}`` of what ``ceph status`` answers."""
+    osds = {name: int(status["osdmap"][f"num_{key}"]) for name, key in _OSD_COUNTS.items()}
+    states = {row["state_name"]: int(row["count"]) for row in status["pgmap"].get("pgs_by_state", ())}
+    whole = all(state.startswith("active+clean") for state in states)
+    return {
+        "health": status["health"]["status"],
+        "osds": osds,
+        "placement_groups": states,
+        "clean": osds["up"] == osds["total"] and whole and bool(states),
+    }
+
+
+_OSD_COUNTS = {"total": "osds", "up": "up_osds", "in": "in_osds"}

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from . import ceph, flows
+from .ceph_admin import ADMIN
 from .errors import HoldfastError
 from .model import Host, Model
 
-ADMIN = "client.admin"
 BOOTSTRAP_OSD = "client.bootstrap-osd"
 _ROOT = "ceph_daemons_root_secret"
 # Keys that are not a client's, by entity.
@@ -35,6 +35,21 @@ def fsid(model: Model, secrets: Mapping[str, str]) -> str:
     if not found:
         raise HoldfastError("There is no Ceph in this deployment. Put hosts into ceph_mon, or set ceph_external.")
     return str(found)
+
+
+def dispensable_osd_host(model: Model) -> Host | None:
+    """A host with OSDs whose absence costs no data, no quorum and not the only manager; None when there is none.
+
+    The last of them, as the first ones are where administrators look.
+    """
+    with_osds = model.group("ceph_osd")
+    monitors, managers = ({host.name for host in model.group(group)} for group in ("ceph_mon", "ceph_mgr"))
+    if len(with_osds) < 3:
+        return None
+    for host in reversed(with_osds):
+        if 2 * len(monitors - {host.name}) > len(monitors) and managers - {host.name}:
+            return host
+    return None
 
 
 def mon_host(model: Model) -> str:
@@ -108,19 +123,32 @@ def clients(services: Any) -> list[dict[str, Any]]:
 def users(model: Model, host: Host) -> list[dict[str, str]]:
     """``{name, group}`` of the clients whose keyrings the host needs, and the system's group that reads each."""
     return [
-        {"name": name, "group": next(group for role, group in _GROUPS.items() if role in roles)}
-        for name, use in _uses(model).items()
-        if (roles := use.roles & host.groups)
+        *(
+            {"name": name, "group": next(group for role, group in _GROUPS.items() if role in roles)}
+            for name, use in _uses(model).items()
+            if (roles := use.roles & host.groups)
+        ),
+        *({"name": client["name"], "group": client.get("reader") or "root"} for client in _listed_on(model, host)),
     ]
 
 
 def uses_on(model: Model, host: Host) -> list[dict[str, Any]]:
     """``{name, writes, reads}`` of the clients whose keyrings the host needs: the pools that each has to reach."""
-    return [
+    own = [
         {"name": name, "writes": [pool for pool in use.writes if pool not in use.later], "reads": list(use.reads)}
         for name, use in _uses(model).items()
         if use.roles & host.groups
     ]
+    for client in _listed_on(model, host):
+        writes, reads = ceph.pools_tried(client["caps"].get("osd", ""))
+        own.append({"name": client["name"], "writes": writes, "reads": reads})
+    return own
+
+
+def _listed_on(model: Model, host: Host) -> list[Mapping[str, Any]]:
+    """The entries of ``ceph_clients`` whose keyrings the host needs."""
+    listed = model.variables.get("ceph_clients") or () if is_deployed(model) else ()
+    return [client for client in listed if {host.name, *host.groups}.intersection(client.get("hosts") or ())]
 
 
 # Which system group reads the keyrings on hosts of a group of the inventory.
@@ -198,11 +226,12 @@ def wanted(model: Model, services: Any, secrets: Mapping[str, str]) -> dict[str,
         for group, kind in (("ceph_mgr", "mgr"), ("ceph_mds", "mds"), ("ceph_rgw", "client.rgw"))
         for host in model.group(group)
     ]
+    first = [(ADMIN, ceph.ADMIN_CAPS), (BOOTSTRAP_OSD, ceph.BOOTSTRAP_OSD_CAPS)]
     entities = [
-        *(daemons if own else ()),
+        *([*first, *daemons] if own else ()),
         *((f"client.{client['name']}", client["caps"]) for client in clients(services) if "clients" in manage),
     ]
-    pools = [_pool(model, pool) for pool in variables.get("ceph_pools") or () if "pools" in manage]
+    pools = [_pool(model, pool) for pool in _pools(model) if "pools" in manage]
     result: dict[str, Any] = {
         "fsid": fsid(model, secrets),
         "host": speaker(model),
@@ -218,6 +247,7 @@ def wanted(model: Model, services: Any, secrets: Mapping[str, str]) -> dict[str,
             "monitors": [{"name": host.name} for host in model.group("ceph_mon")],
             "config": _config(_described(services), _frontends(model), variables.get("ceph_config") or {}),
             "buckets": _buckets(model),
+            "filesystems": [dict(entry) for entry in variables.get("ceph_filesystems") or ()],
             "modules": dict(variables.get("ceph_mgr_modules") or {}),
             "flags": dict(variables.get("ceph_flags") or {}),
             "remove_osds": leaving(model, secrets),
@@ -239,6 +269,21 @@ def leaving(model: Model, secrets: Mapping[str, str]) -> list[dict[str, str]]:
 _DEFAULT_RULE = "replicated_rule"
 
 
+def _pools(model: Model) -> list[Mapping[str, Any]]:
+    """``ceph_pools``, and those of the gateways that it does not list: nobody said how they are to be, so they are made
+    where they are not.
+    """
+    given = list(model.variables.get("ceph_pools") or ())
+    names = {pool["name"] for pool in given}
+    of_gateways = ceph.RGW_POOLS if model.group("ceph_rgw") else {}
+    more = [
+        {"name": name, "application": "rgw", "size": 3, "pg_num": count, "as_found": True}
+        for name, count in of_gateways.items()
+        if name not in names
+    ]
+    return [*given, *more]
+
+
 def _pool(model: Model, pool: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """A pool of ``ceph_pools`` as the module takes it, and the rule that spreads its copies."""
     domain = pool.get("failure_domain") or model.variables.get("ceph_failure_domain") or "host"
@@ -255,7 +300,7 @@ def _pool(model: Model, pool: Mapping[str, Any]) -> tuple[dict[str, Any], dict[s
         "rule": name,
         **{
             option: pool[option]
-            for option in ("pg_num", "target_size_ratio", "quota_bytes", "quota_objects")
+            for option in ("pg_num", "target_size_ratio", "quota_bytes", "quota_objects", "as_found")
             if option in pool
         },
     }

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from .. import ceph
 from ..change import Change, Plan
 from ..errors import Finding, HoldfastError
 
@@ -19,13 +20,16 @@ if TYPE_CHECKING:
     from ..model import Host, Model
     from ..services import Services
 
-NEEDS = ("io/rados_session",)
+NEEDS = ("core/ceph", "io/rados_session")
 BANNER = b"ceph v2\n"
 SECONDS = 5.0
 
 
 def desired(model: Model, host: Host, services: Services, secrets: Mapping[str, str]) -> dict[str, Any]:
-    """``{host, source, port, monitors, clients: [{name, writes, reads}]}`` where a client of such a cluster runs."""
+    """``{host, source, port, monitors, clients: [{name, key, writes, reads}]}`` where a client of such a cluster runs.
+
+    ``key`` is the digest of the key that it will have.
+    """
     from .. import ceph_site, flows
 
     external = ceph_site.external(model)
@@ -37,7 +41,9 @@ def desired(model: Model, host: Host, services: Services, secrets: Mapping[str, 
         "source": host.addresses["storage"],
         "port": flows.port("ceph_mon"),
         "monitors": list(external["monitors"]),
-        "clients": clients,
+        "clients": [
+            {**client, "key": ceph.digest(ceph_site.key(secrets, f"client.{client['name']}"))} for client in clients
+        ],
     }
 
 
@@ -48,7 +54,7 @@ def question(wanted: dict[str, Any]) -> dict[str, Any]:
 def read(io: IO, asked: dict[str, Any]) -> dict[str, Any]:
     """``{address, monitors: {address: ceph, other, refused or silent}, clients: {name: {ready, problem, pools}}}``.
 
-    Without the ``address`` on br-storage nothing is asked. A client is ``ready`` to be tried when it has its keyring;
+    Without the ``address`` on br-storage nothing is asked. A client is ``ready`` to be tried when it has its key;
     ``pools`` are ``ok``, ``missing`` or ``denied``.
     """
     found: dict[str, Any] = {"address": io.has_address(asked["source"]), "monitors": {}, "clients": {}}
@@ -58,9 +64,19 @@ def read(io: IO, asked: dict[str, Any]) -> dict[str, Any]:
         }
     for client in asked["clients"]:
         keyring = f"/etc/ceph/ceph.client.{client['name']}.keyring"
-        ready = io.exists(keyring) and io.exists("/etc/ceph/ceph.conf") and "ceph" in found["monitors"].values()
+        ready = (
+            _has_key(io, keyring, client.get("key"))
+            and io.exists("/etc/ceph/ceph.conf")
+            and "ceph" in found["monitors"].values()
+        )
         found["clients"][client["name"]] = {"ready": ready, **(_tried(io, client, keyring) if ready else {})}
     return found
+
+
+def _has_key(io: IO, keyring: str, digest: str | None) -> bool:
+    """Whether the keyring is there, with the key that it is to have."""
+    text = io.read_text(keyring)
+    return text is not None and digest in (None, ceph.digest(ceph.key_in(text)))
 
 
 def _greeted(io: IO, source: str, address: str, port: int) -> str:

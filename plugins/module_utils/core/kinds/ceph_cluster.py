@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is the same for a whole Ceph cluster: options, keys and their capabilities, the map of failure domains, pools.
+"""What is the same for a whole Ceph cluster: options, keys and capabilities, failure domains, pools, file systems.
 
 One host of the monitors reads it in one conversation with the cluster and changes it in another. Nothing is ever taken
 away that nobody named: pools, keys and options that are not wanted stay. An OSD or a monitor leaves by its name only,
@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from .. import ceph
+from .. import ceph, ceph_admin, ceph_files
 from ..change import Change, Plan
 from ..errors import Finding, HoldfastError
 
@@ -23,17 +23,13 @@ if TYPE_CHECKING:
     from ..model import Host, Model
     from ..services import Services
 
-NEEDS = ("core/ceph", "io/rados_session")
+NEEDS = ("core/ceph", "core/ceph_admin", "core/ceph_files", "io/rados_session")
 
-ADMIN = "client.admin"
-KEYRING = "/etc/ceph/ceph.client.admin.keyring"
 FORMED = "/var/lib/holdfast/ceph/formed"
-QUORUM_SECONDS = 120
-DEFAULT_RULE = "replicated_rule"
 ROOT = "default"
 _AT_ONCE = 8
-# Waves: what nothing else is needed for, hosts in their racks, rules, pools, and last what leaves.
-_FIRST, _HOSTS, _RULES, _POOLS, _LAST = range(5)
+# Waves: what nothing else is needed for, hosts in their racks, rules, pools, file systems, and last what leaves.
+_FIRST, _HOSTS, _RULES, _POOLS, _FILES, _LAST = range(6)
 
 
 def desired(model: Model, host: Host, services: Services, secrets: Mapping[str, str]) -> dict[str, Any]:
@@ -49,6 +45,7 @@ def question(wanted: dict[str, Any]) -> dict[str, Any]:
     return {
         "options": sorted({entry["name"] for entry in wanted.get("config") or ()}),
         "entities": [entry["entity"] for entry in wanted.get("keys") or ()],
+        "files": bool(wanted.get("filesystems")),
         "remove_osds": [osd["uuid"] for osd in wanted.get("remove_osds") or ()],
         "remove_mons": list(wanted.get("remove_mons") or ()),
     }
@@ -59,12 +56,12 @@ def read(io: IO, asked: dict[str, Any]) -> dict[str, Any]:
 
     ``{fsid, monitors, config: [[section, name, value]], options: {name: {type, ...} or None}, keys: {entity: {digest,
     caps}}, buckets: {name: {type, parent}}, rules: {name: {root, domain, class}}, classes, pools: {name: ...}, modules:
-    {name: bool}, flags, leaving: {uuid: {number, up, in, may_stop, safe}}}``.
+    {name: bool}, flags, files: {name: {metadata, data, max_mds}}, leaving: {uuid: {number, up, in, may_stop, safe}}}``.
     """
-    if not io.exists(KEYRING) or not io.exists("/etc/ceph/ceph.conf"):
+    if not io.exists(ceph_admin.KEYRING) or not io.exists("/etc/ceph/ceph.conf"):
         return {"reachable": False, "reason": "it is not set up yet"}
     try:
-        with io.ceph(ADMIN, KEYRING, 5) as cluster:
+        with ceph_admin.opened(io, 5) as cluster:
             return {"reachable": True, **_read(cluster, asked)}
     except HoldfastError as error:
         return {"reachable": False, "reason": error.message}
@@ -97,6 +94,9 @@ def _read(cluster: Any, asked: dict[str, Any]) -> dict[str, Any]:
             **dict.fromkeys(modules["always_on_modules"], True),
         },
         "flags": sorted(osdmap["flags_set"]),
+        "files": ceph_files.read(cluster.tell("fs dump"), {pool["pool"]: pool["pool_name"] for pool in osdmap["pools"]})
+        if asked["files"]
+        else {},
         "leaving": {
             osd["uuid"]: {
                 "number": osd["osd"],
@@ -156,7 +156,7 @@ def _removable(cluster: Any, number: int) -> dict[str, bool]:
 
 _EMPTY: dict[str, Any] = {
     "monitors": None, "config": [], "options": {}, "keys": {}, "buckets": {}, "rules": {}, "classes": [], "pools": {},
-    "modules": {}, "flags": [], "leaving": {},
+    "modules": {}, "flags": [], "files": {}, "leaving": {},
 }  # fmt: skip
 
 
@@ -174,6 +174,7 @@ def plan(current: dict[str, Any], wanted: dict[str, Any]) -> Plan:
         *_map(now, wanted),
         *_rules(now, wanted, findings),
         *_pools(now, wanted),
+        *_files(now, wanted, findings),
         *_flags(now, wanted),
         *_leaving(now, wanted, findings),
     ]
@@ -306,7 +307,7 @@ def _pools(now: dict[str, Any], wanted: dict[str, Any]) -> Iterator[Change]:
         if found is None:
             yield _change(_POOLS, f"pool {pool['name']}", "create", "", "\n".join(_facts(pool)), *_new_pool(pool))
             continue
-        differing = list(_differences(pool, found))
+        differing = [] if pool.get("as_found") else list(_differences(pool, found))
         if differing:
             before = "\n".join(f"{name}: {_text(old)}" for name, old, _, _ in differing)
             after = "\n".join(f"{name}: {_text(new)}" for name, _, new, _ in differing)
@@ -380,6 +381,14 @@ def _quota(pool: str, what: str, value: int) -> dict[str, Any]:
     return _tell("osd pool set-quota", pool=pool, field=f"max_{what}", val=str(value))
 
 
+def _files(now: dict[str, Any], wanted: dict[str, Any], findings: list[Finding]) -> Iterator[Change]:
+    for subject, verb, before, after, commands in ceph_files.plan(
+        now["files"], wanted.get("filesystems") or [], findings
+    ):
+        tell = (_tell(prefix, **arguments) for prefix, arguments in commands)
+        yield _change(_FILES, subject, verb, before, after, *tell)
+
+
 def _flags(now: dict[str, Any], wanted: dict[str, Any]) -> Iterator[Change]:
     for flag, on in sorted((wanted.get("flags") or {}).items()):
         if (flag in now["flags"]) != on:
@@ -438,7 +447,7 @@ def apply(io: IO, plan: Plan) -> None:
     """
     from concurrent.futures import ThreadPoolExecutor
 
-    with _connected(io) as cluster, ThreadPoolExecutor(_AT_ONCE) as pool:
+    with ceph_admin.connected(io) as cluster, ThreadPoolExecutor(_AT_ONCE) as pool:
         io.write(FORMED, f"{cluster.tell('mon dump')['fsid']}\n", mode="0600")
         for _, wave in itertools.groupby(plan, key=lambda change: change.data["wave"]):
             # Asked for as a list, so that the first failure is raised after the others have ended.
@@ -462,18 +471,3 @@ def _wait_down(cluster: Any, number: int) -> None:
         if time.monotonic() > deadline:
             raise HoldfastError(f"osd.{number} did not stop within 60 s. Fix: look at its journal, then run again.")
         time.sleep(0.5)
-
-
-def _connected(io: IO) -> Any:
-    """The cluster, as soon as its monitors agree."""
-    deadline = time.monotonic() + QUORUM_SECONDS
-    while True:
-        try:
-            return io.ceph(ADMIN, KEYRING, 10)
-        except HoldfastError as error:
-            if time.monotonic() > deadline:
-                raise HoldfastError(
-                    f"The monitors came to no agreement within {QUORUM_SECONDS} s: {error.message} "
-                    "Fix: journalctl -u 'ceph-mon@*' on their hosts, and see that 3300 is open between them on storage."
-                ) from None
-            time.sleep(0.5)

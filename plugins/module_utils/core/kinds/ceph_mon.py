@@ -10,7 +10,7 @@ A store is made under another name, and renamed when it is whole.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from .. import ceph
@@ -33,13 +33,13 @@ _CEPH = {"owner": "ceph", "group": "ceph"}
 
 def desired(model: Model, host: Host, services: Services, secrets: Mapping[str, str]) -> dict[str, Any]:
     """``{fsid, name, address, monitors: [{name, address}], port, keys: [{entity, key, caps}]}`` on a monitor's host."""
-    from .. import ceph_site, flows
+    from .. import ceph_admin, ceph_site, flows
 
     if "ceph_mon" not in host.groups:
         return {}
     caps = {
         "mon.": ceph.MON_CAPS,
-        ceph_site.ADMIN: ceph.ADMIN_CAPS,
+        ceph_admin.ADMIN: ceph.ADMIN_CAPS,
         ceph_site.BOOTSTRAP_OSD: ceph.BOOTSTRAP_OSD_CAPS,
     }
     return {
@@ -62,15 +62,17 @@ def question(wanted: dict[str, Any]) -> dict[str, Any]:
 
 
 def read(io: IO, asked: dict[str, Any]) -> dict[str, Any]:
-    """``{store, fsid, formed}``: whether there is a store, whose it is, and whether its cluster has ever answered here.
+    """``{store, fsid, formed, key}``: whether there is a store, whose it is, whether its cluster ever answered here.
 
-    ``fsid`` is None for a store that something else made, and ``formed`` is the cluster's UUID.
+    ``fsid`` is None for a store that something else made, ``formed`` is the cluster's UUID, ``key`` the digest of the
+    key that monitors have in common.
     """
     store = f"{STORES}/ceph-{asked['name']}"
     return {
         "store": io.exists(f"{store}/store.db"),
         "fsid": (io.read_text(f"{store}/ceph_fsid") or "").strip() or None,
         "formed": (io.read_text(FORMED) or "").strip() or None,
+        "key": ceph.digest(key) if (key := ceph.key_in(io.read_text(f"{store}/keyring") or "")) else None,
     }
 
 
@@ -100,7 +102,7 @@ def plan(current: dict[str, Any], wanted: dict[str, Any]) -> Plan:
     path = f"{STORES}/ceph-{name}"
     if current["store"]:
         if current["fsid"] in (fsid, None):
-            return Plan()
+            return Plan((), list(_other_key(current, wanted)))
         what = f"{path} belongs to the cluster {current['fsid']}, and this deployment's is {fsid}."
         return Plan(
             (), [_refusal("foreign", name, what, "Take the host out of ceph_mon, or move that directory away.")]
@@ -112,6 +114,16 @@ def plan(current: dict[str, Any], wanted: dict[str, Any]) -> Plan:
     how = "a new cluster" if bootstrap else "joins the cluster"
     after = f"monitor {name} of {fsid} at {wanted['address']}, {how}"
     return Plan([Change(path, "create", "", after, {**wanted, "bootstrap": bootstrap})], findings)
+
+
+def _other_key(current: dict[str, Any], wanted: dict[str, Any]) -> Iterator[Finding]:
+    key = next((entry["key"] for entry in wanted["keys"] if entry["entity"] == "mon."), None)
+    if key and current.get("key") and current["key"] != ceph.digest(key):
+        what = (
+            "The secret ceph_mon_key is not the key that its monitor has: a monitor that is made anew could not join."
+        )
+        fix = f"Put the key of [mon.] in {STORES}/ceph-{wanted['name']}/keyring into the vault file; it is not rotated."
+        yield _refusal("key", wanted["name"], what, fix)
 
 
 def _lost(current: dict[str, Any], wanted: dict[str, Any], bootstrap: bool) -> list[Finding]:

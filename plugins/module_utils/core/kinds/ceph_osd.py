@@ -17,7 +17,7 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from .. import ceph
+from .. import ceph, ceph_volume
 from ..change import Change, Plan
 from ..errors import Finding, HoldfastError
 from . import disk as disks
@@ -27,13 +27,12 @@ if TYPE_CHECKING:
     from ..model import Host, Model
     from ..services import Services
 
-NEEDS = ("core/ceph", "core/kinds/disk", "io/rados_session")
+NEEDS = ("core/ceph", "core/ceph_volume", "core/kinds/disk", "io/rados_session")
 
 NOTES = "/var/lib/holdfast/ceph"
 HOMES = "/var/lib/ceph/osd"
 KEYRING = "/var/lib/ceph/bootstrap-osd/ceph.keyring"
 SYSTEMCTL = "/usr/bin/systemctl"
-VOLUME = "/usr/sbin/ceph-volume"
 MINIMUM_BYTES = 5 * 1024**3
 START_SECONDS = 120
 _CEPH = {"owner": "ceph", "group": "ceph"}
@@ -80,8 +79,8 @@ def read(io: IO, asked: dict[str, Any]) -> dict[str, Any]:
     """What the disks and systemd say, whatever the number of OSDs in one look at each.
 
     ``{host, disks: {device: {number, size, ..., label, holds}}, homes: {number: {links, keyring, uuid}},
-    units: {number: {active, enabled}}, begun: {uuid: {device, size}}, lvm: {device: {whoami, osd_uuid, ceph_fsid}}}``.
-    ``holds`` is asked of a disk only that carries no label.
+    units: {number: {active, enabled}}, begun: {uuid: {device, size}}, lvm: {disk's number: {whoami, osd_uuid, ...}}}``.
+    ``holds`` is asked of a disk only that carries no label. ``enabled`` says whether it starts at boot.
     """
     mounts = disks.mounts_of(io)
     found = {}
@@ -92,13 +91,14 @@ def read(io: IO, asked: dict[str, Any]) -> dict[str, Any]:
     homes = {
         name.partition("-")[2]: _home(io, f"{HOMES}/{name}") for name in io.listdir(HOMES) if name.startswith("ceph-")
     }
-    lvm = _listed(io) if any(osd["mode"] == "lvm" for osd in asked["osds"]) else {}
-    numbers = {*homes, *(str(disk["label"]["whoami"]) for disk in found.values() if _is_osd(disk)), *_numbers(lvm)}
+    lvm = ceph_volume.listed(io) if any(osd["mode"] == "lvm" for osd in asked["osds"]) else {}
+    on_volumes = {str(part["whoami"]): part["osd_uuid"] for part in lvm.values() if part["part"] == "block"}
+    numbers = {*homes, *(str(disk["label"]["whoami"]) for disk in found.values() if _is_osd(disk)), *on_volumes}
     return {
         "host": (io.read_text("/proc/sys/kernel/hostname") or "this host").strip(),
         "disks": found,
         "homes": homes,
-        "units": _units(io, sorted(numbers)),
+        "units": _units(io, sorted(numbers), on_volumes),
         "begun": {osd["uuid"]: note for osd in asked["osds"] if (note := _note(io, osd["uuid"]))},
         "lvm": lvm,
     }
@@ -113,6 +113,8 @@ def _inspect(io: IO, device: str, mounts: list[dict[str, str]], mode: str) -> di
     found["label"] = ceph.parse_label(io.read_at(device, 0, ceph.LABEL_BYTES))
     if not found["label"]:
         found["holds"] = disks.holds(io, device, found["size"])
+    if mode == "lvm":
+        found["volumes"] = ceph_volume.volumes_on(io, number)
     return found
 
 
@@ -130,36 +132,19 @@ def _home(io: IO, path: str) -> dict[str, Any]:
     }
 
 
-def _listed(io: IO) -> dict[str, dict[str, Any]]:
-    """The OSDs on logical volumes, by device, as ceph-volume knows them from LVM's tags."""
-    done = io.run([VOLUME, "lvm", "list", "--format", "json"], check=False, timeout=120)
-    if done.rc != 0:
-        return {}
-    return {
-        device: {
-            "whoami": int(number),
-            "osd_uuid": volume["tags"].get("ceph.osd_fsid"),
-            "ceph_fsid": volume["tags"].get("ceph.cluster_fsid"),
-        }
-        for number, volumes in json.loads(done.out or "{}").items()
-        for volume in volumes
-        if volume.get("type") == "block"
-        for device in (*volume.get("devices", ()), volume.get("lv_path", ""))
-    }
-
-
-def _numbers(lvm: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    return [str(volume["whoami"]) for volume in lvm.values()]
-
-
-def _units(io: IO, numbers: list[str]) -> dict[str, dict[str, bool]]:
+def _units(io: IO, numbers: list[str], on_volumes: Mapping[str, str]) -> dict[str, dict[str, bool]]:
     if not numbers:
         return {}
     names = [f"ceph-osd@{number}.service" for number in numbers]
     shown = io.run([SYSTEMCTL, "show", "--property=ActiveState,UnitFileState", *names], check=False).out
     blocks = [dict(line.split("=", 1) for line in text.splitlines() if "=" in line) for text in shown.split("\n\n")]
     return {
-        number: {"active": block.get("ActiveState") == "active", "enabled": block.get("UnitFileState") == "enabled"}
+        number: {
+            "active": block.get("ActiveState") == "active",
+            "enabled": ceph_volume.starts_at_boot(io, number, on_volumes[number])
+            if number in on_volumes
+            else block.get("UnitFileState") == "enabled",
+        }
         for number, block in zip(numbers, blocks, strict=False)
     }
 
@@ -191,8 +176,19 @@ def plan(current: dict[str, Any], wanted: dict[str, Any]) -> Plan:
         refused += _refusals(osd, current, wanted["fsid"])
         findings += refused
         if not any(finding.severity == "error" for finding in refused):
+            findings += _unlike(osd, current)
             changes += _changes(osd, current, wanted)
     return Plan([*changes, *_retired(current, wanted)], findings)
+
+
+def _unlike(osd: Mapping[str, Any], current: Mapping[str, Any]) -> list[Finding]:
+    """What an OSD that is there can not become."""
+    found = _identity(osd, current)
+    if osd["mode"] != "lvm" or not found or not _complete(found) or found["encrypted"] == bool(osd.get("encrypted")):
+        return []
+    what = f"osd.{found['whoami']} is {'' if found['encrypted'] else 'not '}encrypted, and that can not be changed."
+    fix = "Let it leave (ceph_remove_osds), erase its disks and make it anew, or set encrypted to what it is."
+    return [Finding("advice", "ceph_osd.encryption", f"{current['host']}: {osd['device']}", what, fix)]
 
 
 def _refusals(osd: dict[str, Any], current: dict[str, Any], fsid: str) -> list[Finding]:
@@ -208,17 +204,23 @@ def _refusals(osd: dict[str, Any], current: dict[str, Any], fsid: str) -> list[F
         label = found["label"]
         if option == "device" and main and main["ceph_fsid"] and main["ceph_fsid"] != fsid:
             findings.append(_foreign(where, main, fsid))
-        elif _belongs(option, found, main):
+        elif _belongs(option, osd, current, main):
             continue
         elif label and label["description"] not in ("main", description, "unreadable") and option == "device":
             what = f"it is the part {label['description']!r} of the OSD {label['osd_uuid']}."
             findings.append(_refusal("part", where, what, "Give the disk that holds that OSD's data as device."))
         elif label and label["ceph_fsid"] and label["ceph_fsid"] != fsid:
             findings.append(_foreign(where, label, fsid))
+        elif osd["mode"] == "lvm" and label and _complete(label):
+            what = f"it is the OSD {label['whoami']} of this cluster, whose mode is raw."
+            fix = "Keep mode: raw, or let the OSD leave first (ceph_remove_osds)."
+            findings.append(_refusal("mode", where, what, fix))
         else:
-            begun = label and label["osd_uuid"] == osd["uuid"] and osd["uuid"] in current["begun"]
+            begun = osd["uuid"] in current["begun"] and _half_made(osd, found)
             held = [] if begun or not label else [f"the OSD {label['osd_uuid']} ({label['description']})"]
             facts = {**found, "holds": held or found["holds"], "xfs": None, "begun": False, "mounted": None}
+            if begun and osd["mode"] == "lvm":
+                facts |= {"holds": [], "uses": []}
             asked = {
                 "device": device,
                 "mount": "",
@@ -230,13 +232,22 @@ def _refusals(osd: dict[str, Any], current: dict[str, Any], fsid: str) -> list[F
     return findings
 
 
-def _belongs(option: str, found: Mapping[str, Any], main: Mapping[str, Any] | None) -> bool:
+def _half_made(osd: Mapping[str, Any], found: Mapping[str, Any]) -> bool:
+    """Whether what is on a disk can be what a run left that was cut short while it made the OSD."""
+    if osd["mode"] == "lvm":
+        return not found["label"] and ceph_volume.only_its_own(found["holds"], found.get("volumes", ()))
+    return bool(found["label"] and found["label"]["osd_uuid"] == osd["uuid"])
+
+
+def _belongs(option: str, osd: Mapping[str, Any], current: Mapping[str, Any], main: Mapping[str, Any] | None) -> bool:
     """Whether a disk is what it should be already: a finished OSD of the cluster, or a part of the same OSD."""
-    if not main:
+    if not main or not _complete(main):
         return False
+    found = current["disks"][osd[option]]
     if option == "device":
-        return _complete(main) and bool(found["number"])
-    return bool(found["label"] and found["label"]["osd_uuid"] == main["osd_uuid"])
+        return bool(found["number"])
+    part = current["lvm"].get(found["number"]) if osd["mode"] == "lvm" else found["label"]
+    return bool(part and part["osd_uuid"] == main["osd_uuid"])
 
 
 def _foreign(where: str, label: Mapping[str, Any], fsid: str) -> Finding:
@@ -250,10 +261,13 @@ def _refusal(code: str, where: str, what: str, fix: str) -> Finding:
 
 def _identity(osd: Mapping[str, Any], current: Mapping[str, Any]) -> dict[str, Any] | None:
     """What says which OSD is on the device: LVM's tags, or the disk's own label."""
+    disk = current["disks"][osd["device"]]
     if osd["mode"] == "lvm":
-        found = current["lvm"].get(osd["device"])
-        return {**found, "complete": True} if found else None
-    label: dict[str, Any] | None = current["disks"][osd["device"]]["label"]
+        found = current["lvm"].get(disk["number"])
+        # ceph-volume tags before it makes the OSD; the note goes afterwards.
+        whole = osd["uuid"] not in current["begun"]
+        return {**found, "complete": whole} if found and found["part"] == "block" else None
+    label: dict[str, Any] | None = disk["label"]
     return label
 
 
@@ -262,8 +276,10 @@ def _complete(label: Mapping[str, Any]) -> bool:
 
 
 def _changes(osd: dict[str, Any], current: dict[str, Any], wanted: dict[str, Any]) -> list[Change]:
-    data = {**osd, "fsid": wanted["fsid"], "addresses": wanted["addresses"], "host": wanted["host"]}
     label = _identity(osd, current)
+    data = {**osd, "fsid": wanted["fsid"], "addresses": wanted["addresses"], "host": wanted["host"]}
+    # An OSD that others made has a UUID of their choice.
+    data["osd_uuid"] = (label or {}).get("osd_uuid") or osd["uuid"]
     device = osd["device"]
     changes = []
     number = str(label["whoami"]) if label and _complete(label) else None
@@ -284,9 +300,7 @@ def _changes(osd: dict[str, Any], current: dict[str, Any], wanted: dict[str, Any
             after = ", ".join(f"{link}: {target}" for link, target in links.items())
             changes.append(Change(f"{HOMES}/ceph-{number}", "activate", before, after, {**data, "number": number}))
     elif not home:
-        changes.append(
-            Change(f"{HOMES}/ceph-{number}", "activate", "", device, {**data, "number": number, **(label or {})})
-        )
+        changes.append(Change(f"{HOMES}/ceph-{number}", "activate", "", device, {**data, "number": number}))
     unit = current["units"].get(number, {"active": False, "enabled": False})
     if not (unit["active"] and unit["enabled"]):
         before = f"{'active' if unit['active'] else 'inactive'}, {'enabled' if unit['enabled'] else 'disabled'}"
@@ -299,7 +313,13 @@ def _changes(osd: dict[str, Any], current: dict[str, Any], wanted: dict[str, Any
 def _retired(current: dict[str, Any], wanted: dict[str, Any]) -> list[Change]:
     """What OSDs leave on the host that left the cluster by name, and no longer run."""
     return [
-        Change(f"{HOMES}/ceph-{number}", "retire", f"osd.{number}, {home['uuid']}", "", {"number": number})
+        Change(
+            f"{HOMES}/ceph-{number}",
+            "retire",
+            f"osd.{number}, {home['uuid']}",
+            "",
+            {"number": number, "osd_uuid": home["uuid"]},
+        )
         for number, home in sorted(current["homes"].items())
         if home["uuid"] in (wanted.get("remove") or ()) and not current["units"].get(number, {}).get("active")
     ]
@@ -309,24 +329,33 @@ def _retired(current: dict[str, Any], wanted: dict[str, Any]) -> list[Change]:
 
 
 def apply(io: IO, plan: Plan) -> None:
-    starting: list[str] = []
+    starting: dict[str, str] = {}
     for change in plan:
         osd = dict(change.data)
         if change.action == "retire":
-            io.run([SYSTEMCTL, "disable", "--quiet", f"ceph-osd@{osd['number']}.service"])
-            io.run(["/usr/bin/rm", "-rf", "--one-file-system", "--", change.subject])
+            _retire(io, osd, change.subject)
             continue
         for address in osd["addresses"]:
             _require(io, osd["host"], address)
-        if change.action == "prepare":
-            number = (_prepare_volume if osd["mode"] == "lvm" else _prepare)(io, osd)
-        else:
-            number = osd["number"]
-            if change.action == "activate":
-                (_activate_volume if osd["mode"] == "lvm" else _activate)(io, osd, number)
-        starting.append(number)
+        volumes = osd["mode"] == "lvm"
+        number = osd.get("number") or (_prepare_volumes if volumes else _prepare)(io, osd)
+        if volumes and change.action != "start":
+            ceph_volume.activate(io, number, osd["osd_uuid"])
+        elif change.action == "activate":
+            _activate(io, osd, number)
+        # An OSD on volumes has no directory at boot until they are open, and their unit starts it then.
+        starting[number] = ceph_volume.boot_unit(number, osd["osd_uuid"]) if volumes else f"ceph-osd@{number}.service"
     if starting:
-        _start(io, list(dict.fromkeys(starting)))
+        _start(io, starting)
+
+
+def _retire(io: IO, osd: Mapping[str, Any], home: str) -> None:
+    units = [f"ceph-osd@{osd['number']}.service"]
+    if any(mount["where"] == home for mount in disks.mounts_of(io)):
+        ceph_volume.deactivate(io, osd["osd_uuid"])
+        units.append(ceph_volume.boot_unit(osd["number"], osd["osd_uuid"]))
+    io.run([SYSTEMCTL, "disable", "--quiet", *units])
+    io.run(["/usr/bin/rm", "-rf", "--one-file-system", "--", home])
 
 
 def _require(io: IO, host: str, address: str) -> None:
@@ -342,16 +371,12 @@ def _prepare(io: IO, osd: dict[str, Any]) -> str:
     device, uuid = osd["device"], osd["uuid"]
     note = f"{NOTES}/osd-{uuid}.json"
     with io.claimed(device):
-        found = read(io, question({"osds": [osd]}))
-        if refused := [f for f in _refusals(osd, found, osd["fsid"]) if f.severity == "error"]:
-            raise HoldfastError("Refused, the disk was not written. " + " ".join(map(str, refused)), refused)
+        found = _looked_at(io, osd)
         if uuid not in found["begun"]:
             key = ceph.make_key(os.urandom(ceph.KEY_BYTES), int(time.time()))
             content = {"device": device, "size": found["disks"][device]["size"], "key": key}
             io.write(note, json.dumps(content), mode="0600")
-    if osd.get("wipe") and (found["disks"][device]["holds"] or found["disks"][device]["label"]):
-        io.run(["/usr/sbin/wipefs", "--all", "--quiet", device])
-        io.run(["/usr/sbin/blockdev", "--rereadpt", device], check=False)
+    _wipe(io, osd, found)
     key = json.loads(io.read_text(note) or "{}")["key"]
     with io.ceph("client.bootstrap-osd", KEYRING, 60) as cluster:
         secrets = {"cephx_secret": key, **({"crush_device_class": osd["class"]} if osd.get("class") else {})}
@@ -376,6 +401,21 @@ def _prepare(io: IO, osd: dict[str, Any]) -> str:
     return number
 
 
+def _looked_at(io: IO, osd: dict[str, Any]) -> dict[str, Any]:
+    """The host once more, just before a disk is written. Raises HoldfastError when the disk may not be."""
+    found = read(io, question({"osds": [osd]}))
+    if refused := [finding for finding in _refusals(osd, found, osd["fsid"]) if finding.severity == "error"]:
+        raise HoldfastError("Refused, the disk was not written. " + " ".join(map(str, refused)), refused)
+    return found
+
+
+def _wipe(io: IO, osd: Mapping[str, Any], found: Mapping[str, Any]) -> None:
+    disk = found["disks"][osd["device"]]
+    if osd.get("wipe") and (disk["holds"] or disk["label"]):
+        io.run(["/usr/sbin/wipefs", "--all", "--quiet", osd["device"]])
+        io.run(["/usr/sbin/blockdev", "--rereadpt", osd["device"]], check=False)
+
+
 def _activate(io: IO, osd: dict[str, Any], number: str) -> None:
     """Make the directory of an OSD that is on its disk already, as after a new installation of the host."""
     home = f"{HOMES}/ceph-{number}"
@@ -393,35 +433,35 @@ def _link(io: IO, osd: dict[str, Any], home: str) -> None:
             io.run(["/usr/bin/chown", "ceph:ceph", device])
 
 
-def _prepare_volume(io: IO, osd: dict[str, Any]) -> str:
-    device = osd["device"]
-    if osd.get("wipe"):
-        io.run([VOLUME, "lvm", "zap", "--destroy", device])
-    parts = [word for option, flag in (("db_device", "--block.db"), ("wal_device", "--block.wal")) if osd.get(option)
-             for word in (flag, osd[option])]  # fmt: skip
-    io.run([
-        VOLUME, "lvm", "prepare", "--bluestore", "--data", device, "--osd-fsid", osd["uuid"], *parts,
-        *(["--crush-device-class", osd["class"]] if osd.get("class") else []),
-        *(["--dmcrypt"] if osd.get("encrypted") else []),
-    ], timeout=900)  # fmt: skip
-    made = _listed(io).get(device)
-    if not made:
-        raise HoldfastError(f"{device}: ceph-volume made an OSD there and does not list it. Fix: ceph-volume lvm list.")
-    _activate_volume(io, {**osd, **made}, str(made["whoami"]))
+def _prepare_volumes(io: IO, osd: dict[str, Any]) -> str:
+    """As _prepare, by ceph-volume. It makes keys of its own, so what was begun is taken away and not gone on with."""
+    uuid = osd["uuid"]
+    note = f"{NOTES}/osd-{uuid}.json"
+    if uuid in _looked_at(io, osd)["begun"]:
+        ceph_volume.undo(io, osd)
+        with io.ceph("client.bootstrap-osd", KEYRING, 60) as cluster:
+            number = cluster.tell("osd new", uuid=uuid)["osdid"]
+            cluster.tell("osd purge-new", id=number, yes_i_really_mean_it=True)
+    with io.claimed(osd["device"]):
+        found = _looked_at(io, osd)
+        content = {"device": osd["device"], "size": found["disks"][osd["device"]]["size"]}
+        io.write(note, json.dumps(content), mode="0600")
+    _wipe(io, osd, found)
+    ceph_volume.prepare(io, osd)
+    made = ceph_volume.listed(io).get(io.block_number(osd["device"]) or "")
+    if not made or made["osd_uuid"] != uuid:
+        fix = "Fix: see what `ceph-volume lvm list` says, and /var/log/ceph/ceph-volume.log."
+        raise HoldfastError(f"{osd['device']}: ceph-volume made an OSD there and does not list it. {fix}")
+    io.remove(note)
     return str(made["whoami"])
 
 
-def _activate_volume(io: IO, osd: dict[str, Any], number: str) -> None:
-    io.run([VOLUME, "lvm", "activate", "--bluestore", "--no-systemd", number, osd["osd_uuid"]], timeout=300)
-    # It activates the volumes of an encrypted OSD at every boot.
-    io.run([SYSTEMCTL, "enable", "--quiet", f"ceph-volume@lvm-{number}-{osd['osd_uuid']}.service"])
-
-
-def _start(io: IO, numbers: list[str]) -> None:
-    """Start the OSDs, and wait until each says itself that it serves."""
+def _start(io: IO, units: Mapping[str, str]) -> None:
+    """Start the OSDs, and wait until each says itself that it serves. ``units`` are what starts each at boot."""
+    numbers = list(units)
     names = [f"ceph-osd@{number}.service" for number in numbers]
     io.run([SYSTEMCTL, "reset-failed", *names], check=False)
-    io.run([SYSTEMCTL, "enable", "--quiet", "ceph-osd.target", *names])
+    io.run([SYSTEMCTL, "enable", "--quiet", "ceph-osd.target", *units.values()])
     io.run([SYSTEMCTL, "start", *names])
     waiting = list(numbers)
     deadline = time.monotonic() + START_SECONDS

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Rules about Ceph: monitors that can agree, disks by names that stay, pools that survive a loss, clients' rights."""
+"""Rules about Ceph: monitors that can agree, disks by names that stay, pools that survive a loss, options."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from .. import ceph
-from ..ceph_site import secret_name
 from ..errors import Finding
 from ..schema import KeyPath, nearest
-from . import Draft, DraftHost, address_of, entries, listed, rule
-from .swift import unstable_name
+from . import Draft, DraftHost, entries, listed, rule
+from .disks import unfit_name
 
 OSDS, POOLS, CLIENTS, EXTERNAL, CONFIG = "ceph_osds", "ceph_pools", "ceph_clients", "ceph_external", "ceph_config"
+FILES = "ceph_filesystems"
 DAEMONS = ("ceph_mgr", "ceph_osd", "ceph_mds", "ceph_rgw")
 PGS_PER_OSD = 250
 LEAST_OSD_MEMORY = 896 * 1024**2
@@ -24,9 +24,13 @@ _DEVICES = ("device", "db_device", "wal_device")
 _OWN_OPTIONS = re.compile(
     r"fsid|mon_host|mon_initial_members|public_(network|addr|bind_addr)|cluster_(network|addr)|ms_bind_.*|"
     r"ms_(mon_)?(cluster|service|client)_mode|auth_(cluster|service|client)_required|"
-    r"auth_allow_insecure_global_id_reclaim|keyring|mon_max_pg_per_osd"
+    r"auth_allow_insecure_global_id_reclaim|key(ring|file)?|mon_max_pg_per_osd"
 )
-_RESERVED_CLIENTS = re.compile(r"admin|bootstrap-.*|rgw.*|crash|glance|cinder|cinder-backup")
+_SECTIONS = ("global", "mon", "mgr", "osd", "mds", "client")
+_SECTION = re.compile(
+    rf"({'|'.join(_SECTIONS)})(\.[A-Za-z0-9_.-]+)?(/(class|host|rack|root|row|room|datacenter):[\w.-]+)?"
+)
+_OPTION = re.compile(r"[a-z][a-z0-9]*([_ /-][A-Za-z0-9]+)*")
 
 
 # -- hosts ----------------------------------------------------------------------------------------------------------
@@ -63,7 +67,15 @@ def monitors(draft: Draft) -> Iterator[Finding]:
                     "Put 3 hosts into the group ceph_mon.",
                 )
                 return
-    elif not draft.group("ceph_mgr"):
+        return
+    if not draft.group("ceph_osd"):
+        yield draft.error(
+            "ceph.no-osds",
+            ("ceph_osd",),
+            "The group ceph_osd has no host: a cluster without disks keeps nothing.",
+            "Put the hosts whose disks Ceph takes into the group ceph_osd.",
+        )
+    if not draft.group("ceph_mgr"):
         yield draft.error(
             "ceph.no-manager",
             ("ceph_mgr",),
@@ -126,7 +138,7 @@ def _device(
     draft: Draft, host: DraftHost, path: KeyPath, device: str, container: bool, seen: dict[str, str]
 ) -> Iterator[Finding]:
     plain = posixpath.normpath(device)
-    if reason := unstable_name(plain, container):
+    if reason := unfit_name(plain, container):
         yield draft.error("ceph.disk-name", path, f"is {plain!r}{reason[0]}", reason[1], host)
     mine = f"{path[0]}[{path[1]}].{path[2]}"
     first = seen.setdefault(plain, mine)
@@ -193,7 +205,7 @@ def _sizes(draft: Draft, path: KeyPath, pool: Mapping[str, Any]) -> Iterator[Fin
             f"is {least}, and size is {size}: nothing could ever be written.",
             f"Use {size // 2 + 1}.",
         )
-    elif least < size // 2 + size % 2 and not draft.acknowledges("ceph_single_copy"):
+    elif (least == 1 or least < size // 2 + size % 2) and not draft.acknowledges("ceph_single_copy"):
         yield draft.error(
             "ceph.min-size",
             (*path, "min_size"),
@@ -271,6 +283,16 @@ def spread(draft: Draft) -> Iterator[Finding]:
                 "ceph.pool-hosts", (*path, "size"), what, f"Add a {domain}, or keep {len(domains) or 'no'} copies."
             )
         total += pool.get("pg_num", 0) * pool.get("size", 0)
+    if draft.group("ceph_rgw"):
+        listed_too = {pool.get("name") for _, pool in entries(draft.variables.get(POOLS))}
+        implied = {name: count for name, count in ceph.RGW_POOLS.items() if name not in listed_too}
+        total += 3 * sum(implied.values())
+        domain = draft.variables.get("ceph_failure_domain", "host")
+        domains, without_rack = _domains(hosts, domain, None)
+        if implied and len(domains) < 3 and not (domain == "rack" and without_rack):
+            what = f"has hosts, and pools of a gateway have 3 copies, for which there {_are(len(domains))} with OSDs."
+            fix = f"Add hosts with OSDs, or list {listed(implied)} in {POOLS} with fewer copies."
+            yield draft.error("ceph.pool-hosts", ("ceph_rgw",), what, fix)
     osds = sum(len(list(entries(host.variables[OSDS]))) for host in hosts)
     if osds and total / osds > PGS_PER_OSD:
         yield draft.error(
@@ -280,6 +302,10 @@ def spread(draft: Draft) -> Iterator[Finding]:
             f"stops at {PGS_PER_OSD}.",
             "Lower pg_num, so that there are about 100 on an OSD.",
         )
+
+
+def _are(count: int) -> str:
+    return "is 1 place" if count == 1 else f"are {count} places"
 
 
 def _domains(hosts: tuple[DraftHost, ...], domain: str, device_class: str | None) -> tuple[set[str], list[str]]:
@@ -298,41 +324,72 @@ def _domains(hosts: tuple[DraftHost, ...], domain: str, device_class: str | None
     return found - {""}, lost
 
 
-# -- clients and options --------------------------------------------------------------------------------------------
+@rule
+def racks(draft: Draft) -> Iterator[Finding]:
+    """Names in Ceph's map are unique: a rack is called neither as a host nor as the root."""
+    for host in draft.group("ceph_osd"):
+        rack = host.variables.get("ceph_rack")
+        if rack and (rack == "default" or rack in draft.hosts):
+            yield draft.error(
+                "ceph.rack",
+                ("ceph_rack",),
+                f"is {rack!r}, the name of {'the root of the map' if rack == 'default' else 'a host'}.",
+                "Give the rack a name of its own.",
+                host,
+            )
 
 
 @rule
-def clients(draft: Draft) -> Iterator[Finding]:
-    """Clients have names of their own, and only rights that Ceph understands, on pools that are there."""
-    names: dict[str, int] = {}
-    known = [pool["name"] for _, pool in entries(draft.variables.get(POOLS)) if "name" in pool]
-    for index, client in entries(draft.variables.get(CLIENTS)):
-        path: KeyPath = (CLIENTS, index)
-        name = client.get("name")
-        if name and (_RESERVED_CLIENTS.fullmatch(name) or names.setdefault(name, index) != index):
-            first = f"as in {CLIENTS}[{names[name]}]" if name in names else "which Holdfast or Ceph has for itself"
+def file_systems(draft: Draft) -> Iterator[Finding]:
+    """File systems have metadata servers, and pools that are theirs alone."""
+    given = list(entries(draft.variables.get(FILES)))
+    servers = len(draft.group("ceph_mds"))
+    if given and not servers and not draft.variables.get(EXTERNAL):
+        yield draft.error(
+            "ceph.no-metadata-server",
+            ("ceph_mds",),
+            f"The group ceph_mds has no host, and {FILES} lists {len(given)}.",
+            "Put hosts into the group ceph_mds, one more than are active.",
+        )
+    elif servers:
+        active = sum(entry.get("max_mds", 1) for _, entry in given)
+        if active > servers:
             yield draft.error(
-                "ceph.client-name", (*path, "name"), f"is {name!r}, {first}.", "Give the client another name."
+                "ceph.metadata-servers",
+                (FILES,),
+                f"has {active} active metadata servers together, and the group ceph_mds {servers}.",
+                "Put more hosts into the group ceph_mds, or lower max_mds.",
             )
-        for service, text in (client.get("caps") or {}).items():
-            where = (*path, "caps", service)
-            if problem := ceph.caps_problem(service, text):
-                yield draft.error(
-                    "ceph.caps",
-                    where,
-                    f"is {text!r}: {problem}.",
-                    "Give the rights that it needs, such as 'profile rbd pool=NAME'.",
-                )
+        elif given and active == servers:
+            yield draft.advice(
+                "ceph.no-standby",
+                (FILES,),
+                "needs every metadata server: none stands by for one that goes.",
+                "Put one more host into the group ceph_mds.",
+            )
+    pools = {pool["name"]: pool for _, pool in entries(draft.variables.get(POOLS)) if "name" in pool}
+    taken: dict[str, str] = {}
+    for index, entry in given:
+        for key in ("metadata_pool", "data_pool"):
+            path: KeyPath = (FILES, index, key)
+            pool = entry.get(key)
+            if not pool or draft.was_refused((POOLS,)):
                 continue
-            for pool in ceph.pools_in(text):
-                if known and pool not in known and not draft.was_refused((POOLS,)):
-                    near = nearest(pool, known)
-                    yield draft.error(
-                        "ceph.caps-pool",
-                        where,
-                        f"names the pool {pool!r}, which is not in {POOLS}.",
-                        f"{f'Did you mean {near}? ' if near else ''}Pools: {', '.join(known)}.",
-                    )
+            first = taken.setdefault(pool, f"{FILES}[{index}].{key}")
+            if pool not in pools:
+                near = nearest(pool, list(pools))
+                fix = f"{f'Did you mean {near}? ' if near else ''}List the pool in {POOLS}, with application: cephfs."
+                yield draft.error("ceph.file-pool", path, f"is {pool!r}, which is not in {POOLS}.", fix)
+            elif pools[pool].get("application") not in (None, "cephfs"):
+                what = f"is {pool!r}, whose application is {pools[pool]['application']}."
+                yield draft.error("ceph.file-pool", path, what, "Give it a pool with application: cephfs.")
+            elif first != f"{FILES}[{index}].{key}":
+                yield draft.error(
+                    "ceph.file-pool", path, f"is {pool!r}, as {first} is.", "Give each a pool of its own."
+                )
+
+
+# -- options -------------------------------------------------------------------------------------------------------
 
 
 @rule
@@ -344,10 +401,19 @@ def options(draft: Draft) -> Iterator[Finding]:
     ]
     for variable, content, host in sources:
         for section, given in (content or {}).items():
+            yield from _section(draft, (variable, section), section, host)
             for name, value in given.items() if isinstance(given, Mapping) else ():
                 path: KeyPath = (variable, section, name)
-                option = name.replace(" ", "_").replace("-", "_")
-                if _OWN_OPTIONS.fullmatch(option):
+                option = name.replace(" ", "_").replace("-", "_").lower()
+                if not _OPTION.fullmatch(name):
+                    yield draft.error(
+                        "ceph.option",
+                        path,
+                        f"is no name of an option of Ceph: {name!r}.",
+                        "Write it in lower case with underscores, such as osd_memory_target.",
+                        host,
+                    )
+                elif _OWN_OPTIONS.fullmatch(option):
                     yield draft.error(
                         "ceph.option",
                         path,
@@ -357,6 +423,28 @@ def options(draft: Draft) -> Iterator[Finding]:
                     )
                 elif option == "osd_memory_target":
                     yield from _memory(draft, path, value, host)
+
+
+def _section(draft: Draft, path: KeyPath, section: str, host: DraftHost | None) -> Iterator[Finding]:
+    if not _SECTION.fullmatch(section):
+        near = nearest(section, _SECTIONS)
+        yield draft.error(
+            "ceph.section",
+            path,
+            f"{section!r} is no section of Ceph's configuration.",
+            f"{f'Did you mean {near}? ' if near else ''}Give {', '.join(_SECTIONS)} or a daemon, such as osd.0.",
+            host,
+        )
+    name = section.partition("/host:")[2]
+    if name and name not in draft.hosts:
+        near = nearest(name, draft.hosts)
+        yield draft.error(
+            "ceph.section",
+            path,
+            f"is for the host {name!r}, which is not in the inventory.",
+            f"{f'Did you mean {near}? ' if near else ''}Name a host of the inventory.",
+            host,
+        )
 
 
 def _memory(draft: Draft, path: KeyPath, value: Any, host: DraftHost | None) -> Iterator[Finding]:
@@ -397,79 +485,3 @@ def leaving(draft: Draft) -> Iterator[Finding]:
                 f"is {name!r}, which is in the group ceph_mon.",
                 "Take the host out of the group too, or leave the monitor.",
             )
-
-
-# -- a cluster of others --------------------------------------------------------------------------------------------
-
-
-@rule
-def external(draft: Draft) -> Iterator[Finding]:
-    """Of another's cluster the keys are known, and its monitors are where clients can reach them."""
-    found = draft.variables.get(EXTERNAL)
-    if not isinstance(found, Mapping):
-        return
-    manage = found.get("manage") or ()
-    if manage and not draft.group("ceph_admin"):
-        yield draft.error(
-            "ceph.external-admin",
-            (EXTERNAL, "manage"),
-            f"is {', '.join(manage)}, and no host is in ceph_admin to do it.",
-            "Put a host on br-storage into the group ceph_admin, or leave manage out.",
-        )
-    if manage and not draft.secrets.get("ceph_admin_key"):
-        yield draft.error(
-            "ceph.external-key",
-            (EXTERNAL, "manage"),
-            "needs the secret ceph_admin_key.",
-            "Put the key of client.admin into the vault file by that name.",
-        )
-    if "clients" not in manage:
-        for user in sorted(_rbd_users(draft)):
-            name = secret_name(user)
-            if not draft.secrets.get(name):
-                yield draft.error(
-                    "ceph.external-key",
-                    (EXTERNAL,),
-                    f"is another's cluster, and the secret {name}, the key of client.{user} there, is missing.",
-                    "Put the key into the vault file by that name, or let Holdfast make it: manage: [clients].",
-                )
-    network = draft.networks.get("storage")
-    routes = [route for _, route in entries(network.content.get("routes"))] if network else []
-    for index, monitor in enumerate(found.get("monitors") or ()):
-        address = address_of(str(monitor))
-        if network and address and address not in network.cidr and not routes:
-            yield draft.error(
-                "ceph.external-monitors",
-                (EXTERNAL, "monitors", index),
-                f"is {monitor}, outside br-storage ({network.cidr}), which has no route.",
-                "Give the address on br-storage, or networks_bridges.storage.routes to it.",
-            )
-
-
-def _rbd_users(draft: Draft) -> set[str]:
-    users = set()
-    for _, store in entries(draft.variables.get("glance_stores")):
-        if store.get("type") == "rbd" and draft.group("glance_api"):
-            users.add(store.get("user") or "glance")
-    for host in draft.group("cinder_volume"):
-        for _, backend in entries(host.variables.get("cinder_backends")):
-            if backend.get("type") == "rbd":
-                users.add(backend.get("ceph_user") or "cinder")
-    if draft.group("cinder_backup") and draft.variables.get("cinder_backup_driver") == "ceph":
-        users.add(draft.variables.get("cinder_backup_ceph_user") or "cinder-backup")
-    return users
-
-
-@rule
-def somewhere(draft: Draft) -> Iterator[Finding]:
-    """Who keeps data in Ceph has one."""
-    if draft.group("ceph_mon") or draft.variables.get(EXTERNAL) or draft.was_refused((EXTERNAL,)):
-        return
-    if users := sorted(_rbd_users(draft)):
-        yield draft.error(
-            "ceph.missing",
-            ("ceph_mon",),
-            f"The group ceph_mon has no host, {EXTERNAL} is not set, and {listed(users)} "
-            f"keep{'s' if len(users) == 1 else ''} data in Ceph.",
-            f"Put hosts into ceph_mon, ceph_mgr and ceph_osd, or set {EXTERNAL}.",
-        )

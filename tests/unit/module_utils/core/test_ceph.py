@@ -145,3 +145,25 @@ def test_a_label_never_breaks_the_reader(rest):
 def test_an_osd_has_one_uuid_for_a_place():
     assert ceph.osd_uuid(FSID, "a", "/dev/x") == ceph.osd_uuid(FSID, "a", "/dev/x")
     assert ceph.osd_uuid(FSID, "a", "/dev/x") != ceph.osd_uuid(FSID, "b", "/dev/x")
+
+
+def status(up, **states):
+    return {
+        "health": {"status": "HEALTH_OK"},
+        "osdmap": {"num_osds": 3, "num_up_osds": up, "num_in_osds": 3},
+        "pgmap": {"pgs_by_state": [{"state_name": name, "count": count} for name, count in states.items()]},
+    }
+
+
+@pytest.mark.parametrize(
+    ("answer", "clean"),
+    [
+        (status(3, **{"active+clean": 97}), True),
+        (status(3, **{"active+clean": 96, "active+clean+scrubbing": 1}), True),
+        (status(2, **{"active+clean": 97}), False),
+        (status(3, **{"active+clean": 90, "active+undersized+degraded": 7}), False),
+        (status(3), False),
+    ],
+)
+def test_a_cluster_is_clean_when_all_of_it_is(answer, clean):
+    assert ceph.status_summary(answer)["clean"] is clean

@@ -5,15 +5,18 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.holdfast.storage.plugins.module_utils.core import ceph
 from ansible_collections.holdfast.storage.plugins.module_utils.core.errors import HoldfastError
 from ansible_collections.holdfast.storage.plugins.module_utils.core.kinds import ceph_access
 
+KEY = ceph.make_key(bytes(range(16)))
+KEYRING = "/etc/ceph/ceph.client.cinder.keyring"
 WANTED: dict[str, Any] = {
     "host": "control1",
     "source": "192.0.2.11",
     "port": 3300,
     "monitors": ["192.0.2.91", "192.0.2.92"],
-    "clients": [{"name": "cinder", "writes": ["volumes"], "reads": ["images"]}],
+    "clients": [{"name": "cinder", "key": ceph.digest(KEY), "writes": ["volumes"], "reads": ["images"]}],
 }
 
 
@@ -21,7 +24,7 @@ class FakeHost:
     """A host, and a cluster whose monitors greet it; ``rights`` are what it may do with pools."""
 
     def __init__(self) -> None:
-        self.files = {"/etc/ceph/ceph.conf", "/etc/ceph/ceph.client.cinder.keyring"}
+        self.files = {"/etc/ceph/ceph.conf": "", KEYRING: ceph.keyring({"client.cinder": KEY})}
         self.greetings = dict.fromkeys(WANTED["monitors"], ("open", ceph_access.BANNER))
         self.rights = {("volumes", True): "ok", ("images", False): "ok"}
         self.refusal, self.address = "", True
@@ -37,6 +40,9 @@ class FakeHost:
 
     def exists(self, path: str) -> bool:
         return path in self.files
+
+    def read_text(self, path: str) -> str | None:
+        return self.files.get(path)
 
     def greeting(self, address: str, port: int, source: str, length: int, timeout: float) -> tuple[str, bytes]:
         return self.greetings[address]
@@ -112,3 +118,14 @@ def test_a_key_that_the_cluster_does_not_know_is_told():
     io = FakeHost()
     io.refusal = "The cluster does not answer client.cinder: permission denied."
     assert [finding.code for finding in planned(io).errors] == ["ceph_access.refused"]
+
+
+def test_a_key_that_is_to_be_replaced_is_tried_when_it_has_been():
+    io = FakeHost()
+    io.files[KEYRING] = ceph.keyring({"client.cinder": ceph.make_key(bytes(range(1, 17)))})
+    plan = planned(io)
+    assert plan.summary() == ["try client.cinder"]
+    io.files = FakeHost().files
+    io.refusal = "permission denied"
+    with pytest.raises(HoldfastError, match="permission denied"):
+        ceph_access.apply(io, plan)

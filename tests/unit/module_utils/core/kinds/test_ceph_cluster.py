@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.holdfast.storage.plugins.module_utils.core import ceph
+from ansible_collections.holdfast.storage.plugins.module_utils.core import ceph, ceph_admin
 from ansible_collections.holdfast.storage.plugins.module_utils.core.errors import HoldfastError
 from ansible_collections.holdfast.storage.plugins.module_utils.core.kinds import ceph_cluster
+from ansible_collections.holdfast.storage.plugins.module_utils.io.rados_session import RefusedError
 
 FSID = "6d0c9f84-3b7a-4a55-9e5a-0b8f7a3f4a11"
 LEAVING = {"name": "one:/dev/x", "uuid": "22222222-3b7a-4a55-9e5a-0b8f7a3f4a11"}
@@ -50,6 +51,7 @@ class FakeCeph:
         self.rules = {"replicated_rule": {"domain": "host", "class": None}}
         self.classes: list[str] = []
         self.pools: dict[str, dict[str, Any]] = {}
+        self.files: dict[str, dict[str, Any]] = {}
         self.modules = {"restful", "iostat"}
         self.flags = {"sortbitwise", "noout"}
         self.mons = ["one"]
@@ -81,6 +83,7 @@ class FakeCeph:
                 "always_on_modules": ["balancer"], "enabled_modules": sorted(self.modules),
                 "disabled_modules": [{"name": "dashboard"}],
             },
+            "fs dump": lambda: {"filesystems": [{"mdsmap": found} for found in self.files.values()]},
             "auth ls": lambda: {"auth_dump": [{"entity": name, **entry} for name, entry in self.auth.items()]},
             "config dump": lambda: [
                 {"section": section, "name": name, "value": value, "mask": ""}
@@ -121,7 +124,8 @@ class FakeCeph:
         elif prefix == "osd pool create":
             assert given["rule"] in self.rules
             self.pools.setdefault(given["pool"], {
-                "pool_name": given["pool"], "size": given["size"], "min_size": 1, "pg_num": given.get("pg_num", 1),
+                "pool": len(self.pools) + 1, "pool_name": given["pool"],
+                "size": given["size"], "min_size": 1, "pg_num": given.get("pg_num", 1),
                 "pg_autoscale_mode": given["autoscale_mode"], "options": {},
                 "quota_max_bytes": 0, "quota_max_objects": 0,
                 "crush_rule": list(self.rules).index(given["rule"]), "application_metadata": {},
@@ -136,6 +140,13 @@ class FakeCeph:
                 self.pools[given["pool"]][given["var"]] = int(value) if value.isdigit() else value
         elif prefix == "osd pool application enable":
             self.pools[given["pool"]]["application_metadata"][given["app"]] = {}
+        elif prefix == "fs new":
+            self.files[given["fs_name"]] = {
+                "fs_name": given["fs_name"], "metadata_pool": self.pools[given["metadata"]]["pool"],
+                "data_pools": [self.pools[given["data"]]["pool"]], "max_mds": 1,
+            }  # fmt: skip
+        elif prefix == "fs set":
+            self.files[given["fs_name"]][given["var"]] = int(given["val"])
         elif prefix == "osd pool set-quota":
             self.pools[given["pool"]][f"quota_{given['field']}"] = int(given["val"])
         elif prefix.startswith("mgr module "):
@@ -177,7 +188,8 @@ class FakeCeph:
 
 class FakeHost:
     def __init__(self, cluster: FakeCeph) -> None:
-        self.cluster, self.files, self.down = cluster, {ceph_cluster.KEYRING: "", "/etc/ceph/ceph.conf": ""}, False
+        self.refused, self.entities = False, list[str]()
+        self.cluster, self.files, self.down = cluster, {ceph_admin.KEYRING: "", "/etc/ceph/ceph.conf": ""}, False
 
     def exists(self, path: str) -> bool:
         return path in self.files
@@ -185,9 +197,15 @@ class FakeHost:
     def write(self, path: str, content: str, **access: str) -> None:
         self.files[path] = content
 
+    def listdir(self, path: str) -> list[str]:
+        return sorted({name[len(path) + 1 :].split("/")[0] for name in self.files if name.startswith(f"{path}/")})
+
     def ceph(self, entity: str, keyring: str, timeout: float) -> FakeCeph:
         if self.down:
             raise HoldfastError("no answer")
+        if entity == "client.admin" and self.refused:
+            raise RefusedError("another key")
+        self.entities.append(entity)
         return self.cluster
 
 
@@ -345,3 +363,43 @@ def test_another_cluster_at_the_same_addresses_is_refused(io):
     plan = planned(io, changed(fsid="11111111-3b7a-4a55-9e5a-0b8f7a3f4a11"))
     assert [finding.code for finding in plan.errors] == ["ceph_cluster.fsid"]
     assert not plan
+
+
+def _with_files(**more: Any) -> dict[str, Any]:
+    plain = {"application": "cephfs", "size": 3, "min_size": 2, "rule": "replicated_rule", "pg_num": 8}
+    files = {"name": "shares", "metadata_pool": "names", "data_pool": "files", "max_mds": 1, **more}
+    return changed(
+        pools=[{**plain, "name": name} for name in ("names", "files", "more")], rules=[], filesystems=[files]
+    )
+
+
+def test_a_file_system_is_made_on_its_pools_and_its_servers_are_kept(io):
+    assert "create file system shares" in converge(io, _with_files(max_mds=2))
+    assert io.cluster.files["shares"] == {"fs_name": "shares", "metadata_pool": 1, "data_pools": [2], "max_mds": 2}
+    assert not planned(io, _with_files(max_mds=2))
+    assert converge(io, _with_files()) == ["update file system shares"]
+    assert io.cluster.files["shares"]["max_mds"] == 1
+
+
+def test_a_file_system_does_not_change_its_pools(io):
+    converge(io, _with_files())
+    (finding,) = planned(io, _with_files(data_pool="more")).errors
+    assert finding.code == "ceph_cluster.file-system"
+    assert "names and files" in finding.what
+
+
+def test_the_administrators_key_is_changed_by_a_monitors_own(io):
+    admin = {"entity": "client.admin", "key": NEW_KEY, "caps": ceph.ADMIN_CAPS}
+    io.cluster.auth["client.admin"] = {"key": KEY, "caps": dict(ceph.ADMIN_CAPS)}
+    io.refused = True
+    assert ceph_cluster.read(io, ceph_cluster.question(changed()))["reachable"] is False
+    io.files["/var/lib/ceph/mon/ceph-one/keyring"] = ""
+    assert "update client.admin" in converge(io, changed(keys=[admin]))
+    assert io.entities == ["mon."] * 2
+    assert io.cluster.auth["client.admin"] == {"key": NEW_KEY, "caps": dict(ceph.ADMIN_CAPS)}
+
+
+def test_a_pool_that_nobody_described_is_made_and_then_left_as_it_is(io):
+    assert "create pool images" in converge(io, with_pool(as_found=True))
+    assert not planned(io, with_pool(as_found=True, pg_num=64))
+    assert planned(io, with_pool(pg_num=64)).summary() == ["update pool images"]

@@ -135,3 +135,28 @@ def test_joining_a_cluster_that_does_not_answer_fails_without_a_store():
     with pytest.raises(HoldfastError, match="does not answer"):
         ceph_mon.apply(io, ceph_mon.plan(joined(EMPTY, HERE), wanted(bootstrap=False)))
     assert not io.renamed
+
+
+def test_another_key_of_monitors_is_refused_and_not_rotated():
+    other = ceph.make_key(bytes(range(1, 17)))
+    plan = ceph_mon.plan({**HERE, "key": ceph.digest(other)}, wanted())
+    assert [finding.code for finding in plan.errors] == ["ceph_mon.key"]
+    assert not ceph_mon.plan({**HERE, "key": ceph.digest(KEY)}, wanted()).findings
+
+
+class StoreHost:
+    """A host with a monitor's store."""
+
+    def __init__(self, keyring: str) -> None:
+        self.keyring = keyring
+
+    def exists(self, path: str) -> bool:
+        return path.endswith("/store.db")
+
+    def read_text(self, path: str) -> str | None:
+        return self.keyring if path.endswith("/keyring") else None
+
+
+def test_the_key_of_a_monitor_is_read_as_a_digest():
+    found = ceph_mon.read(StoreHost(f'[mon.]\n\tkey = {KEY}\n\tcaps mon = "allow *"\n'), {"name": "one"})
+    assert found["key"] == ceph.digest(KEY)

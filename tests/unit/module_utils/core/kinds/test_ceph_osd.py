@@ -35,9 +35,13 @@ class FakeCluster:
     def __exit__(self, *error: object) -> None:
         pass
 
-    def tell(self, prefix: str, *, stdin: str, **arguments: Any) -> Any:
+    def tell(self, prefix: str, *, stdin: str = "", **arguments: Any) -> Any:
+        if prefix == "osd purge-new":
+            self.numbers = {uuid: number for uuid, number in self.numbers.items() if number != arguments["id"]}
+            return None
         assert prefix == "osd new"
-        self.secrets.append(json.loads(stdin))
+        if stdin:
+            self.secrets.append(json.loads(stdin))
         return {"osdid": self.numbers.setdefault(arguments["uuid"], len(self.numbers))}
 
 
@@ -63,7 +67,7 @@ class FakeHost:
         return path
 
     def exists(self, path: str) -> bool:
-        return path in self.files or path in self.blocks
+        return path in self.files or path in self.blocks or path.rpartition("/")[2] in self.enabled
 
     def read_text(self, path: str) -> str | None:
         if path.startswith("/sys/dev/block"):
@@ -300,31 +304,3 @@ def test_nothing_stays_on_the_host_of_an_osd_that_left_and_no_longer_runs():
     assert "ceph-osd@0.service" not in io.enabled
     assert not [name for name in io.files if name.startswith(ceph_osd.HOMES)]
     assert not planned(io, gone)
-
-
-def test_lvm_is_read_by_one_listing_and_prepared_by_ceph_volume():
-    io = FakeHost()
-    listing: dict[str, Any] = {}
-    plain = io.run
-
-    def run(argv: list[str], **options: Any) -> Result:
-        if argv[1:3] == ["lvm", "list"]:
-            io.commands.append(argv)
-            return Result(0, json.dumps(listing), "")
-        if argv[1:3] == ["lvm", "prepare"]:
-            tags = {"ceph.osd_fsid": UUID, "ceph.cluster_fsid": FSID}
-            listing["4"] = [{"type": "block", "devices": [DISK], "lv_path": "/dev/ceph/osd", "tags": tags}]
-            io.signatures[DISK] = [{"type": "LVM2_member", "usage": "raid", "label": None}]
-        if argv[1:3] == ["lvm", "activate"]:
-            io.files["/var/lib/ceph/osd/ceph-4/keyring"] = ""
-        return plain(argv, **options)
-
-    io.run = run  # type: ignore[method-assign]
-    want = wanted(mode="lvm", encrypted=True)
-    converge(io, want)
-    (prepared,) = [argv for argv in io.commands if argv[1:3] == ["lvm", "prepare"]]
-    assert {"--dmcrypt", UUID, "hdd"} <= set(prepared)
-    io.commands.clear()
-    assert not planned(io, want)
-    assert len([argv for argv in io.commands if argv[0].endswith("ceph-volume")]) == 1
-    assert f"ceph-volume@lvm-4-{UUID}.service" in io.enabled

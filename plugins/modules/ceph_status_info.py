@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Module ``ceph_status_info``: what a Ceph cluster says of its health, OSDs and placement groups."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: ceph_status_info
+short_description: What a Ceph cluster says of its health, OSDs and placement groups
+version_added: "1.0.0"
+description:
+  - Asks the cluster for its status, as C(ceph status) does.
+  - Runs where a keyring of the administrator is, as on a member of C(ceph_mon).
+author:
+  - Holdfast contributors (@holdfast)
+extends_documentation_fragment:
+  - holdfast.storage.attributes.reads
+options:
+  timeout:
+    description: Seconds after which monitors that do not answer are an error.
+    type: int
+    default: 10
+"""
+
+EXAMPLES = r"""
+- name: Wait until the cluster is whole
+  holdfast.storage.ceph_status_info:
+  register: status
+  until: status.clean | default(false)
+  retries: 180
+  delay: 2
+"""
+
+RETURN = r"""
+health:
+  description: C(HEALTH_OK), C(HEALTH_WARN) or C(HEALTH_ERR).
+  returned: success
+  type: str
+osds:
+  description: How many OSDs there are, how many of them are up, and how many hold data.
+  returned: success
+  type: dict
+  sample: {total: 3, up: 3, in: 3}
+placement_groups:
+  description: How many placement groups are in which state.
+  returned: success
+  type: dict
+  sample: {active+clean: 97}
+clean:
+  description: Whether all OSDs are up and every placement group is active and clean; scrubbing is clean.
+  returned: success
+  type: bool
+"""
+
+import json
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.holdfast.storage.plugins.module_utils.core.ceph import status_summary
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={"timeout": {"type": "int", "default": 10}},
+        supports_check_mode=True,
+    )
+    argv = ["ceph", "--connect-timeout", str(module.params["timeout"]), "status", "--format", "json"]
+    code, output, problem = module.run_command(argv)
+    if code:
+        module.fail_json(msg=f"The cluster does not tell its status: {problem.strip() or output.strip()}")
+    module.exit_json(changed=False, **status_summary(json.loads(output)))
+
+
+if __name__ == "__main__":
+    main()
