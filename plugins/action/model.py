@@ -4,13 +4,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from ansible_collections.holdfast.storage.plugins.module_utils.core import (
-    ceph_site,
     inventory,
     schema,
     secrets,
@@ -20,7 +20,7 @@ from ansible_collections.holdfast.storage.plugins.module_utils.core.model import
 from ansible_collections.holdfast.storage.plugins.module_utils.io.deployment import COLLECTION, descriptions, holder
 from ansible_collections.holdfast.storage.plugins.plugin_utils import secret_store
 from ansible_collections.holdfast.storage.plugins.plugin_utils.deployment_action import DeploymentAction
-from ansible_collections.holdfast.storage.plugins.plugin_utils.raw_inventory import InventoryReader
+from ansible_collections.holdfast.storage.plugins.plugin_utils.raw_inventory import InventoryReader, short
 
 ADDRESSES_FILE = "group_vars/all/addresses.yml"
 _ADDRESSES_NOTE = """\
@@ -32,7 +32,7 @@ _ADDRESSES_NOTE = """\
 class ActionModule(DeploymentAction):
     """Inventory in, model.json out; or all that is wrong with the inventory."""
 
-    _VALID_ARGS = frozenset({"offline"})
+    _VALID_ARGS = frozenset({"offline", "renew"})
 
     def act(self, options: dict[str, Any]) -> dict[str, Any]:
         offline = bool(options.get("offline", False))
@@ -58,6 +58,7 @@ class ActionModule(DeploymentAction):
                 plain_secrets=reader.plain_secrets(self.inventory_dir),
                 locate=reader.locate,
                 exists=self._exists,
+                variable_files=dict(self._variable_files()),
             ),
             roles,
             self._remembered(hosts),
@@ -65,9 +66,9 @@ class ActionModule(DeploymentAction):
         if model is None:
             raise HoldfastError(_message(findings), findings)
         if not offline:
+            existing = _without(existing, options.get("renew") or ())
             self.run_directory().write("findings.json", [finding.as_dict() for finding in findings])
-            users = [user["secret"] for user in model.variables["keystone_users"]]
-            self._keep(model, hosts, existing, [*required, *users, *ceph_site.more_secrets(model)])
+            self._keep(model, hosts, existing, [*required, *secret_store.named_by(model)])
         return {
             "changed": False,
             "findings": [finding.as_dict() for finding in findings],
@@ -120,8 +121,23 @@ class ActionModule(DeploymentAction):
             temporary.write_text(_ADDRESSES_NOTE + yaml.safe_dump({inventory.ADDRESSES: kept}), encoding="utf-8")
             temporary.replace(path)
 
+    def _variable_files(self) -> Iterator[tuple[str, tuple[str, str]]]:
+        for kind in ("host", "group"):
+            for path in sorted(Path(self.inventory_dir, f"{kind}_vars").glob("[!.]*")):
+                if path.is_dir() or path.suffix in (".yml", ".yaml", ".json"):
+                    yield short(str(path)), (kind, path.name if path.is_dir() else path.stem)
+
     def _exists(self, path: str) -> bool:
         return os.path.exists(os.path.join(self.inventory_dir, os.path.expanduser(path)))
+
+
+def _without(existing: dict[str, Any], renew: list[str]) -> dict[str, Any]:
+    """The secrets without those that are to be made anew. Raises HoldfastError for one that there is not."""
+    if unknown := sorted(set(renew) - set(existing)):
+        near = {name: schema.nearest(name, list(existing)) for name in unknown}
+        known = "; ".join(f"{name}{f' (did you mean {best}?)' if best else ''}" for name, best in near.items())
+        raise HoldfastError(f"There is no such secret to renew: {known}. Fix: name one that is in the vault file.")
+    return {name: value for name, value in existing.items() if name not in renew}
 
 
 def _required(groups: dict[str, tuple[str, ...]]) -> list[str]:

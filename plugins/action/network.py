@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Action ``network``: the module in two stages. Documented in plugins/modules/network.py."""
+"""Action ``network``: the module in its stages. Documented in plugins/modules/network.py."""
 
 from __future__ import annotations
 

@@ -6,11 +6,12 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from ansible_collections.holdfast.storage.plugins.module_utils.core import block, flows
+from ansible_collections.holdfast.storage.plugins.module_utils.core import block, ceph_site, flows, nfs
 from ansible_collections.holdfast.storage.plugins.module_utils.core.errors import HoldfastError
 from ansible_collections.holdfast.storage.plugins.module_utils.core.model import Model
 from ansible_collections.holdfast.storage.plugins.module_utils.core.stories import (
     Scene,
+    attached,
     expect,
     image,
     object_store,
@@ -73,7 +74,8 @@ class ActionModule(VerifyAction):
             if row.get("type") == "erasure_coding" and not row.get("deprecated")
         ]
         stores = {store["name"]: store for store in model.variables.get("glance_stores") or ()}
-        chosen = model.variables.get("glance_default_store") or next(iter(stores), None)
+        store = stores.get(model.variables.get("glance_default_store") or next(iter(stores), ""), {})
+        chosen = store.get("type")
         types = {
             "keystone": "identity",
             "swift_proxy": "object-store",
@@ -82,7 +84,10 @@ class ActionModule(VerifyAction):
         }
         return {
             "policy": coded[0] if coded else None,
-            "image_container": "glance" if stores.get(chosen, {}).get("type") == "swift" else None,
+            # Files that another host keeps leave their bytes on br-storage.
+            "image_store": "nfs" if nfs.crosses(model, store.get("nfs"), "glance_api") else chosen,
+            "image_container": "glance" if chosen == "swift" else None,
+            "image_cache": (model.variables.get("glance_image_cache") or {}).get("enabled", False),
             "servers": len(model.group("glance_api")),
             "services": [name for group, name in types.items() if model.group(group)],
             "s3_region": model.variables["holdfast_region"],
@@ -113,10 +118,15 @@ class ActionModule(VerifyAction):
             if default and entry is not default and entry["backend"] == default["backend"] is not None
         ]
         rbd = {"pool": backend.get("pool"), "user": backend.get("ceph_user") or "cinder", "size": volume.VOLUME_SIZE}
+        lost = ceph_site.dispensable_osd_host(model)
         return {
+            "osd_host": lost.name if lost and lost is not host else None,
+            "ceph_admin_host": next((mon.name for mon in model.group("ceph_mon") if mon is not lost), None),
             "volume_type": default["name"] if default else None,
             "volume_other_type": others[0] if others else None,
             "rbd": {**rbd, "host": host.name} if host else None,
+            "volume_bytes": volume.VOLUME_SIZE,
+            "attached": attached.facts(model),
         }
 
     @staticmethod

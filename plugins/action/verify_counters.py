@@ -11,10 +11,12 @@ from ansible_collections.holdfast.storage.plugins.module_utils.core import flows
 from ansible_collections.holdfast.storage.plugins.module_utils.core.errors import HoldfastError
 from ansible_collections.holdfast.storage.plugins.plugin_utils.verify_action import VerifyAction
 
+# The kernel's statistics before and after the firewall's counters: between two readings, what the firewall counted lies
+# within what the kernel saw from the earlier's "before" to the later's "after".
 COMMAND = (
-    "nft -j list counters table inet holdfast && "
-    "cd /sys/class/net && for bridge in {bridges}; do "
-    "echo $bridge $(cat $bridge/statistics/rx_bytes) $(cat $bridge/statistics/tx_bytes); done"
+    "kernel() {{ cd /sys/class/net && for bridge in {bridges}; do "
+    "echo $bridge $(cat $bridge/statistics/rx_bytes) $(cat $bridge/statistics/tx_bytes); done; }}; "
+    "kernel; nft -j list counters table inet holdfast && kernel"
 )
 
 
@@ -28,17 +30,22 @@ class ActionModule(VerifyAction):
         model = self.run_directory().model()
         bridges = [model.networks[name].bridge for name in model.hosts[self.host].addresses]
         done = self._low_level_execute_command(COMMAND.format(bridges=" ".join(bridges)), sudoable=True)
-        listing, *lines = done["stdout"].strip().splitlines() or [""]
+        lines = done["stdout"].strip().splitlines()
         try:
-            counted = flows.parse_counters(json.loads(listing))
-        except ValueError:
+            counted = flows.parse_counters(json.loads(lines[len(bridges)]))
+            seen = {"before": _kernel(lines[: len(bridges)]), "after": _kernel(lines[len(bridges) + 1 :])}
+        except (ValueError, IndexError):
             raise HoldfastError(
                 f"{self.host}: no byte counters: {(done.get('stderr') or 'no output').strip()[-300:]} "
                 "Fix: run playbooks/site.yml, which makes the firewall that counts."
             ) from None
-        kernel = {bridge: int(received) + int(sent) for bridge, received, sent in map(str.split, lines)}
         name = f"counters/{self.host}.json"
         readings = [] if options.get("after") is None else self.notes.read(name)
-        readings.append({"after": options.get("after"), "at": time.time(), "flows": counted, "kernel": kernel})
+        readings.append({"after": options.get("after"), "at": time.time(), "flows": counted, "kernel": seen})
         self.notes.write(name, readings)
         return {"changed": False}
+
+
+def _kernel(lines: list[str]) -> dict[str, int]:
+    """Bytes by bridge, received and sent."""
+    return {bridge: int(received) + int(sent) for bridge, received, sent in map(str.split, lines)}

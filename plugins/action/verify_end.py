@@ -24,7 +24,8 @@ class ActionModule(VerifyAction):
         model = run.model()
         readings = {name: notes.read(f"counters/{name}.json") for name in model.hosts}
         told = {path.stem: json.loads(path.read_text()) for path in (notes.path / "stories").glob("*.json")}
-        entries = proof.prove(readings, told, stories.catalogue(), model, alone=bool(options.get("exclusive")))
+        catalogue = stories.catalogue(notes.read("scene.json")["facts"])
+        entries = proof.prove(readings, told, catalogue, model, alone=bool(options.get("exclusive")))
         notes.write("proof.json", proof.flow_bytes(readings))
         write(self.artifacts / report_page.STORIES, json.dumps(entries, indent=1) + "\n", 0o644)
         report_page.write_page(run, self.artifacts)

@@ -17,8 +17,8 @@ class ActionModule(VerifyAction):
     _VALID_ARGS = frozenset({"story", "facts"})
 
     def act(self, options: dict[str, Any]) -> dict[str, Any]:
-        story = stories.catalogue()[options["story"]]
         said = self.notes.read("scene.json")
+        story = stories.catalogue(said["facts"])[options["story"]]
         facts = {**said["facts"], **(options.get("facts") or {})}
         began = time.monotonic()
         problem, evidence = "", {}

@@ -5,8 +5,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.holdfast.storage.plugins.module_utils.core import planning, registry
+from ansible_collections.holdfast.storage.plugins.module_utils.core import nfs, planning, registry
 from ansible_collections.holdfast.storage.plugins.module_utils.core.errors import HoldfastError
+from ansible_collections.holdfast.storage.plugins.module_utils.core.kinds import disk
 from ansible_collections.holdfast.storage.plugins.plugin_utils.deployment_action import DeploymentAction
 
 
@@ -25,16 +26,16 @@ class ActionModule(DeploymentAction):
         host = planning.host_named(deployment.model, self.host)
         steps = [step for step in reversed(registry.STEPS) if step.kind in ("unit", "file", "ceph_osd")]
         wanted = list(planning.wanted(deployment.model, host, deployment.services, deployment.secrets, steps))
-        units = [
-            {**unit, "state": "stopped", "enabled": False}
-            for step, value in wanted
-            if step.kind == "unit"
-            for unit in value["units"]
-        ]
-        if any(step.kind == "ceph_osd" for step, _ in wanted):
-            units.append(
-                {"name": "ceph-osd.target", "state": "stopped", "enabled": False, "inputs": [], "packages": []}
-            )
+        # Each list is stopped as a whole, what stands on others before them.
+        stops = []
+        for step, value in wanted:
+            if step.kind == "unit":
+                stops.append([{**unit, "state": "stopped", "enabled": False} for unit in value["units"]])
+            if step.kind == "ceph_osd":
+                stops.append([_stopped("ceph-osd.target")])
+            if step.name == "services/unit":
+                places = nfs.cinder_mounts(deployment.model, host)
+                stops.append([_stopped(disk.unit_name(place)) for place in places])
         files = [
             {"path": entry["path"], "state": "absent"}
             for step, value in wanted
@@ -43,7 +44,8 @@ class ActionModule(DeploymentAction):
             if entry.get("state", "file") != "directory" and entry["path"] != "/etc/hosts"
         ]
         result: dict[str, Any] = {"changed": False, "actions": [], "diff": []}
-        for module, arguments in (("unit", {"units": units}), ("file", {"files": files})):
+        parts = [*(("unit", {"units": units}) for units in stops if units), ("file", {"files": files})]
+        for module, arguments in parts:
             done = self._execute_module(f"holdfast.storage.{module}", module_args=arguments, task_vars=self.variables)
             result["changed"] |= bool(done.get("changed"))
             result["actions"] += done.get("actions", ())
@@ -51,3 +53,8 @@ class ActionModule(DeploymentAction):
             if done.get("failed"):
                 return {**result, "failed": True, "msg": f"{module}: {done.get('msg') or done.get('module_stderr')}"}
         return result
+
+
+def _stopped(name: str) -> dict[str, Any]:
+    """A unit that no description has."""
+    return {"name": name, "state": "stopped", "enabled": False, "inputs": [], "packages": []}

@@ -15,13 +15,8 @@ description:
     A salted digest is kept in C(/var/lib/holdfast/catalog.json) for that.
 author:
   - Holdfast contributors (@holdfast)
-attributes:
-  check_mode:
-    description: Says what it would do and changes nothing, on a bare host too.
-    support: full
-  diff_mode:
-    description: The diff is the plan, without secrets.
-    support: full
+extends_documentation_fragment:
+  - holdfast.storage.attributes
 options:
   credentials:
     description:

@@ -12,13 +12,8 @@ description:
   - The result holds private keys. Use it with C(no_log) only.
 author:
   - Holdfast contributors (@holdfast)
-attributes:
-  check_mode:
-    description: Works the same in check mode and changes nothing.
-    support: full
-  diff_mode:
-    description: Nothing differs.
-    support: none
+extends_documentation_fragment:
+  - holdfast.storage.attributes.reads
 """
 
 EXAMPLES = r"""

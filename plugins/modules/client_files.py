@@ -16,13 +16,8 @@ description:
     M(holdfast.storage.model).
 author:
   - Holdfast contributors (@holdfast)
-attributes:
-  check_mode:
-    description: Changes nothing in check mode.
-    support: full
-  diff_mode:
-    description: There is nothing to compare.
-    support: none
+extends_documentation_fragment:
+  - holdfast.storage.attributes.writes
 """
 
 EXAMPLES = r"""

@@ -12,19 +12,13 @@ description:
   - In check mode the modules run in check mode, so the diff is what would be done.
 author:
   - Holdfast contributors (@holdfast)
-attributes:
-  check_mode:
-    description: Works the same in check mode and changes nothing on a host.
-    support: full
-  diff_mode:
-    description: Shows what differs, without secrets.
-    support: full
+extends_documentation_fragment:
+  - holdfast.storage.attributes.run
 options:
   phase:
     description: The phase, as in C(core/registry.py).
     type: str
     required: true
-    choices: [networks, packages, firewall, devices, certificates, foundations, identity, rings, services]
 """
 
 EXAMPLES = r"""

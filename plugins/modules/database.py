@@ -14,13 +14,8 @@ description:
   - Other accounts of the same user name, and anonymous accounts, are removed. Schemas are never dropped.
 author:
   - Holdfast contributors (@holdfast)
-attributes:
-  check_mode:
-    description: Says what it would do and changes nothing, on a bare host too.
-    support: full
-  diff_mode:
-    description: The diff is the plan, without secrets.
-    support: full
+extends_documentation_fragment:
+  - holdfast.storage.attributes
 options:
   databases:
     description: The schemas.

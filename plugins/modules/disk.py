@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: disk
 short_description: Give empty disks an XFS and mount them
-version_added: 0.1.0
+version_added: "1.0.0"
 description:
   - Makes an XFS with a given label on each disk, mounts it by a systemd mount unit and sets its owner.
   - A disk that holds anything is refused and not written, whatever it holds - a file system, a partition table, LVM,
@@ -60,12 +60,11 @@ options:
           - The value of O(disks[].device) once more. Then, and only then, what the disk holds is given up.
           - Nothing happens to a disk that carries the label already, and a disk in use is refused all the same.
         type: path
+extends_documentation_fragment:
+  - holdfast.storage.attributes
 attributes:
   check_mode:
     description: Looks at the disks and writes nothing.
-    support: full
-  diff_mode:
-    description: The plan.
     support: full
 author:
   - Holdfast contributors (@holdfast)

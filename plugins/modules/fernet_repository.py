@@ -13,10 +13,9 @@ description:
   - Give all identity hosts the same keys. They may get a rotation one after another.
 author:
   - Holdfast contributors (@holdfast)
+extends_documentation_fragment:
+  - holdfast.storage.attributes
 attributes:
-  check_mode:
-    description: Says what it would do and changes nothing, on a bare host too.
-    support: full
   diff_mode:
     description: The diff is the plan, with the first digits of the keys' SHA-256.
     support: full

@@ -14,13 +14,8 @@ description:
   - The content travels in the arguments of the module, use C(no_log) on the task when you call it with secrets.
 author:
   - Holdfast contributors (@holdfast)
-attributes:
-  check_mode:
-    description: Says what it would do and changes nothing, on a bare host too.
-    support: full
-  diff_mode:
-    description: The diff is the plan, without secrets.
-    support: full
+extends_documentation_fragment:
+  - holdfast.storage.attributes
 options:
   files:
     description: What must stand, in the order in which it is made.

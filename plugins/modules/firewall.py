@@ -18,10 +18,9 @@ description:
     that it had. The action of the same name confirms.
 author:
   - Holdfast contributors (@holdfast)
+extends_documentation_fragment:
+  - holdfast.storage.attributes
 attributes:
-  check_mode:
-    description: Says what it would do and changes nothing, on a bare host too.
-    support: full
   diff_mode:
     description: The diff shows the rules, also those that were changed by hand.
     support: full
@@ -95,10 +94,10 @@ options:
     default: 45
   stage:
     description:
-      - V(apply) starts the change, V(confirm) keeps it.
+      - V(apply) starts the change, V(settle) sees it made, V(confirm) keeps it.
       - The action sets it. Leave it alone in a task.
     type: str
-    choices: [apply, confirm]
+    choices: [apply, settle, confirm]
     default: apply
 """
 

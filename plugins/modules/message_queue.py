@@ -15,13 +15,8 @@ description:
   - Other users and virtual hosts are left alone.
 author:
   - Holdfast contributors (@holdfast)
-attributes:
-  check_mode:
-    description: Says what it would do and changes nothing, on a bare host too.
-    support: full
-  diff_mode:
-    description: The diff is the plan, without secrets.
-    support: full
+extends_documentation_fragment:
+  - holdfast.storage.attributes
 options:
   virtual_hosts:
     description: Names of the virtual hosts.

@@ -13,13 +13,8 @@ description:
   - The commands must be safe to run twice.
 author:
   - Holdfast contributors (@holdfast)
-attributes:
-  check_mode:
-    description: Says what it would do and changes nothing, on a bare host too.
-    support: full
-  diff_mode:
-    description: The diff is the plan, without secrets.
-    support: full
+extends_documentation_fragment:
+  - holdfast.storage.attributes
 options:
   migrations:
     description: The commands, in their order.

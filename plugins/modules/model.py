@@ -26,6 +26,11 @@ options:
     description: Whether to check only, and to write nothing at all.
     type: bool
     default: false
+  renew:
+    description: Names of secrets that are made anew. Who renews them brings them where they are used.
+    type: list
+    elements: str
+    default: []
 """
 
 EXAMPLES = r"""

@@ -18,10 +18,9 @@ description:
     module sort first. Stanzas of ifupdown for these interfaces are taken out. Both stand in the diff.
 author:
   - Holdfast contributors (@holdfast)
+extends_documentation_fragment:
+  - holdfast.storage.attributes
 attributes:
-  check_mode:
-    description: Says what it would do and changes nothing, on a bare host too.
-    support: full
   diff_mode:
     description: The diff is the plan, files and state of the kernel, line by line.
     support: full
@@ -107,10 +106,10 @@ options:
     default: 45
   stage:
     description:
-      - V(apply) starts the change, V(confirm) waits until it is made and keeps it.
+      - V(apply) starts the change, V(settle) waits until it is made, V(confirm) keeps it.
       - The action sets it. Leave it alone in a task.
     type: str
-    choices: [apply, confirm]
+    choices: [apply, settle, confirm]
     default: apply
 """
 

@@ -14,13 +14,8 @@ description:
   - Finishes what an interrupted dpkg left.
 author:
   - Holdfast contributors (@holdfast)
-attributes:
-  check_mode:
-    description: Says what it would do and changes nothing, on a bare host too.
-    support: full
-  diff_mode:
-    description: The diff is the plan, without secrets.
-    support: full
+extends_documentation_fragment:
+  - holdfast.storage.attributes
 options:
   packages:
     description: Names of the packages that must be installed.

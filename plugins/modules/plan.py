@@ -13,13 +13,8 @@ description:
   - Fails with all findings when something forbids the run, before anything is changed.
 author:
   - Holdfast contributors (@holdfast)
-attributes:
-  check_mode:
-    description: Works the same in check mode and changes nothing on a host.
-    support: full
-  diff_mode:
-    description: Shows what differs, without secrets.
-    support: full
+extends_documentation_fragment:
+  - holdfast.storage.attributes.run
 options: {}
 """
 

@@ -11,13 +11,8 @@ description:
   - Connects to every port of every address at once, and says what happened. Nothing is sent.
 author:
   - Holdfast contributors (@holdfast)
-attributes:
-  check_mode:
-    description: Works the same in check mode.
-    support: full
-  diff_mode:
-    description: There is nothing to compare.
-    support: none
+extends_documentation_fragment:
+  - holdfast.storage.attributes.reads
 options:
   addresses:
     description: IP addresses.

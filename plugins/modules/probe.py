@@ -10,17 +10,12 @@ version_added: "1.0.0"
 description:
   - Sends the C(read) functions of the kinds as one script to C(python3 -I -S -) on the host.
   - The questions are those that M(holdfast.storage.model) left.
-  - The answer stands in the run directory afterwards: digests, never contents.
+  - The answer, digests and never contents, stands in the run directory afterwards.
   - On the host that keeps the lock it takes the lock of the deployment too, and refuses when a living run holds it.
 author:
   - Holdfast contributors (@holdfast)
-attributes:
-  check_mode:
-    description: Works the same in check mode and changes nothing on a host.
-    support: full
-  diff_mode:
-    description: Shows what differs, without secrets.
-    support: full
+extends_documentation_fragment:
+  - holdfast.storage.attributes.run
 options:
   lock:
     description: Whether to take the deployment's lock. Never taken in check mode.

@@ -74,6 +74,11 @@ bytes:
   returned: success
   type: int
   sample: 1073741824
+host:
+  description: Name of the host that read it.
+  returned: success
+  type: str
+  sample: storage1
 """
 
 import hashlib

@@ -13,13 +13,8 @@ description:
   - Fails with what does not answer, and the fix. A bridge that is not made yet is an advice.
 author:
   - Holdfast contributors (@holdfast)
-attributes:
-  check_mode:
-    description: It changes nothing.
-    support: full
-  diff_mode:
-    description: It changes nothing.
-    support: none
+extends_documentation_fragment:
+  - holdfast.storage.attributes.reads
 options:
   flows:
     description: Also try a connection to every port that the host uses by the flow table.

@@ -13,13 +13,8 @@ description:
   - All at once, by one process, in six seconds at most.
 author:
   - Holdfast contributors (@holdfast)
-attributes:
-  check_mode:
-    description: It changes nothing.
-    support: full
-  diff_mode:
-    description: It changes nothing.
-    support: none
+extends_documentation_fragment:
+  - holdfast.storage.attributes.reads
 options:
   targets:
     description: Addresses for echoes.

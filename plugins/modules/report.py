@@ -13,13 +13,8 @@ description:
     probe, plan and logs. No host is asked.
 author:
   - Holdfast contributors (@holdfast)
-attributes:
-  check_mode:
-    description: Changes nothing in check mode.
-    support: full
-  diff_mode:
-    description: There is nothing to compare.
-    support: none
+extends_documentation_fragment:
+  - holdfast.storage.attributes.writes
 """
 
 EXAMPLES = r"""

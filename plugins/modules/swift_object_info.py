@@ -13,13 +13,8 @@ description:
     member of C(swift_proxy).
 author:
   - Holdfast contributors (@holdfast)
-attributes:
-  check_mode:
-    description: Works the same in check mode.
-    support: full
-  diff_mode:
-    description: There is nothing to compare.
-    support: none
+extends_documentation_fragment:
+  - holdfast.storage.attributes.reads
 options:
   account:
     description: The account, such as C(AUTH_0123456789abcdef0123456789abcdef).

@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: swift_ring
 short_description: Make and change Swift rings by a plan that shows what moves
-version_added: 0.1.0
+version_added: "1.0.0"
 description:
   - Makes the rings that are asked for, or changes them to what is asked for, and writes builder and ring files.
   - It plans in memory. Nothing is written before the whole plan is allowed, and nothing at all in check mode.

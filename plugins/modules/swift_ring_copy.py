@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: swift_ring_copy
 short_description: Put copies of Swift rings and builders on a host
-version_added: 0.1.0
+version_added: "1.0.0"
 description:
   - Writes ring and builder files that M(holdfast.storage.swift_ring) made on another host, so that they are the same
     on every host and a lost host does not take the only builder with it.

@@ -15,13 +15,8 @@ description:
   - Waits until each unit is steady and listens where it should.
 author:
   - Holdfast contributors (@holdfast)
-attributes:
-  check_mode:
-    description: Says what it would do and changes nothing, on a bare host too.
-    support: full
-  diff_mode:
-    description: The diff is the plan, without secrets.
-    support: full
+extends_documentation_fragment:
+  - holdfast.storage.attributes
 options:
   units:
     description: The units.

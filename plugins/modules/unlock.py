@@ -11,13 +11,8 @@ description:
   - Removes the lock that M(holdfast.storage.probe) took in this run, and no other.
 author:
   - Holdfast contributors (@holdfast)
-attributes:
-  check_mode:
-    description: Works the same in check mode and changes nothing on a host.
-    support: full
-  diff_mode:
-    description: Shows what differs, without secrets.
-    support: full
+extends_documentation_fragment:
+  - holdfast.storage.attributes.run
 options: {}
 """
 

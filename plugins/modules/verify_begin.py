@@ -12,13 +12,8 @@ description:
   - Refuses check mode and a play that lacks hosts of the deployment, since both would prove nothing.
 author:
   - Holdfast contributors (@holdfast)
-attributes:
-  check_mode:
-    description: Needs a real run.
-    support: none
-  diff_mode:
-    description: There is nothing to compare.
-    support: none
+extends_documentation_fragment:
+  - holdfast.storage.attributes.verifies
 """
 
 EXAMPLES = r"""

@@ -13,13 +13,8 @@ description:
     M(holdfast.storage.verify_end).
 author:
   - Holdfast contributors (@holdfast)
-attributes:
-  check_mode:
-    description: Changes nothing in check mode.
-    support: full
-  diff_mode:
-    description: There is nothing to compare.
-    support: none
+extends_documentation_fragment:
+  - holdfast.storage.attributes.writes
 options:
   after:
     description: The story that was told before this reading. The first reading has none.

@@ -14,13 +14,8 @@ description:
   - Fails afterwards when a story does not hold.
 author:
   - Holdfast contributors (@holdfast)
-attributes:
-  check_mode:
-    description: Needs a real run.
-    support: none
-  diff_mode:
-    description: There is nothing to compare.
-    support: none
+extends_documentation_fragment:
+  - holdfast.storage.attributes.verifies
 options:
   exclusive:
     description: Whether nobody else uses the deployment meanwhile, so that more bytes than expected are an error.

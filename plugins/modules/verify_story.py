@@ -12,13 +12,8 @@ description:
   - A story that does not hold is a finding; M(holdfast.storage.verify_end) fails.
 author:
   - Holdfast contributors (@holdfast)
-attributes:
-  check_mode:
-    description: Needs a real run.
-    support: none
-  diff_mode:
-    description: There is nothing to compare.
-    support: none
+extends_documentation_fragment:
+  - holdfast.storage.attributes.verifies
 options:
   story:
     description: Id of the story. docs/verify.md lists them.

@@ -16,12 +16,11 @@ description:
   - Runs on a host of the volume API.
 author:
   - Holdfast contributors (@holdfast)
+extends_documentation_fragment:
+  - holdfast.storage.attributes
 attributes:
   check_mode:
     description: Says which volumes would move and changes nothing.
-    support: full
-  diff_mode:
-    description: The diff is the plan.
     support: full
 options:
   source:

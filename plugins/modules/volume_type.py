@@ -17,13 +17,8 @@ description:
     volumes.
 author:
   - Holdfast contributors (@holdfast)
-attributes:
-  check_mode:
-    description: Says what it would do and changes nothing, on a bare host too.
-    support: full
-  diff_mode:
-    description: The diff is the plan.
-    support: full
+extends_documentation_fragment:
+  - holdfast.storage.attributes
 options:
   credentials:
     description:

@@ -19,7 +19,10 @@ _ACTIVE_ACTIVE = re.compile(
     r"|dell_emc\.powerstore\.driver\.\w+|dell_emc\.powerflex\.driver\.\w+|pure\.\w+|yadro\.tatlin_(?:iscsi|fc)\.\w+"
     r"|solidfire\.\w+|netapp\.dataontap\.(?:iscsi|nfs|fc)_cmode\.\w+|netapp\.common\.NetAppDriver)"
 )
-_KERNEL = frozenset({"iscsi", "fc", "nvme"})
+_KERNEL = frozenset({"iscsi", "fc", "nvme", "nvmet_tcp"})
+
+# Groups of hosts that follow from their back ends of the type lvm, by the protocol: who serves it in the flow table.
+DERIVED: Mapping[str, str] = {"iscsi": "cinder_iscsi", "nvmet_tcp": "cinder_nvme"}
 _IN_NAME = re.compile(r"iscsi|nvme|lightos|fc(?![a-z])|fibre", re.I)
 
 
@@ -38,6 +41,52 @@ def connects_by_kernel(backend: Backend) -> bool:
             return protocol in _KERNEL
         return bool(_IN_NAME.search(str(backend.get("driver", ""))))
     return backend.get("type") == "lvm"
+
+
+def derived_groups(variables: Mapping[str, Any], groups: Iterable[str]) -> frozenset[str]:
+    """The groups of ``DERIVED`` in which a host is: nobody lists them, they follow from its back ends."""
+    if "cinder_volume" not in groups:
+        return frozenset()
+    listed = [entry for entry in variables.get("cinder_backends") or () if isinstance(entry, Mapping)]
+    return frozenset(DERIVED[protocol(entry)] for entry in listed if entry.get("type") == "lvm")
+
+
+def protocol(backend: Backend) -> str:
+    """How consumers reach the volumes of a volume group."""
+    return "nvmet_tcp" if backend.get("protocol") == "nvmet_tcp" else "iscsi"
+
+
+def volume_groups(host: Host) -> list[dict[str, Any]]:
+    """``{name, devices, thin, wipe, adopt}`` of each volume group of a host, once."""
+    found: dict[str, dict[str, Any]] = {}
+    listed = host.variables.get("cinder_backends") or () if "cinder_volume" in host.groups else ()
+    for backend in listed:
+        if backend["type"] != "lvm":
+            continue
+        name = backend["volume_group"]
+        group = found.setdefault(
+            name, {"name": name, "devices": [], "thin": backend.get("thin", True), "wipe": [], "adopt": None}
+        )
+        for key in ("devices", "wipe"):
+            group[key] += [device for device in backend.get(key) or () if device not in group[key]]
+        group["adopt"] = group["adopt"] or backend.get("adopt")
+    return list(found.values())
+
+
+def protocols(host: Host) -> frozenset[str]:
+    """By which protocols a host serves volumes of its volume groups."""
+    listed = host.variables.get("cinder_backends") or () if "cinder_volume" in host.groups else ()
+    return frozenset(protocol(backend) for backend in listed if backend["type"] == "lvm")
+
+
+def attaches_by_kernel(model: Model, host: Host) -> bool:
+    """Whether a host may have to connect volumes by its kernel: for instances, for copies of its own, for backups."""
+    if host.is_container:
+        return False
+    if "nova_compute" in host.groups:
+        return True
+    here = [backend for other, backend in backends(model) if "cinder_backup" in host.groups or other is host]
+    return any(connects_by_kernel(backend) for backend in here)
 
 
 def is_clustered(model: Model, backend: Backend) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..change import Change, Plan
@@ -42,27 +43,36 @@ def label(deployment: str, host: str, disk: str) -> str:
     return "hf-" + hashlib.sha256(f"{deployment}/{host}/{disk}".encode()).hexdigest()[:9]
 
 
-def name(disk: dict[str, Any], place: int) -> str:
+def name(disk: Mapping[str, Any], place: int) -> str:
     """The name of an entry of swift_disks, by its place in the list (from 0) when it has no label."""
     return str(disk.get("label") or f"d{place + 1}")
 
 
 def desired(model: Model, host: Host, services: Services, secrets: Any) -> dict[str, Any]:
-    """The disks of swift_disks, for a host of the group swift_storage."""
-    if "swift_storage" not in host.groups:
-        return {}
-    disks = [
-        {
-            "device": disk["device"],
-            "label": label(model.deployment, host.name, name(disk, place)),
-            "mount": f"{ROOT_OF_SWIFT}/{name(disk, place)}",
-            "owner": "swift",
-            "group": "swift",
-            **({"wipe": disk["wipe"]} if disk.get("wipe") else {}),
-        }
-        for place, disk in enumerate(host.variables.get("swift_disks") or ())
-    ]
+    """The disks of swift_disks for a host of swift_storage, those of nfs_disks for one of nfs_server."""
+    disks = []
+    if "swift_storage" in host.groups:
+        for place, disk in enumerate(host.variables.get("swift_disks") or ()):
+            mount = f"{ROOT_OF_SWIFT}/{name(disk, place)}"
+            disks.append(_wanted(model, host, disk, name(disk, place), mount, "swift"))
+    if "nfs_server" in host.groups:
+        from .. import nfs
+
+        for place, disk in enumerate(host.variables.get("nfs_disks") or ()):
+            own = nfs.disk_name(disk, place)
+            disks.append(_wanted(model, host, disk, f"nfs/{own}", nfs.mount_point(own), "root"))
     return {"disks": disks} if disks else {}
+
+
+def _wanted(model: Model, host: Host, disk: dict[str, Any], name: str, mount: str, owner: str) -> dict[str, Any]:
+    return {
+        "device": disk["device"],
+        "label": label(model.deployment, host.name, name),
+        "mount": mount,
+        "owner": owner,
+        "group": owner,
+        **({"wipe": disk["wipe"]} if disk.get("wipe") else {}),
+    }
 
 
 def question(wanted: dict[str, Any]) -> dict[str, Any]:
@@ -88,7 +98,7 @@ def read(io: IO, asked: dict[str, Any]) -> dict[str, Any]:
 def _inspect(io: IO, disk: dict[str, Any], mounts: list[dict[str, str]]) -> dict[str, Any]:
     device, mount = disk["device"], disk["mount"]
     here = [entry for entry in mounts if entry["where"] == mount]
-    unit = _unit_name(mount)
+    unit = unit_name(mount)
     number = io.block_number(device)
     found: dict[str, Any] = {
         "number": number,
@@ -187,13 +197,17 @@ def holds(io: IO, device: str, size: int) -> list[str]:
     signatures = json.loads(listed.out or "{}").get("signatures", [])
     if signatures:
         return sorted({" ".join(filter(None, (s["type"], s["usage"], _quoted(s["label"])))) for s in signatures})
-    last = max(size - _MIB, 0)
-    places = [(0, _MIB), (last, _MIB)]
-    places += [(last * step // (_SAMPLES + 1) // 4096 * 4096, _SAMPLE_BYTES) for step in range(1, _SAMPLES + 1)]
-    for offset, length in places:
+    for offset, length in sampled(size):
         if any(io.read_at(device, offset, length)):
             return [f"data of an unknown form (bytes that are not zero after offset {offset})"]
     return []
+
+
+def sampled(size: int) -> list[tuple[int, int]]:
+    """Offset and length of the places of a disk that are all zeros where it is empty."""
+    last = max(size - _MIB, 0)
+    steps = range(1, _SAMPLES + 1)
+    return [(0, _MIB), (last, _MIB), *((last * step // (_SAMPLES + 1) // 4096 * 4096, _SAMPLE_BYTES) for step in steps)]
 
 
 def _quoted(text: str | None) -> str:
@@ -290,7 +304,7 @@ def _changes(disk: dict[str, Any], found: dict[str, Any], udev: bool) -> list[Ch
     if found["unit"] != unit or not found["enabled"]:
         verb = "update" if found["unit"] else "create"
         before = (found["unit"] or "") + ("" if found["enabled"] or not found["unit"] else "disabled")
-        path = f"{UNITS}/{_unit_name(mount)}"
+        path = f"{UNITS}/{unit_name(mount)}"
         changes.append(Change(path, verb, before, unit, {**data, "unit": unit}))
     if not found["mounted"]:
         changes.append(Change(mount, "mount", "", f"{device}, {access}", data))
@@ -299,15 +313,14 @@ def _changes(disk: dict[str, Any], found: dict[str, Any], udev: bool) -> list[Ch
     return changes
 
 
-def _unit_name(mount: str) -> str:
-    """systemd's name of a mount point's unit: slashes become dashes, what is not plain is escaped."""
+def unit_name(path: str, kind: str = "mount") -> str:
+    """systemd's name of the unit of a mount point or a device: slashes become dashes, what is not plain is escaped."""
     plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:_."
-    path = mount.strip("/")
     text = "".join(
         "-" if letter == "/" else letter if letter in plain else "".join(f"\\x{byte:02x}" for byte in letter.encode())
-        for letter in path
+        for letter in path.strip("/")
     )
-    return f"{text}.mount"
+    return f"{text}.{kind}"
 
 
 def _unit(disk: dict[str, Any], udev: bool) -> str:
@@ -338,7 +351,7 @@ def apply(io: IO, plan: Plan) -> None:
         elif change.action in ("create", "update"):
             io.write(change.subject, disk["unit"])
             io.run(["/usr/bin/systemctl", "daemon-reload"])
-            io.run(["/usr/bin/systemctl", "enable", "--quiet", _unit_name(disk["mount"])])
+            io.run(["/usr/bin/systemctl", "enable", "--quiet", unit_name(disk["mount"])])
         else:
             if change.action == "mount":
                 _mount(io, disk)
@@ -376,4 +389,4 @@ def _mount(io: IO, disk: dict[str, Any]) -> None:
     io.remove(_note(disk))
     io.make_directory(disk["mount"].rpartition("/")[0] or "/", mode="0755")
     io.make_directory(disk["mount"], mode="0000")
-    io.run(["/usr/bin/systemctl", "start", _unit_name(disk["mount"])])
+    io.run(["/usr/bin/systemctl", "start", unit_name(disk["mount"])])

@@ -70,6 +70,8 @@ def desired(model: Model, host: Host, services: Any, secrets: Any) -> dict[str, 
                 network.bridge, {"bridge": network.bridge, "network": name, "addresses": [], "sources": []}
             )
             entry["addresses"].append(host.addresses[name])
+            if name == "storage":
+                entry["addresses"] += host.variables.get("cinder_portal_addresses") or ()
             if name != "mgmt":
                 entry["sources"] += [network.cidr, *(route["to"] for route in network.routes)]
     entries = []
@@ -81,7 +83,8 @@ def desired(model: Model, host: Host, services: Any, secrets: Any) -> dict[str, 
             "ports": list(row.ports),
         }
         if role != "client":
-            everywhere = row.servers == flows.ALL
+            # One that listens on several addresses of the bridge is reached on whichever is the host's.
+            everywhere = row.servers == flows.ALL or len(flows.bind_addresses(model, host, row.id)) > 1
             entries.append(
                 {
                     **here,
@@ -112,7 +115,7 @@ def read(io: IO, asked: dict[str, Any]) -> dict[str, Any]:
     listed = io.run(_LIST, check=False)
     loaded = listed.out if listed.rc == 0 else None
     recorded = json.loads(io.read_text(LOADED) or "{}")
-    as_recorded = loaded is not None and recorded.get("listing") == loaded
+    as_recorded = loaded is not None and _blocks(recorded.get("listing") or "") == _blocks(loaded)
     current: dict[str, Any] = {
         "source": True if source is not None and _digest(source) == asked["source"] else source,
         "loaded": True if as_recorded and recorded.get("source") == asked["source"] else loaded,
@@ -124,6 +127,16 @@ def read(io: IO, asked: dict[str, Any]) -> dict[str, Any]:
     if current["loaded"] is not True:
         current["recorded"] = recorded.get("listing")
     return current
+
+
+def _blocks(listing: str) -> list[str]:
+    """The chains, sets and counters of a listing in an order of their own.
+
+    The kernel lists them as they were made. What was added to a table in place comes last, and after a reboot where the
+    file has it.
+    """
+    body = listing.strip().removeprefix("table inet holdfast {").removesuffix("}")
+    return sorted(block.strip() for block in body.split("\n\n"))
 
 
 def plan(current: dict[str, Any], wanted: dict[str, Any]) -> Plan:
@@ -355,7 +368,7 @@ def _servers(model: Model, host: Host, row: Any) -> list[str]:
 
 def _others(addresses: tuple[str, ...], host: Host) -> list[str]:
     """Without the host's own: what it says to itself does not cross a bridge."""
-    own = set(host.addresses.values())
+    own = {*host.addresses.values(), *(host.variables.get("cinder_portal_addresses") or ())}
     return [address for address in addresses if address not in own]
 
 

@@ -17,15 +17,15 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..change import Change, Plan
-from ..errors import Finding, HoldfastError
+from ..errors import Finding
+from ..networkd import DIRECTORY, PREFIX, links_of, released_network, render
 
 if TYPE_CHECKING:
     from ...io.host import Host as IO
     from ..model import Host, Model
 
 NAME = "network"
-DIRECTORY = "/etc/systemd/network"
-PREFIX = "00-holdfast-"
+NEEDS = ("core/networkd",)
 SWITCH = "/var/lib/holdfast/network/switch"
 NETWORKD = "systemd-networkd.service"
 IP = "/usr/sbin/ip"
@@ -37,7 +37,8 @@ _ENABLED = f"/etc/systemd/system/multi-user.target.wants/{NETWORKD}"
 _STOP = f"{SYSTEMCTL} stop {NETWORKD} 'systemd-networkd*.socket'"
 # Starts that follow each other quickly are refused by systemd, unless their count begins anew.
 _START = f"{SYSTEMCTL} reset-failed {NETWORKD}; {SYSTEMCTL} start {NETWORKD}"
-_LONGEST_NAME = 15
+# It looks at its files every three seconds, and gives a link its address as soon as that is there.
+_RELOAD_UDEV = "[ ! -S /run/udev/control ] || /usr/bin/udevadm control --reload"
 # So that the answer to the one who asked for the change is on its way before the network moves.
 _PAUSE = 0.5
 
@@ -54,6 +55,9 @@ def desired(model: Model, host: Host, services: Any, secrets: Any) -> dict[str, 
         addresses = [f"{host.addresses[name]}/{network.prefix_length}"]
         if name == "mgmt" and model.group("haproxy") == (host,) and model.variables.get("haproxy_address"):
             addresses.append(f"{model.variables['haproxy_address']}/32")
+        if name == "storage":
+            portals = host.variables.get("cinder_portal_addresses") or ()
+            addresses += [f"{portal}/{network.prefix_length}" for portal in portals]
         entry = bridges.setdefault(
             network.bridge,
             {
@@ -77,8 +81,24 @@ def desired(model: Model, host: Host, services: Any, secrets: Any) -> dict[str, 
     return {"bridges": list(bridges.values()), "rollback_seconds": int(seconds or 45)}
 
 
+def _port(given: Mapping[str, Any]) -> dict[str, Any]:
+    """A port with every option, as the module has it."""
+    bond = given.get("bond")
+    return {
+        "interface": given.get("interface"),
+        "vlan": given.get("vlan"),
+        "mtu": given.get("mtu"),
+        "bond": bond
+        and {
+            "name": bond["name"],
+            "mode": bond.get("mode") or "active-backup",
+            "interfaces": list(bond["interfaces"]),
+        },
+    }
+
+
 def question(wanted: dict[str, Any]) -> dict[str, Any]:
-    return {"links": sorted(_links(wanted)), "addresses": sorted(_addresses(wanted))}
+    return {"links": sorted(links_of(wanted)), "addresses": sorted(_addresses(wanted))}
 
 
 def read(io: IO, asked: dict[str, Any]) -> dict[str, Any]:
@@ -127,8 +147,8 @@ def read(io: IO, asked: dict[str, Any]) -> dict[str, Any]:
 
 def plan(current: dict[str, Any], wanted: dict[str, Any]) -> Plan:
     """Files first, then what differs in the kernel only. Each change's data says what the switch has to do for it."""
-    links, released = _links(wanted), _released(current, wanted)
-    files = render(wanted) | {f"{PREFIX}{name}.network": _network_released(name) for name in released}
+    links, released = links_of(wanted), _released(current, wanted)
+    files = render(wanted) | {f"{PREFIX}{name}.network": released_network(name) for name in released}
     ours = {name for name, link in links.items() if link["lowest"]} | released.keys()
     changes: list[Change] = []
     if current["pending"]:
@@ -197,6 +217,7 @@ def apply(io: IO, plan: Plan, rollback_seconds: int = 45) -> None:
         *(f"ifdown --force {name}" for name in ifdown),
         *(f"{IP} link set dev {name} nomaster" for name in _named(datas, "free")),
         *(f"{IP} link delete dev {name}" for name in remade),
+        _RELOAD_UDEV,
         _START,
     ]
     io.make_directory("/var/lib/holdfast", mode="0700")
@@ -216,163 +237,6 @@ def apply(io: IO, plan: Plan, rollback_seconds: int = 45) -> None:
 
 def _named(datas: list[Mapping[str, Any]], key: str) -> list[str]:
     return sorted({name for data in datas for name in data.get(key, ())})
-
-
-# -- what is wanted ---------------------------------------------------------------------------------------------
-
-
-def render(wanted: Mapping[str, Any]) -> dict[str, str]:
-    """The files for systemd-networkd, by name, without their directory. Pure and in a stable order.
-
-    Raises HoldfastError when two bridges want the same interface in ways that exclude each other.
-    """
-    return {
-        f"{PREFIX}{name}.{suffix}": text
-        for name, link in _links(wanted).items()
-        for suffix, text in (("netdev", link["netdev"]), ("network", link["network"]))
-        if text
-    }
-
-
-def vlan_name(parent: str, vlan: int) -> str:
-    """Name of a VLAN's interface: ``eth1.244``. The end of a parent's long name is kept, as that tells ports apart."""
-    suffix = f".{vlan}"
-    return parent[-(_LONGEST_NAME - len(suffix)) :].lstrip(".") + suffix
-
-
-def _port(given: Mapping[str, Any]) -> dict[str, Any]:
-    """A port with every option, as the module has it."""
-    bond = given.get("bond")
-    return {
-        "interface": given.get("interface"),
-        "vlan": given.get("vlan"),
-        "mtu": given.get("mtu"),
-        "bond": bond
-        and {
-            "name": bond["name"],
-            "mode": bond.get("mode") or "active-backup",
-            "interfaces": list(bond["interfaces"]),
-        },
-    }
-
-
-def _links(wanted: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Every link that the bridges need, by name: its files and the lines of state that the kernel should show.
-
-    ``lowest`` marks those that must be there before us: NICs.
-    """
-    found: dict[str, dict[str, Any]] = {}
-
-    def link(name: str, kind: str | None, **more: Any) -> dict[str, Any]:
-        entry = found.setdefault(name, {"kind": kind, "mtu": 0, "master": None, "vlans": [], "vlan": None, **more})
-        for key, value in (("kind", kind), *more.items()):
-            if entry.get(key) != value:
-                raise HoldfastError(
-                    f"{name}: two bridges say different things of it: {key} is {entry.get(key)} and {value}."
-                )
-        return entry
-
-    def enslave(name: str, master: str, mtu: int) -> None:
-        entry = found[name]
-        if entry["master"] not in (None, master):
-            raise HoldfastError(f"{name}: it cannot be in both {entry['master']} and {master}. Fix: use VLANs on it.")
-        entry["master"] = master
-        entry["mtu"] = max(entry["mtu"], mtu)
-
-    for bridge in wanted["bridges"]:
-        name, port = bridge["bridge"], bridge["port"]
-        needed = max(bridge["mtu"], port.get("mtu") or 0)
-        link(name, "bridge", addressing=bridge)["mtu"] = bridge["mtu"]
-        if port.get("bond"):
-            bond = port["bond"]
-            base = bond["name"]
-            link(base, "bond", mode=bond.get("mode") or "active-backup", members=sorted(bond["interfaces"]))
-            for member in bond["interfaces"]:
-                link(member, None)
-                enslave(member, base, needed)
-        elif port.get("interface"):
-            base = port["interface"]
-            link(base, None)
-        else:
-            raise HoldfastError(f"{name}: its port has neither an interface nor a bond.")
-        found[base]["mtu"] = max(found[base]["mtu"], needed)
-        if port.get("vlan"):
-            tagged = vlan_name(base, port["vlan"])
-            link(tagged, "vlan", vlan=port["vlan"], parent=base)
-            found[base]["vlans"].append(tagged)
-            enslave(tagged, name, bridge["mtu"])
-        else:
-            enslave(base, name, needed)
-    for entry in found.values():
-        for member in entry.get("members", ()):
-            found[member]["mtu"] = entry["mtu"]
-    for name, entry in found.items():
-        entry["lowest"] = entry["kind"] is None
-        entry["file"] = f"{PREFIX}{name}.network"
-        entry["netdev"] = _netdev(name, entry)
-        entry["network"] = _network(name, entry, found)
-        entry["state"] = _wanted_state(entry)
-    return found
-
-
-def _netdev(name: str, link: Mapping[str, Any]) -> str:
-    if link["lowest"]:
-        return ""
-    # MACAddress=none: a bridge has the address of its port, so neighbours and switches keep theirs when it is made.
-    lines = ["[NetDev]", f"Name={name}", f"Kind={link['kind']}"]
-    if link["kind"] == "bridge":
-        lines += ["MACAddress=none", "", "[Bridge]", "STP=no", "ForwardDelaySec=0"]
-    elif link["kind"] == "vlan":
-        lines += ["", "[VLAN]", f"Id={link['vlan']}"]
-    else:
-        lines += ["", "[Bond]", f"Mode={link['mode']}", "MIIMonitorSec=100ms"]
-        if link["mode"] == "802.3ad":
-            lines += ["LACPTransmitRate=fast", "TransmitHashPolicy=layer3+4"]
-    return _file(lines)
-
-
-def _network(name: str, link: Mapping[str, Any], links: Mapping[str, Any]) -> str:
-    lines = ["[Match]", f"Name={name}", "", "[Link]", f"MTUBytes={link['mtu']}", "", "[Network]"]
-    if link["master"]:
-        lines.append(f"{'Bond' if links[link['master']]['kind'] == 'bond' else 'Bridge'}={link['master']}")
-    lines += [f"VLAN={vlan}" for vlan in link["vlans"]]
-    lines += ["DHCP=no", "LinkLocalAddressing=no", "IPv6AcceptRA=no"]
-    if link["kind"] == "bridge":
-        addressing = link["addressing"]
-        # Strict: a packet that comes by another network than its answer would take is dropped, so that a host whose
-        # ports are mixed up is found to be cut off instead of being reached by a detour.
-        lines += ["ConfigureWithoutCarrier=yes", "IPv4ReversePathFilter=strict"]
-        lines += [f"Address={address}" for address in addressing["addresses"]]
-        lines += [f"Gateway={addressing['gateway']}"] if addressing.get("gateway") else []
-        lines += [f"DNS={server}" for server in addressing.get("dns") or ()]
-        for route in addressing.get("routes") or ():
-            lines += ["", "[Route]", f"Destination={route['to']}", f"Gateway={route['via']}"]
-    return _file(lines)
-
-
-def _network_released(name: str) -> str:
-    lines = ["[Match]", f"Name={name}", "", "[Link]", "RequiredForOnline=no", ""]
-    lines += ["[Network]", "DHCP=no", "LinkLocalAddressing=no", "IPv6AcceptRA=no"]
-    # The kernel answers for all its addresses on every interface: strict, so that what comes by this one is dropped.
-    return _file([*lines, "IPv4ReversePathFilter=strict"])
-
-
-def _file(lines: list[str]) -> str:
-    return "\n".join(["# Written by Holdfast, which replaces it.", *lines, ""])
-
-
-def _wanted_state(link: Mapping[str, Any]) -> list[str]:
-    lines = [f"kind {link['kind']}"] if link["kind"] else []
-    lines += [f"vlan {link['vlan']} on {link['parent']}"] if link["vlan"] else []
-    lines += [f"mode {link['mode']}"] if link.get("mode") else []
-    lines += ["up", f"mtu {link['mtu']}"]
-    lines += [f"in {link['master']}"] if link["master"] else []
-    if link["kind"] == "bridge":
-        addressing = link["addressing"]
-        lines += [f"address {address}" for address in addressing["addresses"]]
-        lines += [f"route default via {addressing['gateway']}"] if addressing.get("gateway") else []
-        lines += [f"route {route['to']} via {route['via']}" for route in addressing.get("routes") or ()]
-    return lines
 
 
 # -- what stands ------------------------------------------------------------------------------------------------
@@ -438,7 +302,7 @@ def _addresses(wanted: Mapping[str, Any]) -> set[str]:
 
 def _released(current: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, list[str]]:
     """Links that are not wanted but were ours or hold an address of ours, with what they still have of ours."""
-    links, addresses = _links(wanted), _addresses(wanted)
+    links, addresses = links_of(wanted), _addresses(wanted)
     released = {}
     for name, link in current["links"].items():
         if name in links or f"{PREFIX}{name}.netdev" in current["files"]:

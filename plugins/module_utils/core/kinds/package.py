@@ -3,11 +3,13 @@
 
 Debian starts a service when its package is installed, with default settings on all addresses. Here a policy-rc.d
 keeps it from that during the transaction, and the services and sockets that the packages enabled are disabled again:
-a unit runs only once it is configured (kind ``unit``).
+a unit runs only once it is configured (kind ``unit``). What was enabled before is noted on the host, so that a run that
+goes on where a killed one was disables the same.
 """
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from ..change import Change, Plan
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
 POLICY = "/usr/sbin/policy-rc.d"
 POLICY_TEXT = "#!/bin/sh\n# Holdfast: services start when they are configured.\nexit 101\n"
+NOTE = "/var/lib/holdfast/units-before-packages.json"
 APT = ("/usr/bin/apt-get", "-q", "-y", "-o", "DPkg::Lock::Timeout=300", "-o", "Dpkg::Options::=--force-confold")
 
 
@@ -34,7 +37,7 @@ def question(wanted: dict[str, Any]) -> dict[str, Any]:
 
 
 def read(io: IO, asked: dict[str, Any]) -> dict[str, Any]:
-    """``{installed: {name: version}, broken, held: [name], policy: bool}``. Broken is what an interrupted dpkg left."""
+    """``{installed: {name: version}, broken, held: [name], interrupted: bool}``. Broken is what dpkg left half-way."""
     wanted = set(asked["packages"])
     installed: dict[str, str] = {}
     broken, held = [], []
@@ -48,7 +51,8 @@ def read(io: IO, asked: dict[str, Any]) -> dict[str, Any]:
             installed[name] = version
             if status[0] == "h":
                 held.append(name)
-    return {"installed": installed, "broken": broken, "held": held, "policy": io.read_text(POLICY) == POLICY_TEXT}
+    interrupted = io.read_text(POLICY) == POLICY_TEXT or io.exists(NOTE)
+    return {"installed": installed, "broken": broken, "held": held, "interrupted": interrupted}
 
 
 def plan(current: dict[str, Any], wanted: dict[str, Any]) -> Plan:
@@ -59,7 +63,7 @@ def plan(current: dict[str, Any], wanted: dict[str, Any]) -> Plan:
     if missing:
         text = "\n".join(missing)
         changes.append(Change(_subject(missing), "install", after=text, data={"packages": missing}))
-    if current["policy"] and not changes:
+    if current["interrupted"] and not changes:
         changes.append(Change(POLICY, "delete", before="left by an interrupted run"))
     return Plan(changes, tuple(_held(name) for name in current["held"]))
 
@@ -77,7 +81,7 @@ def _held(name: str) -> Finding:
 def apply(io: IO, plan: Plan) -> None:
     environment = {"DEBIAN_FRONTEND": "noninteractive", "NEEDRESTART_SUSPEND": "1"}
     foreign_policy = io.read_text(POLICY)
-    before = _enabled(io)
+    before = _enabled_before(io)
     if foreign_policy is None:
         io.write(POLICY, POLICY_TEXT, mode="0755")
     try:
@@ -88,6 +92,7 @@ def apply(io: IO, plan: Plan) -> None:
             elif change.action == "install":
                 _install(io, change.data["packages"], environment)
         _disable(io, sorted(_enabled(io) - before))
+        io.remove(NOTE)
     finally:
         if foreign_policy in (None, POLICY_TEXT):
             io.remove(POLICY)
@@ -107,6 +112,17 @@ def _install(io: IO, packages: list[str], environment: dict[str, str]) -> None:
             "Fix: make the package sources of the host reach Debian 13 with its updates and security suites, "
             "and run it again."
         )
+
+
+def _enabled_before(io: IO) -> set[str]:
+    """What was enabled before the packages came, also when a killed run had begun with them."""
+    noted = io.read_text(NOTE)
+    if noted is not None:
+        return set(json.loads(noted))
+    before = _enabled(io)
+    io.make_directory("/var/lib/holdfast", mode="0700")
+    io.write(NOTE, json.dumps(sorted(before)), mode="0600")
+    return before
 
 
 def _enabled(io: IO) -> set[str]:

@@ -28,6 +28,10 @@ SERVICE_TYPES = ("block-storage", "volumev3")
 # The first version in which a volume tells its cluster.
 VERSION = {"OpenStack-API-Version": "volume 3.61"}
 WAIT_SECONDS = 90
+BACKEND_SECONDS = 600
+"""Within which a back end tells the scheduler what room it has, after its start."""
+ENTRY_SECONDS = 120
+"""Within which a cinder-volume that starts enters itself. One that does not is left alone: a run may leave it out."""
 LIMIT = 1000
 BACKEND_NAME = "volume_backend_name"
 
@@ -138,7 +142,7 @@ def _read(volumes: Api, asked: dict[str, Any]) -> dict[str, Any]:
 
 
 def _former(volumes: Api, asked: dict[str, Any]) -> Iterator[tuple[str, int]]:
-    for service in volumes.call("GET", "/os-services?binary=cinder-volume")["services"]:
+    for service in _services(volumes):
         name = service["host"]
         if name not in asked["backends"]:
             held = found_volumes(volumes, host=name, limit=str(LIMIT))
@@ -276,7 +280,10 @@ def _lines(values: Mapping[str, Any]) -> str:
 
 
 def apply(io: IO, plan: Plan) -> None:
-    """The API may just have been started: waits for it, and does what then still differs."""
+    """The API may just have been started: waits for it, and does what then still differs.
+
+    At the end volumes can be made: until a back end told the scheduler of itself, each one asked for would be an error.
+    """
     wanted = plan.changes[0].data["wanted"]
     asked = question(wanted)
     access = json.loads(io.read_text(asked["credentials"]) or "null")
@@ -291,6 +298,7 @@ def apply(io: IO, plan: Plan) -> None:
             raise HoldfastError(" ".join(map(str, refused)), refused)
         for change in _changes(current, wanted):
             _do(io, volumes, current, change)
+        _wait_for_backends(volumes, wanted.get("backends") or [], wanted.get("clusters") or [])
     finally:
         identity.close()
         volumes.close()
@@ -310,6 +318,32 @@ def _wait(identity: Api) -> Api:
                 "`journalctl -u haproxy` on its hosts, and run again."
             )
         time.sleep(0.5)
+
+
+def _wait_for_backends(volumes: Api, backends: list[str], clusters: list[str]) -> None:
+    """The names are those of ``block.services`` and ``block.clusters``; members of a cluster go by the latter."""
+    began = time.monotonic()
+    while True:
+        waited = time.monotonic() - began
+        pools = [pool["name"].partition("#")[0] for pool in volumes.call("GET", "/scheduler-stats/get_pools")["pools"]]
+        clustered = {name.partition("@")[2] for name in pools if name in clusters}
+        unknown = [name for name in backends if name not in pools and name.partition("@")[2] not in clustered]
+        if unknown and waited > ENTRY_SECONDS:
+            entered = [entry["host"] for entry in _services(volumes)]
+            unknown = [name for name in unknown if name in entered]
+        if not unknown:
+            return
+        if waited > BACKEND_SECONDS:
+            raise HoldfastError(
+                f"The volume scheduler does not know {', '.join(unknown)} after {BACKEND_SECONDS} s: no volume can be "
+                "made there. Fix: see `journalctl -u '*cinder-volume*'` on the host before the @, and run again."
+            )
+        time.sleep(2)
+
+
+def _services(volumes: Api) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = volumes.call("GET", "/os-services?binary=cinder-volume")["services"]
+    return found
 
 
 def _do(io: IO, volumes: Api, current: dict[str, Any], change: Change) -> None:

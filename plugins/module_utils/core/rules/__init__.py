@@ -15,6 +15,7 @@ from ipaddress import IPv4Address, IPv4Network
 from typing import Any
 
 from ..addresses import Range
+from ..block import DERIVED
 from ..errors import Finding, Severity
 from ..flows import ALL, ANY, FLOWS
 from ..schema import KeyPath, dotted, ipv4, ipv4_network
@@ -25,11 +26,16 @@ SUBJECTS = (
     "overrides",
     "groups",
     "networks",
+    "ports",
     "placement",
+    "disks",
     "swift",
     "ceph",
+    "ceph_clients",
     "glance",
     "cinder",
+    "lvm",
+    "nfs",
     "keystone",
     "certificates",
     "secrets",
@@ -52,6 +58,10 @@ class DraftHost:
     def ports(self) -> Mapping[str, Mapping[str, Any]]:
         """What carries each network of the host; entries that are no mapping are left out."""
         return mapping(self.variables.get("networks_ports"))
+
+    @property
+    def is_container(self) -> bool:
+        return self.variables.get("holdfast_host_kind") == "container"
 
     @property
     def mgmt_address(self) -> str | None:
@@ -89,6 +99,9 @@ class Draft:
     plain_secrets: Mapping[str, str] = field(default_factory=dict)
     locate: Callable[[str | None, KeyPath], str | None] = lambda host, path: None
     exists: Callable[[str], bool] = lambda path: True
+    variable_files: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    placed: dict[Finding, tuple[str | None, str, KeyPath]] = field(default_factory=dict)
+    """Where findings of a host's own value were made: file and line, host, key."""
 
     def group(self, *names: str) -> tuple[DraftHost, ...]:
         """Members of any of the groups, each once, by name."""
@@ -148,7 +161,10 @@ class Draft:
     def finding(
         self, severity: Severity, code: str, path: KeyPath, what: str, fix: str, host: DraftHost | None = None
     ) -> Finding:
-        return Finding(severity, code, self.where(path, host), what, fix)
+        found = Finding(severity, code, self.where(path, host), what, fix)
+        if host:
+            self.placed[found] = (self.locate(host.name, path), host.name, path)
+        return found
 
     def _range(self, network: DraftNetwork) -> Range:
         first, last = network.cidr.network_address, network.cidr.broadcast_address
@@ -179,7 +195,8 @@ def check(draft: Draft) -> list[Finding]:
 
 def known_groups() -> frozenset[str]:
     """The groups that mean something to Holdfast: those of the flow table."""
-    return frozenset(group for flow in FLOWS for group in (flow.servers, *flow.clients)) - {ALL, ANY}
+    named = frozenset(group for flow in FLOWS for group in (flow.servers, *flow.clients))
+    return named - {ALL, ANY, *DERIVED.values()}
 
 
 def place(location: str | None, host: str | None, path: KeyPath) -> str:

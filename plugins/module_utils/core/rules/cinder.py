@@ -4,20 +4,40 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..block import can_be_clustered, connects_by_kernel, types_of
+from ..config import is_sensitive
 from ..errors import Finding
-from ..schema import KeyPath, nearest
+from ..schema import KeyPath, nearest, shown
 from . import Draft, DraftHost, entries, listed, rule
 
 BACKENDS, TYPES = "cinder_backends", "cinder_volume_types"
+# Options that are made from other keys of a back end.
+_WRITTEN = {
+    "volume_driver": "type",
+    "volume_backend_name": "name",
+    "rbd_pool": "pool",
+    "rbd_user": "ceph_user",
+    "rbd_ceph_conf": "type",
+}
+_OWN_DRIVERS = {"rbd.RBDDriver": "rbd", "lvm.LVMVolumeDriver": "lvm", "nfs.NfsDriver": "nfs"}
+# Limits that the hypervisor and librbd know.
+_LIMIT = re.compile(r"(total|read|write)_(iops|bytes)_sec(_max(_length)?|_per_gb(_min)?)?|size_iops_sec")
+_LIMITS = [f"{what}_{unit}_sec" for what in ("total", "read", "write") for unit in ("iops", "bytes")]
+_TRUTHS = ("multiattach", "replication_enabled", "thin_provisioning_support")
 GROUPS = ("cinder_api", "cinder_scheduler", "cinder_volume", "cinder_backup")
 
 # What each type is nothing without, and what it may have beside what all have.
-_NEEDED = {"rbd": ("pool",), "driver": ("driver",)}
-_OWN = {"rbd": ("pool", "ceph_user"), "driver": ("driver", "protocol")}
+_NEEDED = {"rbd": ("pool",), "lvm": ("volume_group",), "nfs": ("shares",), "driver": ("driver",)}
+_OWN = {
+    "rbd": ("pool", "ceph_user"),
+    "lvm": ("volume_group", "devices", "wipe", "adopt", "thin", "oversubscription", "protocol"),
+    "nfs": ("shares", "oversubscription"),
+    "driver": ("driver", "protocol"),
+}
 
 
 @rule
@@ -37,7 +57,7 @@ def complete(draft: Draft) -> Iterator[Finding]:
 @rule
 def backends(draft: Draft) -> Iterator[Finding]:
     """Each back end has what its type needs, on a host that may run it."""
-    for host, index, backend in _backends(draft):
+    for host, index, backend in listed_backends(draft):
         path: KeyPath = (BACKENDS, index)
         kind = backend.get("type")
         if kind is None:
@@ -60,23 +80,77 @@ def backends(draft: Draft) -> Iterator[Finding]:
                     "Take it out.",
                     host,
                 )
-        if kind in ("lvm", "nfs"):
-            yield draft.error(
-                "cinder.backend-later",
-                (*path, "type"),
-                f"is {kind}, which Holdfast does not build yet.",
-                "Use rbd, or driver with the options of the driver.",
-                host,
-            )
-        if connects_by_kernel(backend) and host.variables.get("holdfast_host_kind") == "container":
+        if _needs_a_kernel(backend) and host.is_container:
+            how = "mounts" if kind == "nfs" else "connects (iSCSI, Fibre Channel or NVMe)"
             yield draft.error(
                 "cinder.backend-container",
                 (*path, "type"),
-                f"is {kind}, whose volumes the kernel connects (iSCSI, Fibre Channel or NVMe), and the host is a "
-                "container: its cinder-volume can not.",
+                f"is {kind}, whose volumes the kernel {how}, and the host is a container: its cinder-volume can not.",
                 "Put the host's back end on a physical host, or set holdfast_host_kind: metal if it is one.",
                 host,
             )
+
+
+@rule
+def options(draft: Draft) -> Iterator[Finding]:
+    """Options of a back end are the driver's own, in one line each, and secrets are none of them."""
+    for host, index, backend in listed_backends(draft):
+        path: KeyPath = (BACKENDS, index)
+        driver = str(backend.get("driver", "")).removeprefix("cinder.volume.drivers.")
+        if driver in _OWN_DRIVERS:
+            yield draft.error(
+                "cinder.driver-own",
+                (*path, "driver"),
+                f"is {backend['driver']!r}, for which there is a type: its rules would be passed over.",
+                f"Use the type {_OWN_DRIVERS[driver]}.",
+                host,
+            )
+        for option, value in (backend.get("options") or {}).items():
+            where = (*path, "options", option)
+            if option in _WRITTEN:
+                yield draft.error(
+                    "cinder.option",
+                    where,
+                    f"is {shown(value, where)}, and Holdfast writes it from the key {_WRITTEN[option]}.",
+                    f"Take it out, and say it by {_WRITTEN[option]}.",
+                    host,
+                )
+            elif is_sensitive(option) and isinstance(value, str) and value and not value.startswith("/"):
+                # A path, as of san_private_key, is no secret itself.
+                yield draft.error(
+                    "cinder.option-secret",
+                    where,
+                    "is (a secret, not shown), in a file that is not for secrets.",
+                    f"Put it into the vault file, and name it: secret_options: {{{option}: NAME}}.",
+                    host,
+                )
+            if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_.-]*", option) or "\n" in str(value) or "\r" in str(value):
+                yield draft.error(
+                    "cinder.option",
+                    where,
+                    "is no option with a value in one line.",
+                    "Write the name of the option and one line.",
+                    host,
+                )
+
+
+@rule
+def copies(draft: Draft) -> Iterator[Finding]:
+    """Who backs volumes up can attach them."""
+    names = {str(backend.get("name")) for _, _, backend in listed_backends(draft) if _needs_a_kernel(backend)}
+    for host in draft.group("cinder_backup"):
+        if names and host.is_container:
+            yield draft.error(
+                "cinder.backup-container",
+                ("holdfast_host_kind",),
+                f"is container, and the host is in cinder_backup: it can not attach the volumes of {listed(names)}.",
+                "Give cinder_backup to a physical host, or set holdfast_host_kind: metal if it is one.",
+                host,
+            )
+
+
+def _needs_a_kernel(backend: Mapping[str, Any]) -> bool:
+    return connects_by_kernel(backend) or backend.get("type") == "nfs"
 
 
 @rule
@@ -84,7 +158,7 @@ def nothing_twice(draft: Draft) -> Iterator[Finding]:
     """Names of back ends differ on a host, and one name is one back end everywhere."""
     seen: dict[str, tuple[DraftHost, str]] = {}
     here: dict[tuple[str, str], int] = {}
-    for host, index, backend in _backends(draft, every=True):
+    for host, index, backend in listed_backends(draft, every=True):
         if "name" not in backend:
             continue
         path: KeyPath = (BACKENDS, index, "name")
@@ -115,10 +189,10 @@ def clusters(draft: Draft) -> Iterator[Finding]:
     locked = bool(draft.group("etcd"))
     holders: dict[str, list[str]] = {}
     names: dict[str, str] = {}
-    for host, _, backend in _backends(draft, every=True):
+    for host, _, backend in listed_backends(draft, every=True):
         if "name" in backend:
             holders.setdefault(backend["name"], []).append(host.name)
-    for host, index, backend in _backends(draft):
+    for host, index, backend in listed_backends(draft):
         path: KeyPath = (BACKENDS, index)
         name, kind = backend.get("name"), backend.get("type")
         hosts = holders.get(str(name), [])
@@ -187,7 +261,7 @@ def references(draft: Draft) -> Iterator[Finding]:
     if not draft.group(*GROUPS):
         return
     pools = [pool["name"] for _, pool in entries(draft.variables.get("ceph_pools")) if "name" in pool]
-    for host, index, backend in _backends(draft):
+    for host, index, backend in listed_backends(draft):
         path: KeyPath = (BACKENDS, index)
         if "pool" in backend and backend.get("type") == "rbd":
             yield from _known_pool(draft, (*path, "pool"), backend["pool"], pools, host)
@@ -232,7 +306,7 @@ def _known_pool(
 @rule
 def types(draft: Draft) -> Iterator[Finding]:
     """Volume types have names of their own, ask for back ends that are there, and at most one is the default."""
-    known = {backend["name"] for _, _, backend in _backends(draft, every=True) if "name" in backend}
+    known = {backend["name"] for _, _, backend in listed_backends(draft, every=True) if "name" in backend}
     seen: dict[str, str] = {}
     default = ""
     for host, path, entry in _types(draft):
@@ -248,6 +322,14 @@ def types(draft: Draft) -> Iterator[Finding]:
                     host,
                 )
         if entry.get("default"):
+            if entry.get("public") is False:
+                yield draft.error(
+                    "cinder.type-default",
+                    (*path, "public"),
+                    "is false, and the type is the default: projects could not make volumes without naming another.",
+                    "Make it public, or another type the default.",
+                    host,
+                )
             if default:
                 yield draft.error(
                     "cinder.type-default",
@@ -265,6 +347,15 @@ def types(draft: Draft) -> Iterator[Finding]:
                 f"is {entry['backend']!r}, which is no back end of a host in cinder_volume.",
                 f"{f'Did you mean {near}? ' if near else ''}Back ends: {listed(known) or 'none'}.",
             )
+        for key, value in (entry.get("extra_specs") or {}).items():
+            if key in _TRUTHS and value not in ("<is> True", "<is> False"):
+                yield draft.error(
+                    "cinder.type-spec",
+                    (*path, "extra_specs", key),
+                    f"is {value!r}, and the scheduler reads truth in its own form.",
+                    'Write "<is> True" or "<is> False".',
+                    host,
+                )
         if "volume_backend_name" in (entry.get("extra_specs") or {}):
             yield draft.error(
                 "cinder.type-backend",
@@ -285,9 +376,13 @@ def types(draft: Draft) -> Iterator[Finding]:
 @rule
 def limits(draft: Draft) -> Iterator[Finding]:
     """Limits that the hypervisor enforces keep RBD's driver from changing a volume's type without a copy."""
-    kinds = {backend.get("name"): backend.get("type") for _, _, backend in _backends(draft, every=True)}
+    kinds = {backend.get("name"): backend.get("type") for _, _, backend in listed_backends(draft, every=True)}
     for host, path, entry in _types(draft):
         backend = _backend_of(draft, path, host) if host else entry.get("backend")
+        qos = entry.get("qos") or {}
+        if qos.get("consumer") in ("front-end", "both") or kinds.get(backend) == "rbd":
+            for key, value in (qos.get("specs") or {}).items():
+                yield from _limit(draft, (*path, "qos", "specs", key), key, value, host)
         if kinds.get(backend) == "rbd" and (entry.get("qos") or {}).get("consumer") == "front-end":
             yield draft.advice(
                 "cinder.qos-front-end",
@@ -297,6 +392,15 @@ def limits(draft: Draft) -> Iterator[Finding]:
                 "Set it to back-end: librbd enforces the limits then.",
                 host,
             )
+
+
+def _limit(draft: Draft, path: KeyPath, key: str, value: Any, host: DraftHost | None) -> Iterator[Finding]:
+    if not _LIMIT.fullmatch(key):
+        near = nearest(key, _LIMITS)
+        what, fix = "is no limit that the hypervisor or librbd knows.", f"Use one of {', '.join(_LIMITS)}."
+        yield draft.error("cinder.qos", path, what, f"{f'Did you mean {near}? ' if near else ''}{fix}", host)
+    elif not re.fullmatch(r"[1-9][0-9]*", str(value)):
+        yield draft.error("cinder.qos", path, f"is {value!r}, no number above 0.", "Give a whole number.", host)
 
 
 def _backend_of(draft: Draft, path: KeyPath, host: DraftHost) -> Any:
@@ -338,7 +442,7 @@ def encryption(draft: Draft) -> Iterator[Finding]:
         )
 
 
-def _backends(draft: Draft, *, every: bool = False) -> Iterator[tuple[DraftHost, int, Mapping[str, Any]]]:
+def listed_backends(draft: Draft, *, every: bool = False) -> Iterator[tuple[DraftHost, int, Mapping[str, Any]]]:
     """The back ends of the hosts in cinder_volume, with their places; the same list on many hosts once, on its first.
 
     ``every``: on each of the hosts.
@@ -356,7 +460,7 @@ def _backends(draft: Draft, *, every: bool = False) -> Iterator[tuple[DraftHost,
 
 def _types(draft: Draft) -> Iterator[tuple[DraftHost | None, KeyPath, Mapping[str, Any]]]:
     seen: set[str] = set()
-    for host, index, backend in _backends(draft):
+    for host, index, backend in listed_backends(draft):
         for entry in types_of([backend]):
             if str(backend.get("name")) not in seen:
                 seen.add(str(backend.get("name")))

@@ -15,10 +15,14 @@ from . import Draft, entries, listed, rule
 STORES = "glance_stores"
 
 # What a store of each type may have beside what all have.
-_OWN = {"file": ("path", "shared"), "swift": (), "rbd": ("pool", "user")}
+_OWN = {"file": ("path", "shared", "nfs"), "swift": (), "rbd": ("pool", "user")}
 
 # Below these nothing else belongs, or nothing lasts; those are parents of other things.
-_SYSTEM = re.compile(r"/(bin|boot|dev|etc|lib|lib32|lib64|proc|root|run|sbin|sys|tmp|usr|var/tmp|var/run)(/.*)?")
+_SYSTEM = re.compile(
+    r"/(bin|boot|dev|etc|lib|lib32|lib64|proc|root|run|sbin|sys|tmp|usr|srv/node|var/(tmp|run|log|cache|spool|backups|mail)"
+    r"|var/lib/(apt|ceph|cinder|dpkg|etcd|haproxy|holdfast|keystone|mysql|rabbitmq|swift|systemd)"
+    r"|var/lib/glance/(staging|tasks|image-cache))(/.*)?"
+)
 _PARENTS = re.compile(r"/(home|media|mnt|opt|srv|var(/lib(/glance)?)?)")
 
 
@@ -47,13 +51,17 @@ def stores(draft: Draft) -> Iterator[Finding]:
                 yield draft.error(
                     "glance.store-path", (*path, "path"), "is missing: a file store needs it.", "Give the directory."
                 )
-            if len(servers) > 1 and not store.get("shared") and not draft.was_refused((*path, "shared")):
+            if (
+                len(servers) > 1
+                and not (store.get("shared") or store.get("nfs"))
+                and not draft.was_refused((*path, "shared"))
+            ):
                 yield draft.error(
                     "glance.store-shared",
                     (*path, "shared"),
                     f"is false, and glance_api has {len(servers)} hosts ({listed(host.name for host in servers)}): "
                     "images would be on one of them, and lost with it.",
-                    "Mount a shared file system on all of them and set shared: true, or use the type swift.",
+                    "Give an export in nfs, mount a shared file system on all and set shared: true, or use swift.",
                 )
         elif kind == "rbd":
             if "pool" not in store and not draft.was_refused((*path, "pool")):
@@ -78,7 +86,7 @@ def stores(draft: Draft) -> Iterator[Finding]:
                     "is swift, and no host is in swift_proxy.",
                     "Add the object storage to the inventory, or use another store.",
                 )
-        for key in ("path", "shared", "pool", "user"):
+        for key in ("path", "shared", "nfs", "pool", "user"):
             if kind and store.get(key) and key not in _OWN[kind]:
                 yield draft.error(
                     "glance.store-mixed", (*path, key), f"means nothing for a store of the type {kind}.", "Take it out."
@@ -101,7 +109,7 @@ def system_directories(draft: Draft) -> Iterator[Finding]:
             yield draft.error(
                 "glance.store-system",
                 (STORES, index, "path"),
-                f"is {path!r}, a directory of the system.",
+                f"is {path!r}, a directory of the system or of another service.",
                 "Give a directory of its own, such as /var/lib/glance/images.",
             )
 

@@ -3,15 +3,17 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterator
 
+from ..block import DERIVED
 from ..errors import Finding
 from ..flows import ALL, ANY, FLOWS
 from ..schema import nearest
 from . import Draft, known_groups, listed, rule
 
 # Their clients do without them as long as one host alone runs what would need them; rules of their own say when.
-_OPTIONAL = ("etcd", "ceph_mon", "ceph_mgr", "ceph_osd", "ceph_mds")
+_OPTIONAL = ("etcd", "ceph_mon", "ceph_mgr", "ceph_osd", "ceph_mds", "nfs_server", *DERIVED.values())
 
 # One member until clusters of them are built.
 _SINGLE = ("mariadb",)
@@ -80,17 +82,36 @@ def nothing(draft: Draft) -> Iterator[Finding]:
 @rule
 def misspelt(draft: Draft) -> Iterator[Finding]:
     """A group that is nearly a known one: its hosts would silently go without the service."""
-    known = known_groups()
+    known, missing = known_groups(), _needs(draft)  # Of what is missing, the near name was told there.
     for group in sorted(set(draft.groups) - known):
-        plain = group.lower().replace("-", "_").rstrip("s")
-        meant = next((name for name in sorted(known) if plain in (name, name.rstrip("s"))), None)
-        if meant and set(draft.groups[group]) - set(draft.groups.get(meant, ())):
+        meant = _nearly(group, known)
+        if meant and meant not in missing and set(draft.groups[group]) - set(draft.groups.get(meant, ())):
             yield draft.error(
                 "groups.misspelt",
                 (group,),
                 f"The group {group} means nothing to Holdfast, and is nearly {meant}.",
                 f"Rename it to {meant}, or to something else.",
             )
+
+
+def _nearly(group: str, known: frozenset[str]) -> str | None:
+    """The known group that a name is nearly; a part of one, such as ceph_osd_ssd, is a group of the site's own."""
+    plain = group.lower().replace("-", "_")
+    match = difflib.get_close_matches(plain, sorted(known), n=1, cutoff=0.8)
+    return match[0] if match and not plain.startswith(f"{match[0]}_") else None
+
+
+@rule
+def even(draft: Draft) -> Iterator[Finding]:
+    """A majority of the message queue's hosts is always on one side only."""
+    members = draft.group("rabbitmq")
+    if members and len(members) % 2 == 0:
+        yield draft.error(
+            "groups.even",
+            ("rabbitmq",),
+            f"The group rabbitmq has {len(members)} hosts: when half of them are away, the others stop too.",
+            "Give it one, three or five hosts.",
+        )
 
 
 @rule
@@ -129,7 +150,7 @@ def unused(draft: Draft) -> Iterator[Finding]:
 def alone(draft: Draft) -> Iterator[Finding]:
     """What runs on one host alone is no production."""
     lone: dict[str, list[str]] = {}
-    for group in sorted(known_groups() - {"swift_storage", "ceph_osd"}):
+    for group in sorted(known_groups() - {"swift_storage", "ceph_osd", "ceph_client", "ceph_admin"}):
         members = draft.group(group)
         if len(members) == 1:
             lone.setdefault(members[0].name, []).append(group)

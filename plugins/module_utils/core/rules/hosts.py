@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Iterator
 
@@ -38,11 +39,38 @@ def names(draft: Draft) -> Iterator[Finding]:
                 f"Give the host a name and set ansible_host: {name}.",
                 host,
             )
+        elif name.lower().partition(".")[0] == "localhost":
+            yield draft.error(
+                "hosts.name",
+                (),
+                f"{name!r} means each host itself: the others could not reach it by its name.",
+                "Rename the host in the inventory; a controller that runs no service may stay localhost.",
+                host,
+            )
         other = seen.setdefault(name.lower(), name)
         if other != name:
             yield draft.error(
                 "hosts.name-twice", (), f"{name!r} and {other!r} differ only in case.", "Rename one of the hosts.", host
             )
+
+
+@rule
+def variable_files(draft: Draft) -> Iterator[Finding]:
+    """Files of variables are for hosts and groups that are there: others would be passed over in silence."""
+    there = {"host": [*draft.hosts], "group": [*draft.groups, "all", "ungrouped"]}
+    for file, (kind, name) in draft.variable_files.items():
+        if name in there[kind]:
+            continue
+        near = difflib.get_close_matches(name, there[kind], n=1, cutoff=0.8)
+        # storage4 beside storage3 is a host that left, or has not come yet.
+        misspelt = near and re.sub(r"[0-9]", "", near[0]) != re.sub(r"[0-9]", "", name)
+        yield Finding(
+            "error" if misspelt else "advice",
+            "hosts.variable-file",
+            file,
+            f"The file is for the {kind} {name}, which is not in the inventory: nothing uses it.",
+            f"{f'Did you mean {near[0]}? ' if near else ''}Rename the file, or take it out.",
+        )
 
 
 @rule

@@ -37,9 +37,25 @@ def nothing_twice(draft: Draft) -> Iterator[Finding]:
                     f"is {entry['name']!r}, as in {first}: keystone compares names without case.",
                     "Give each a name of its own.",
                 )
+    roles = {_folded(name): "there anyway" for name in _OWN_ROLES}
     for index, name in enumerate(draft.variables.get(ROLES) or ()):
-        if name in _OWN_ROLES:
-            yield draft.error("keystone.twice", (ROLES, index), f"{name!r} is there anyway.", "Take it out.")
+        if name and (first := roles.setdefault(_folded(name), f"as {ROLES}[{index}]")) != f"as {ROLES}[{index}]":
+            yield draft.error("keystone.twice", (ROLES, index), f"{name!r} is {first}.", "Take it out.")
+
+
+@rule
+def needed(draft: Draft) -> Iterator[Finding]:
+    """What the services themselves live in is not switched off."""
+    own = {_folded(key) for key in _OWN_PROJECTS}
+    for index, project in entries(draft.variables.get(PROJECTS)):
+        key = (project.get("domain", "Default"), project.get("name", ""))
+        if _folded(key) in own and project.get("enabled") is False:
+            yield draft.error(
+                "keystone.disabled",
+                (PROJECTS, index, "enabled"),
+                f"is false, and the services need the project {key[1]}.",
+                "Leave it enabled.",
+            )
 
 
 @rule

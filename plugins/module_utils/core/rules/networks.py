@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Rules about networks: their ranges, what carries them on each host, and addresses."""
+"""Rules about networks: their ranges and addresses."""
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from ipaddress import IPv4Address, IPv4Network
 from itertools import combinations
@@ -41,11 +40,15 @@ def ranges(draft: Draft) -> Iterator[Finding]:
                 f"{network.cidr} has {'no room for two hosts' if network.cidr.prefixlen > 30 else 'no real size'}.",
                 "Give a prefix length from 8 to 30.",
             )
-        for unfit, purpose in _UNFIT.items():
-            if network.cidr.overlaps(unfit) and network.cidr.prefixlen >= 4:
-                yield draft.error(
-                    "networks.range", path, f"{network.cidr} is {purpose}.", "Give a network that hosts may use."
-                )
+        if purpose := _purpose(network.cidr):
+            yield draft.error(
+                "networks.range", path, f"{network.cidr} is {purpose}.", "Give a network that hosts may use."
+            )
+
+
+def _purpose(network: IPv4Network) -> str:
+    """What addresses are reserved for that no host may have; empty when hosts may."""
+    return next((what for unfit, what in _UNFIT.items() if network.prefixlen >= 4 and network.overlaps(unfit)), "")
 
 
 @rule
@@ -101,6 +104,10 @@ def routes(draft: Draft) -> Iterator[Finding]:
                     "networks.route", (*path, "to"), "0.0.0.0/0 is the default route.", "Use gateway for it."
                 )
                 continue
+            if purpose := _purpose(to):
+                yield draft.error(
+                    "networks.route", (*path, "to"), f"{to} is {purpose}.", "Give a network that hosts may have."
+                )
             for other in draft.networks.values():
                 if to.overlaps(other.cidr):
                     yield draft.error(
@@ -114,6 +121,26 @@ def routes(draft: Draft) -> Iterator[Finding]:
                     "networks.route", (*path, "to"), f"{to} already has a route on {seen[to]}.", "Take one of them out."
                 )
             seen[to] = network.name
+
+
+@rule
+def name_servers(draft: Draft) -> Iterator[Finding]:
+    """Name servers are hosts that answer from elsewhere."""
+    for network in draft.networks.values():
+        for index, server in enumerate(network.content.get("dns") or ()):
+            address = ipv4(server) if server else None
+            if not address:
+                continue
+            ends = (network.cidr.network_address, network.cidr.broadcast_address)
+            reason = _purpose(IPv4Network(address))
+            reason = reason or (f"an end of {network.cidr}" if address in ends else "")
+            if reason:
+                yield draft.error(
+                    "networks.name-server",
+                    (BRIDGES, network.name, "dns", index),
+                    f"{address} is {reason}: no name server answers there.",
+                    "Give the address of a name server.",
+                )
 
 
 @rule
@@ -200,8 +227,8 @@ def addresses(draft: Draft) -> Iterator[Finding]:
                     "Give each host an address of its own.",
                     host,
                 )
-        for unknown in sorted(set(host.variables.get(ADDRESSES) or {}) - set(_named(draft))):
-            yield _no_network(draft, (ADDRESSES, unknown), unknown, host)
+        for unknown in sorted(set(host.variables.get(ADDRESSES) or {}) - set(named(draft))):
+            yield no_network(draft, (ADDRESSES, unknown), unknown, host)
 
 
 @rule
@@ -240,185 +267,8 @@ def virtual_address(draft: Draft) -> Iterator[Finding]:
             )
 
 
-# -- ports --------------------------------------------------------------------------------------------------------
-
-
-@rule
-def ports(draft: Draft) -> Iterator[Finding]:
-    """A port is an interface or a bond, of a network that is there."""
-    for host in draft.hosts.values():
-        for name, port in host.ports.items():
-            path = (PORTS, name)
-            if name not in _named(draft):
-                yield _no_network(draft, path, name, host)
-            if "interface" in port and "bond" in port:
-                yield draft.error("networks.port", path, "has both interface and bond.", "Give one of them.", host)
-            elif not _carrier(port) and not draft.was_refused(path, host):
-                yield draft.error("networks.port", path, "has neither interface nor bond.", "Give one of them.", host)
-
-
-@rule
-def sharing(draft: Draft) -> Iterator[Finding]:
-    """What networks of a host share an interface, they share by VLANs."""
-    for host in draft.hosts.values():
-        seen: dict[tuple[str, Any], str] = {}
-        for name, port in host.ports.items():
-            carrier = _carrier(port)
-            if not carrier:
-                continue
-            key = (carrier, port.get("vlan"))
-            other = seen.setdefault(key, name)
-            if other == name:
-                continue
-            if port.get("vlan"):
-                yield draft.error(
-                    "networks.vlan-twice",
-                    (PORTS, name, "vlan"),
-                    f"{port['vlan']} is also the VLAN of {other} on {carrier}.",
-                    "Give each network a VLAN of its own.",
-                    host,
-                )
-            else:
-                yield draft.error(
-                    "networks.port-twice",
-                    (PORTS, name, "bond" if "bond" in port else "interface"),
-                    f"{carrier} also carries {other}, both without a VLAN: an interface is in one bridge only.",
-                    "Give the networks different interfaces, or VLANs.",
-                    host,
-                )
-
-
-@rule
-def bonds(draft: Draft) -> Iterator[Finding]:
-    """An interface is in one bond, and a bond is the same for all networks on it."""
-    for host in draft.hosts.values():
-        described: dict[str, tuple[str, Mapping[str, Any]]] = {}
-        used: dict[str, str] = {}
-        for name, port in host.ports.items():
-            path = (PORTS, name, "bond")
-            bond = port.get("bond")
-            if isinstance(bond, dict) and "name" in bond:
-                first, same = described.setdefault(bond["name"], (name, bond))
-                if same != bond:
-                    yield draft.error(
-                        "networks.bond-differs",
-                        path,
-                        f"{bond['name']} is described otherwise for {first}.",
-                        "Describe a bond alike wherever networks share it.",
-                        host,
-                    )
-        for bond_name, (name, bond) in described.items():
-            for interface in bond.get("interfaces") or ():
-                if interface is None:
-                    continue
-                owner = used.setdefault(interface, f"the bond {bond_name}")
-                if owner != f"the bond {bond_name}":
-                    yield _interface_twice(draft, host, (PORTS, name, "bond", "interfaces"), interface, owner)
-                if interface in described:
-                    yield _interface_twice(
-                        draft, host, (PORTS, name, "bond", "interfaces"), interface, "the name of a bond"
-                    )
-        for name, port in host.ports.items():
-            interface = port.get("interface")
-            if interface in described:
-                yield _interface_twice(draft, host, (PORTS, name, "interface"), str(interface), "the name of a bond")
-            elif interface in used:
-                yield _interface_twice(draft, host, (PORTS, name, "interface"), str(interface), used[str(interface)])
-
-
-@rule
-def interface_names(draft: Draft) -> Iterator[Finding]:
-    """What carries a bridge is not a bridge itself."""
-    bridges = {network.bridge: network.name for network in draft.networks.values()}
-    for host in draft.hosts.values():
-        for name, port in host.ports.items():
-            carrier = _carrier(port)
-            kind = "bond" if "bond" in port else "interface"
-            for used in {carrier, *_wires(port)} - {None}:
-                if used == "lo":
-                    yield draft.error(
-                        "networks.name-taken",
-                        (PORTS, name, kind),
-                        "lo is the host's loopback, and reaches nobody.",
-                        "Name the interface that is wired.",
-                        host,
-                    )
-                if used in bridges:
-                    yield draft.error(
-                        "networks.name-taken",
-                        (PORTS, name, kind),
-                        f"{used} is the bridge of {bridges[str(used)]}, and can not carry a network itself.",
-                        "Name the interface below the bridge.",
-                        host,
-                    )
-
-
-@rule
-def mtus(draft: Draft) -> Iterator[Finding]:
-    """An interface takes the packets of every network on it."""
-    for host in draft.hosts.values():
-        said: dict[str, tuple[str, int]] = {}
-        for name, port in host.ports.items():
-            carrier = _carrier(port)
-            if carrier and "mtu" in port:
-                first, mtu = said.setdefault(carrier, (name, port["mtu"]))
-                if mtu != port["mtu"]:
-                    yield draft.error(
-                        "networks.mtu-differs",
-                        (PORTS, name, "mtu"),
-                        f"{port['mtu']} differs from {mtu}, which {first} says of the same {carrier}.",
-                        "Give an interface one MTU.",
-                        host,
-                    )
-        for name, port in host.ports.items():
-            network, carrier = draft.networks.get(name), _carrier(port)
-            if network and carrier in said and network.mtu > said[carrier][1]:
-                yield draft.error(
-                    "networks.mtu",
-                    (PORTS, said[carrier][0], "mtu"),
-                    f"{said[carrier][1]} of {carrier} is less than {network.mtu}, the MTU of {network.bridge}: larger "
-                    "packets would be lost.",
-                    f"Raise the interface's MTU to {network.mtu} or more, or lower networks_bridges.{name}.mtu.",
-                    host,
-                )
-
-
-@rule
-def same_wire(draft: Draft) -> Iterator[Finding]:
-    """Replication may flood its wire: on the one that serves data, users wait for it."""
-    sharing: dict[str, list[str]] = defaultdict(list)
-    for host in draft.hosts.values():
-        common = _wires(host.ports.get("storage", {})) & _wires(host.ports.get("repl", {}))
-        if common:
-            sharing[listed(common)].append(host.name)
-    for wires, names in sharing.items():
-        host = draft.hosts[names[0]]
-        what = f"repl shares {wires} with storage on {listed(names)}: replication slows down what users wait for."
-        if draft.acknowledges("repl_on_storage_wire"):
-            yield draft.advice(
-                "networks.same-wire", (PORTS, "repl"), what, "Give repl interfaces of its own when you can.", host
-            )
-        else:
-            yield draft.error(
-                "networks.same-wire",
-                (PORTS, "repl"),
-                what,
-                "Give repl an interface of its own, or accept it: holdfast_acknowledge: [repl_on_storage_wire].",
-                host,
-            )
-
-
-def _interface_twice(draft: Draft, host: DraftHost, path: KeyPath, interface: str, owner: str) -> Finding:
-    return draft.error(
-        "networks.interface-twice",
-        path,
-        f"{interface} is already {owner if owner.startswith('the name') else f'in {owner}'}.",
-        "Use each interface once; networks share a bond by VLANs.",
-        host,
-    )
-
-
-def _no_network(draft: Draft, path: KeyPath, name: str, host: DraftHost) -> Finding:
+def no_network(draft: Draft, path: KeyPath, name: str, host: DraftHost) -> Finding:
+    """What refers to a network that is not described."""
     return draft.error(
         "networks.unknown",
         path,
@@ -428,22 +278,7 @@ def _no_network(draft: Draft, path: KeyPath, name: str, host: DraftHost) -> Find
     )
 
 
-def _named(draft: Draft) -> Mapping[str, Any]:
+def named(draft: Draft) -> Mapping[str, Any]:
     """The networks that the inventory names, also those with mistakes; when it names none, that was said already."""
     bridges = draft.variables.get(BRIDGES)
     return bridges if isinstance(bridges, dict) else {"mgmt": {}, "storage": {}, "repl": {}}
-
-
-def _carrier(port: Mapping[str, Any]) -> str | None:
-    """The interface or bond under a network, without its VLAN."""
-    bond = port.get("bond")
-    carrier = bond.get("name") if isinstance(bond, dict) else port.get("interface")
-    return str(carrier) if carrier else None
-
-
-def _wires(port: Mapping[str, Any]) -> set[str]:
-    """The interfaces that a network's packets pass on the host."""
-    bond = port.get("bond")
-    if isinstance(bond, dict):
-        return {str(name) for name in bond.get("interfaces") or () if name}
-    return {str(port["interface"])} if "interface" in port else set()

@@ -18,13 +18,14 @@ _IRREPLACEABLE = ("swift_hash_path_prefix", "swift_hash_path_suffix", "swift_enc
 
 @rule
 def strength(draft: Draft) -> Iterator[Finding]:
-    """Secrets can not be guessed."""
-    for name, weakness in secrets.weaknesses(draft.secrets).items():
+    """Secrets can not be guessed, and fit where they are written."""
+    own = {*draft.required_secrets, *draft.known_secrets}
+    for name, weakness in secrets.weaknesses(draft.secrets, own).items():
         yield draft.error(
             "secrets.weak",
             (VARIABLE, name),
             f"{weakness}.",
-            "Take it out of the vault file: Holdfast makes a strong one. Or give 32 random characters.",
+            "Take it out of the vault file: Holdfast makes a strong one. Or give 32 random letters and digits.",
         )
 
 

@@ -4,25 +4,23 @@
 from __future__ import annotations
 
 import posixpath
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from ..errors import Finding
+from ..kinds import disk as kind
 from ..schema import KeyPath, nearest
 from . import Draft, DraftHost, entries, listed, rule
+from .disks import unfit_name
 
 DISKS = "swift_disks"
 POLICIES = "swift_policies"
 
-# Names that the kernel gives in the order in which it finds disks.
-_UNSTABLE = re.compile(
-    r"/dev/(?:(?:sd|vd|hd|xvd)[a-z]+\d*|nvme\d+(?:c\d+)?n\d+(?:p\d+)?|mmcblk\d+(?:p\d+)?|dm-\d+|md\d+(?:p\d+)?|sr\d+|sg\d+)"
-)
 _REPLICATION_ONLY = ("replicas",)
 _EC_REQUIRED = ("ec_type", "ec_data_fragments", "ec_parity_fragments")
 _EC_ONLY = (*_EC_REQUIRED, "ec_segment_size")
+_FEWEST_PARTITIONS, _MOST_PARTITIONS = 20, 50000
 
 
 @dataclass(frozen=True)
@@ -33,21 +31,6 @@ class Disk:
     device: str
     zone: tuple[int, int] | None
     policies: frozenset[str] | None
-
-
-def unstable_name(device: str, container: bool) -> tuple[str, str] | None:
-    """Why a normalised path may not name a disk, and what to give instead; None when it may."""
-    if _UNSTABLE.fullmatch(device):
-        return (
-            ": the kernel gives such names in the order of finding, so that it may mean another disk after a reboot.",
-            "Give its name under /dev/disk/by-id or by-path; `ls -l /dev/disk/by-id` there shows it.",
-        )
-    if re.fullmatch(r"/dev/loop\d+", device) and not container:
-        return (
-            ", a loop device: it is not there after a reboot.",
-            "Give a disk. Loop devices are for containers (holdfast_host_kind: container).",
-        )
-    return None
 
 
 # -- disks --------------------------------------------------------------------------------------------------------
@@ -78,13 +61,20 @@ def disk_names(draft: Draft) -> Iterator[Finding]:
             device = posixpath.normpath(disk["device"]) if "device" in disk else None
             if device:
                 container = host.variables.get("holdfast_host_kind") == "container"
-                if reason := unstable_name(device, container):
+                if reason := unfit_name(device, container):
                     yield draft.error(
                         "swift.disk-name", (*path, "device"), f"is {device!r}{reason[0]}", reason[1], host
                     )
                 yield from _twice(draft, host, devices, device, (*path, "device"), index)
-            if "label" in disk:
-                yield from _twice(draft, host, labels, disk["label"].lower(), (*path, "label"), index)
+            yield from _twice(draft, host, labels, kind.name(disk, index).lower(), (*path, "label"), index)
+            if "wipe" in disk and "device" in disk and disk["wipe"] != disk["device"]:
+                yield draft.error(
+                    "swift.wipe",
+                    (*path, "wipe"),
+                    f"is {disk['wipe']!r}, which is not the device.",
+                    f"Repeat the device word for word: wipe: {disk['device']}, or take it out.",
+                    host,
+                )
 
 
 @rule
@@ -242,6 +232,7 @@ def rings(draft: Draft) -> Iterator[Finding]:
         or any(disk.policies and disk.policies - known for disk in disks)
     ):
         return  # Counting what is left would tell of things that may not be so.
+    yield from _partitions(draft, len(disks))
     if "swift_replicas" in draft.variables:
         yield from _ring(
             draft, "the account and container rings", ("swift_replicas",), draft.variables["swift_replicas"], disks
@@ -266,7 +257,25 @@ def rings(draft: Draft) -> Iterator[Finding]:
             yield from _ring(draft, title, (*path, "replicas"), policy["replicas"], own)
 
 
+def _partitions(draft: Draft, disks: int) -> Iterator[Finding]:
+    power, replicas = draft.variables.get("swift_part_power"), draft.variables.get("swift_replicas")
+    if power is None or replicas is None or not disks:
+        return
+    each = 2**power * replicas / disks
+    if not _FEWEST_PARTITIONS <= each <= _MOST_PARTITIONS:
+        how = "few to spread data evenly" if each < _FEWEST_PARTITIONS else "many to replicate and rebalance in time"
+        yield draft.advice(
+            "swift.part-power",
+            ("swift_part_power",),
+            f"is {power}, which makes {each:.0f} partitions on a disk, too {how}; it can not be changed later.",
+            "Choose it so that the largest cluster will have about a hundred partitions on each disk.",
+        )
+
+
 def _ring(draft: Draft, title: str, path: KeyPath, replicas: int, disks: list[Disk]) -> Iterator[Finding]:
+    if replicas == 1:
+        what = f"is 1: what is on a disk of {title} is lost with it."
+        yield draft.advice("swift.single-copy", path, what, "Keep three copies of what matters.")
     if replicas > len(disks):
         yield draft.error(
             "swift.replicas",

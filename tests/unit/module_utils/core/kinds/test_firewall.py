@@ -22,7 +22,7 @@ from ansible_collections.holdfast.storage.plugins.module_utils.io.host import Re
 START = {"mgmt": "10.0.0", "storage": "10.1.0", "repl": "10.2.0"}
 OPENSTACK = {"keystone", "glance_api", "swift_proxy", "ceph_rgw", *flows.CINDER}
 CONTROL = {"mariadb", "rabbitmq", "memcached", "etcd", *OPENSTACK}
-STORAGE = {"swift_storage", "ceph_mon", "ceph_mgr", "ceph_osd", "ceph_mds"}
+STORAGE = {"swift_storage", "nfs_server", "cinder_iscsi", "cinder_nvme", "ceph_mon", "ceph_mgr", "ceph_osd", "ceph_mds"}
 OUTSIDE = 200
 
 
@@ -340,13 +340,7 @@ class FakeHost:
         pass
 
 
-@pytest.fixture(autouse=True)
-def armed(monkeypatch: pytest.MonkeyPatch) -> list[Mapping[str, Any]]:
-    from ansible_collections.holdfast.storage.plugins.module_utils.core import guard
-
-    calls: list[Mapping[str, Any]] = []
-    monkeypatch.setattr(guard, "arm", lambda io, name, **options: calls.append({"name": name, **options}))
-    return calls
+pytestmark = pytest.mark.usefixtures("armed")
 
 
 def wanted(name: str = "storage1", **variables: Any) -> dict[str, Any]:
@@ -399,6 +393,20 @@ def test_rules_that_were_changed_or_flushed_by_hand_are_seen(loaded: str | None)
     planned = plan(host, wanted())
     assert planned.summary() == ["load table inet holdfast"]
     assert (planned.changes[0].before, planned.changes[0].after) == (loaded or "", was)
+
+
+def test_the_order_in_which_the_kernel_lists_is_no_change() -> None:
+    """What was added in place is last; after a reboot it is where the file has it."""
+    host = FakeHost()
+    firewall.apply(host, plan(host, wanted()))
+    chain, counter = "\tchain a {\n\t\taccept\n\t}", "\tcounter b {\n\t}"
+    form = "table inet holdfast {{\n{}\n\n{}\n}}\n"
+    recorded = json.loads(host.disk[firewall.LOADED])
+    host.disk[firewall.LOADED] = json.dumps({**recorded, "listing": form.format(chain, counter)})
+    host.loaded = form.format(counter, chain)
+    assert not plan(host, wanted())
+    host.loaded = form.format(counter, chain.replace("accept", "drop"))
+    assert plan(host, wanted()).summary() == ["load table inet holdfast"]
 
 
 def test_a_unit_that_was_disabled_by_hand_is_seen() -> None:

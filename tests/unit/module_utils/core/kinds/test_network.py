@@ -1,58 +1,29 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Bridges: what is rendered, what is seen to differ, what is refused. A small networkd stands for the kernel."""
+"""Bridges: what is seen to differ, what is changed, what is refused. A small networkd stands for the kernel."""
 
 from __future__ import annotations
 
-import configparser
 import copy
-import ipaddress
 import json
 from collections.abc import Mapping
 from typing import Any
 
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
 
-from ansible_collections.holdfast.storage.plugins.module_utils.core.errors import HoldfastError
+from ansible_collections.holdfast.storage.plugins.module_utils.core import networkd
 from ansible_collections.holdfast.storage.plugins.module_utils.core.kinds import network
 from ansible_collections.holdfast.storage.plugins.module_utils.core.model import Host, Model, Network
 from ansible_collections.holdfast.storage.plugins.module_utils.io.host import Result
+from ansible_collections.holdfast.storage.tests.unit.module_utils.core.network_cases import (
+    METAL,
+    SIMPLE,
+    declarations,
+    sections,
+    wanted,
+)
 
 PROVISION = "/etc/systemd/network/10-provision.network"
-
-
-def bridge(name: str, address: str, port: Mapping[str, Any], **more: Any) -> dict[str, Any]:
-    empty = {"mtu": 1500, "gateway": None, "dns": [], "routes": []}
-    return {"bridge": name, "addresses": [address], "port": dict(port), **empty, **more}
-
-
-def wanted(*bridges: dict[str, Any]) -> dict[str, Any]:
-    return {"bridges": list(bridges), "rollback_seconds": 45}
-
-
-SIMPLE = wanted(
-    bridge("br-mgmt", "172.29.236.21/22", {"interface": "eth0"}, gateway="172.29.236.1", dns=["9.9.9.9"]),
-    bridge("br-storage", "172.29.244.21/22", {"interface": "eth1"}, mtu=9000),
-)
-BOND = {"name": "bond0", "mode": "802.3ad", "interfaces": ["eth2", "eth3"]}
-METAL = wanted(
-    bridge("br-mgmt", "172.29.236.21/22", {"interface": "eth0"}, routes=[{"to": "10.0.0.0/8", "via": "172.29.236.2"}]),
-    bridge("br-storage", "172.29.244.21/22", {"bond": BOND, "vlan": 244}, mtu=9000),
-    bridge("br-repl", "172.29.248.21/22", {"bond": BOND, "vlan": 248}),
-)
-
-
-def sections(text: str) -> dict[str, dict[str, list[str]]]:
-    """A unit file: sections, keys, all values of each key."""
-    found: dict[str, dict[str, list[str]]] = {}
-    for line in text.splitlines():
-        if line.startswith("["):
-            section = found.setdefault(line.strip("[]"), {})
-        elif "=" in line:
-            key, _, value = line.partition("=")
-            section.setdefault(key, []).append(value)
-    return found
 
 
 class FakeHost:
@@ -162,14 +133,7 @@ class FakeHost:
         pass
 
 
-@pytest.fixture(autouse=True)
-def armed(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
-    """The guard has tests of its own; here, what it was given."""
-    from ansible_collections.holdfast.storage.plugins.module_utils.core import guard
-
-    calls: list[dict[str, Any]] = []
-    monkeypatch.setattr(guard, "arm", lambda io, name, **options: calls.append({"name": name, **options}))
-    return calls
+pytestmark = pytest.mark.usefixtures("armed")
 
 
 def plan(host: FakeHost, value: dict[str, Any]) -> network.Plan:
@@ -239,80 +203,6 @@ def test_networks_may_share_a_bridge() -> None:
     assert "172.29.244.11/22" in found["bridges"][0]["addresses"]
 
 
-# -- files -------------------------------------------------------------------------------------------------------
-
-
-def test_a_plain_port_and_its_bridge() -> None:
-    files = {name: sections(text) for name, text in network.render(SIMPLE).items()}
-    assert sorted(files) == [
-        "00-holdfast-br-mgmt.netdev",
-        "00-holdfast-br-mgmt.network",
-        "00-holdfast-br-storage.netdev",
-        "00-holdfast-br-storage.network",
-        "00-holdfast-eth0.network",
-        "00-holdfast-eth1.network",
-    ]
-    assert files["00-holdfast-br-mgmt.netdev"]["NetDev"] == {
-        "Name": ["br-mgmt"], "Kind": ["bridge"], "MACAddress": ["none"],
-    }  # fmt: skip
-    assert files["00-holdfast-eth0.network"]["Network"]["Bridge"] == ["br-mgmt"]
-    addressing = files["00-holdfast-br-mgmt.network"]["Network"]
-    assert addressing["Address"] == ["172.29.236.21/22"]
-    assert addressing["Gateway"] == ["172.29.236.1"]
-    assert addressing["DNS"] == ["9.9.9.9"]
-    assert addressing["IPv4ReversePathFilter"] == ["strict"]
-    for name in ("eth1.network", "br-storage.network"):
-        assert files[f"00-holdfast-{name}"]["Link"]["MTUBytes"] == ["9000"]
-
-
-def test_bond_and_vlans_carry_the_largest_frame_that_a_bridge_on_them_needs() -> None:
-    files = {name.removeprefix("00-holdfast-"): sections(text) for name, text in network.render(METAL).items()}
-    assert files["bond0.netdev"]["Bond"]["Mode"] == ["802.3ad"]
-    assert files["bond0.network"]["Network"]["VLAN"] == ["bond0.244", "bond0.248"]
-    assert "Bridge" not in files["bond0.network"]["Network"]
-    assert files["bond0.244.netdev"]["VLAN"]["Id"] == ["244"]
-    assert files["bond0.244.network"]["Network"]["Bridge"] == ["br-storage"]
-    assert files["eth2.network"]["Network"]["Bond"] == files["eth3.network"]["Network"]["Bond"] == ["bond0"]
-    mtus = {name: unit["Link"]["MTUBytes"] for name, unit in files.items() if name.endswith(".network")}
-    for name in ("eth2", "eth3", "bond0", "bond0.244", "br-storage"):
-        assert mtus[f"{name}.network"] == ["9000"], name
-    for name in ("eth0", "bond0.248", "br-repl"):
-        assert mtus[f"{name}.network"] == ["1500"], name
-    assert files["br-mgmt.network"]["Route"] == {"Destination": ["10.0.0.0/8"], "Gateway": ["172.29.236.2"]}
-
-
-def test_a_port_may_be_wider_than_its_bridges_need() -> None:
-    files = network.render(wanted(bridge("br-mgmt", "10.0.0.1/24", {"interface": "eth0", "vlan": 5, "mtu": 9000})))
-    assert "MTUBytes=9000" in files["00-holdfast-eth0.network"]
-    assert "MTUBytes=1500" in files["00-holdfast-eth0.5.network"]
-
-
-@pytest.mark.parametrize(
-    ("parent", "vlan", "name"),
-    [("eth1", 244, "eth1.244"), ("enp129s0f0np0", 4094, "129s0f0np0.4094"), ("enp129s0f1np1", 4094, "129s0f1np1.4094")],
-)
-def test_names_of_vlans_fit_the_kernel_and_tell_ports_apart(parent: str, vlan: int, name: str) -> None:
-    assert network.vlan_name(parent, vlan) == name
-    assert len(name) <= 15
-
-
-def test_ports_that_exclude_each_other_are_refused() -> None:
-    with pytest.raises(HoldfastError, match=r"cannot be in both br-a and br-b.*VLANs"):
-        network.render(
-            wanted(bridge("br-a", "10.0.0.1/24", {"interface": "e"}), bridge("br-b", "10.0.1.1/24", {"interface": "e"}))
-        )
-    other = {**BOND, "mode": "active-backup"}
-    with pytest.raises(HoldfastError, match="bond0: two bridges say different things of it"):
-        network.render(
-            wanted(
-                bridge("br-a", "10.0.0.1/24", {"bond": BOND, "vlan": 1}),
-                bridge("br-b", "10.0.1.1/24", {"bond": other, "vlan": 2}),
-            )
-        )
-    with pytest.raises(HoldfastError, match="neither an interface nor a bond"):
-        network.render(wanted(bridge("br-a", "10.0.0.1/24", {"vlan": 1})))
-
-
 # -- a host ------------------------------------------------------------------------------------------------------
 
 
@@ -332,7 +222,7 @@ def test_the_guard_keeps_what_is_written_and_knows_what_is_made(armed: list[dict
     converge(host, SIMPLE)
     assert armed[0]["name"] == "network"
     assert armed[0]["seconds"] == 45
-    assert sorted(armed[0]["paths"]) == [f"{network.DIRECTORY}/{name}" for name in sorted(network.render(SIMPLE))]
+    assert sorted(armed[0]["paths"]) == [f"{networkd.DIRECTORY}/{name}" for name in sorted(networkd.render(SIMPLE))]
     undo = "\n".join(armed[0]["undo"])
     assert "link delete dev br-mgmt" in undo
     assert "link delete dev br-storage" in undo
@@ -417,7 +307,7 @@ def test_an_address_of_ours_that_appears_elsewhere_is_seen() -> None:
     converge(host, SIMPLE)
     host.links["eth2"]["addresses"] = ["172.29.236.21/22"]
     planned = plan(host, SIMPLE)
-    assert planned.summary() == [f"create {network.DIRECTORY}/00-holdfast-eth2.network", "release eth2"]
+    assert planned.summary() == [f"create {networkd.DIRECTORY}/00-holdfast-eth2.network", "release eth2"]
     converge(host, SIMPLE)
     assert not plan(host, SIMPLE)
 
@@ -536,42 +426,6 @@ def test_ifupdown_gives_up_our_interfaces_and_takes_them_back(armed: list[dict[s
 # -- any declaration ---------------------------------------------------------------------------------------------
 
 
-@st.composite
-def declarations(draw: st.DrawFn) -> dict[str, Any]:
-    """Up to three bridges on NICs, bonds and VLANs that do not exclude each other."""
-    bridges = []
-    nics = iter(f"eth{n}" for n in range(9))
-    shared: list[tuple[dict[str, Any], set[int]]] = []
-    for number, name in enumerate(
-        draw(st.lists(st.sampled_from(["mgmt", "storage", "repl"]), min_size=1, unique=True))
-    ):
-        if shared and draw(st.booleans()):
-            base, tags = draw(st.sampled_from(shared))
-            vlan = draw(st.integers(1, 4094).filter(lambda tag, tags=tags: tag not in tags))
-        else:
-            base = {"interface": next(nics)}
-            if draw(st.booleans()):
-                base = {
-                    "bond": {"name": f"bond{number}", "mode": "active-backup", "interfaces": [next(nics), next(nics)]}
-                }
-            tags, vlan = set(), draw(st.none() | st.integers(1, 4094))
-            if vlan:
-                shared.append((base, tags))
-        if vlan:
-            tags.add(vlan)
-        network_of = ipaddress.ip_network(f"10.{number}.0.0/16")
-        bridges.append(
-            bridge(
-                f"br-{name}",
-                f"{network_of[draw(st.integers(1, 65534))]}/16",
-                {**base, **({"vlan": vlan} if vlan else {})},
-                mtu=draw(st.integers(1280, 9216)),
-                gateway=str(network_of[1]) if number == 0 and draw(st.booleans()) else None,
-            )
-        )
-    return wanted(*bridges)
-
-
 @given(declarations(), declarations())
 def test_any_declaration_converges_from_any_other(before: dict[str, Any], after: dict[str, Any]) -> None:
     host = FakeHost(*(f"eth{n}" for n in range(9)))
@@ -583,29 +437,14 @@ def test_any_declaration_converges_from_any_other(before: dict[str, Any], after:
     masters = {name: link["master"] for name, link in host.links.items() if link["master"]}
     assert masters == {
         path.removeprefix("00-holdfast-").removesuffix(".network"): (unit.get("Bridge") or unit["Bond"])[0]
-        for path, text in network.render(after).items()
+        for path, text in networkd.render(after).items()
         if path.endswith(".network") and {"Bridge", "Bond"} & set(unit := sections(text)["Network"])
     }
     written = {
-        name.removeprefix(network.DIRECTORY + "/"): text
+        name.removeprefix(networkd.DIRECTORY + "/"): text
         for name, text in host.disk.items()
-        if name.startswith(f"{network.DIRECTORY}/{network.PREFIX}")
+        if name.startswith(f"{networkd.DIRECTORY}/{networkd.PREFIX}")
     }
-    assert network.render(after).items() <= written.items()
-    released = {name: sections(text)["Network"] for name, text in written.items() if name not in network.render(after)}
+    assert networkd.render(after).items() <= written.items()
+    released = {name: sections(text)["Network"] for name, text in written.items() if name not in networkd.render(after)}
     assert all("Address" not in section and "Bridge" not in section for section in released.values())
-
-
-@given(declarations())
-def test_no_link_is_narrower_than_what_it_carries(value: dict[str, Any]) -> None:
-    files = {name.removeprefix("00-holdfast-").removesuffix(".network"): sections(text)
-             for name, text in network.render(value).items() if name.endswith(".network")}  # fmt: skip
-    for unit in files.values():
-        above = [*unit["Network"].get("Bridge", ()), *unit["Network"].get("Bond", ()), *unit["Network"].get("VLAN", ())]
-        for name in above:
-            assert int(unit["Link"]["MTUBytes"][0]) >= int(files[name]["Link"]["MTUBytes"][0])
-
-
-def test_rendered_files_are_what_a_strict_parser_takes() -> None:
-    for text in network.render(SIMPLE).values():
-        configparser.ConfigParser(strict=True, interpolation=None).read_string(text)

@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
+import pytest
+
 from ansible_collections.holdfast.storage.plugins.module_utils.core.kinds import migration, package
 from ansible_collections.holdfast.storage.plugins.module_utils.io.host import Result
 
@@ -17,6 +19,49 @@ class FakeHost:
 
     def read_text(self, path):
         return self.policy
+
+    def exists(self, path):
+        return False
+
+
+class AptHost:
+    """A host whose packages enable a unit each; ``dies`` in the middle of an installation."""
+
+    def __init__(self):
+        self.files, self.installed, self.enabled, self.dies = {}, set(), {"ssh.service"}, False
+
+    def run(self, argv, **_):
+        if argv[0].endswith("dpkg-query"):
+            return Result(0, "".join(f"{name}\tii \t1\n" for name in sorted(self.installed)), "")
+        if "list-unit-files" in argv:
+            return Result(0, "".join(f"{name} enabled\n" for name in sorted(self.enabled)), "")
+        if "disable" in argv:
+            self.enabled -= set(argv)
+        if "install" in argv:
+            name = argv[-1]
+            self.installed.add(name)
+            self.enabled.add(f"{name}.service")
+            if self.dies:
+                raise KeyboardInterrupt
+        return Result(0, "", "")
+
+    def read_text(self, path):
+        return self.files.get(path)
+
+    def exists(self, path):
+        return path in self.files
+
+    def write(self, path, text, **_):
+        self.files[path] = text
+
+    def remove(self, path):
+        self.files.pop(path, None)
+
+    def make_directory(self, path, **_):
+        pass
+
+    def listdir(self, path):
+        return ["x_Packages"]
 
 
 def planned(rows, names, policy=None):
@@ -43,6 +88,24 @@ def test_interrupted_dpkg_is_finished_first():
 def test_policy_of_a_killed_run_is_removed_and_a_foreign_one_kept():
     assert planned(["a\tii \t1"], ["a"], package.POLICY_TEXT).summary() == ["delete /usr/sbin/policy-rc.d"]
     assert not planned(["a\tii \t1"], ["a"], "#!/bin/sh\nexit 101\n")
+
+
+def test_units_that_packages_enable_are_disabled_also_when_a_run_was_killed():
+    io, wanted = AptHost(), {"packages": ["cinder-api"]}
+
+    def converge():
+        package.apply(io, package.plan(package.read(io, package.question(wanted)), wanted))
+
+    io.dies = True
+    with pytest.raises(KeyboardInterrupt):
+        converge()
+    assert "cinder-api.service" in io.enabled
+    io.files.pop(package.POLICY, None)  # A kill that no handler saw would have left it.
+    io.dies = False
+    converge()
+    assert io.enabled == {"ssh.service"}
+    assert io.files == {}
+    assert not package.plan(package.read(io, package.question(wanted)), wanted)
 
 
 def test_migration_runs_once_for_a_version():

@@ -44,6 +44,7 @@ class Cloud:
         self.types, self.limits, self.changes = {}, {}, []
         self.quotas = {"gigabytes": 1000, "volumes": 10}
         self.services = [{"host": "a@ceph", "state": "up", "cluster": None}]
+        self.pools = [{"name": "a@ceph#volumes"}]
         self.volumes, self.ready, self.region = [], True, "RegionOne"
 
     def request(self, api, method, path, body=None):
@@ -108,6 +109,10 @@ class Cloud:
     def _os_services(self, method, parts, asked, body):
         return {"services": self.services}
 
+    def _scheduler_stats(self, method, parts, asked, body):
+        assert parts == ["get_pools"]
+        return {"pools": self.pools}
+
     def _volumes(self, method, parts, asked, body):
         assert parts == ["detail"]
         assert asked["all_tenants"] == "1"
@@ -147,6 +152,8 @@ class IO(dict):
 def cloud(monkeypatch):
     made = Cloud()
     monkeypatch.setattr(Api, "_request", lambda api, *arguments: made.request(api, *arguments))
+    made.clock = itertools.count(step=0.1)
+    monkeypatch.setattr(volume_type.time, "monotonic", lambda: next(made.clock))
     monkeypatch.setattr(volume_type.time, "sleep", lambda _: None)
     return made
 
@@ -186,6 +193,28 @@ def test_everything_is_made_in_one_batch_and_then_stands(cloud, io):
     cloud.changes.clear()
     assert not converge(io, WANTED)
     assert cloud.changes == []
+
+
+def test_it_ends_when_the_scheduler_knows_every_back_end(cloud, io):
+    later = iter([[], [{"name": "b@ceph#volumes"}], [{"name": "a@ceph#volumes"}, {"name": "b@ceph#volumes"}]])
+    cloud._scheduler_stats = lambda *_: {"pools": next(later)}
+    converge(io, {**WANTED, "backends": ["a@ceph", "b@ceph"]})
+    assert next(later, None) is None
+
+
+def test_members_of_a_cluster_are_known_by_its_name(cloud, io):
+    cloud.pools = [{"name": "lab@ceph#volumes"}]
+    assert converge(io, {**WANTED, "backends": ["a@ceph", "b@ceph"]})
+
+
+def test_a_back_end_that_never_tells_of_itself_is_an_error(cloud, io):
+    cloud.pools = []
+    with pytest.raises(HoldfastError, match="does not know a@ceph after 600 s"):
+        converge(io, WANTED)
+
+
+def test_a_host_that_the_run_leaves_out_is_not_waited_for(cloud, io):
+    assert converge(io, {**WANTED, "backends": ["a@ceph", "late@ceph"]})
 
 
 def test_what_differs_is_changed_and_what_is_too_much_goes(cloud, io):

@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A volume group and its targets, judged by the kernel, LVM and the daemons. The order matters."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from attached_site import MIB, AttachedSite, cut, refused_and_the_same, wait
+from lab_site import SCENARIO
+from volume_site import CLOUD, CLOUDS
+
+from ansible_collections.holdfast.storage.plugins.module_utils.core.stories import attached
+from ansible_collections.holdfast.storage.plugins.module_utils.io.cloud import Client
+
+FILLED = "/dev/disk/by-id/holdfast-filled"
+SECOND_WAY = "172.29.247.21"
+# What the kernel serves, by the volume's type.
+TARGETS = {"local": "/sys/kernel/config/target/iscsi", "quick": "/sys/kernel/config/nvmet/subsystems"}
+
+
+class LocalSite(AttachedSite):
+    """The hosts and the API, and targets that stand while nobody uses them."""
+
+    @contextlib.contextmanager
+    def reserved(self, volume: str) -> Iterator[None]:
+        """A volume that the service gives to compute1, which does not connect it: its target stands meanwhile."""
+        compute = self.hosts["compute1"]
+        cloud = Client.from_file(CLOUDS, CLOUD)
+        connector = {
+            "host": "compute1",
+            "ip": compute.interface("br-storage").addresses[0],
+            "initiator": compute.check_output("sed -n s/^InitiatorName=//p /etc/iscsi/initiatorname.iscsi"),
+            "nqn": compute.check_output("cat /etc/nvme/hostnqn"),
+            "multipath": True,
+        }
+        attachment, _ = attached.attach(cloud, volume, connector)
+        try:
+            yield
+        finally:
+            attached.detach(cloud, attachment)
+
+
+@pytest.fixture(scope="session")
+def site(request: pytest.FixtureRequest) -> LocalSite:
+    return LocalSite(request.config.getoption("--ssh-config"))
+
+
+def ways(host: Any) -> list[str]:
+    """Each way to volumes by multipath, as the kernel's device mapper has it: A is in use, F was given up."""
+    return sorted(re.findall(r" \d+:\d+ ([AF]) \d+", host.run("dmsetup status --target multipath").stdout))
+
+
+def test_the_stories_of_attached_volumes_hold(site: LocalSite) -> None:
+    run = site.play("verify.yml")
+    assert run.rc == 0, run.output
+    told = {story["id"]: story for story in json.loads((SCENARIO / ".lab/verify.json").read_text())}
+    wanted = {"block.iscsi_written", "block.iscsi_restored", "block.chap", "block.nvme_written"}
+    assert wanted <= set(told)
+    assert told["block.iscsi_written"]["evidence"]["ways"] == 2
+
+
+def test_the_volume_group_is_the_deployments_and_lvm_sees_nothing_else(site: LocalSite) -> None:
+    host = site.hosts["storage1"]
+    report = json.loads(host.check_output("vgs --reportformat json -o vg_name,vg_tags,pv_count"))["report"][0]["vg"]
+    assert report == [{"vg_name": "cinder-volumes", "vg_tags": "holdfast.lvm.storage1", "pv_count": "2"}]
+    assert "twi-" in host.check_output("lvs --noheadings -o lv_attr cinder-volumes/cinder-volumes-pool")
+    for name in ("storage1", "compute1"):
+        used = site.hosts[name].check_output("lvmconfig --type full devices/use_devicesfile")
+        assert used == "use_devicesfile=1"
+
+
+def test_targets_are_served_on_br_storage_alone(site: LocalSite) -> None:
+    lines = site.hosts["storage1"].check_output("ss -Hltn").splitlines()
+    places = {line.split()[3] for line in lines if line.split()[3].rpartition(":")[2] in ("3260", "4420")}
+    addresses = {place.rpartition(":")[0] for place in places}
+    assert addresses <= {SECOND_WAY, site.hosts["storage1"].interface("br-storage").addresses[0]}, places
+
+
+def test_names_of_the_attaching_host_are_its_own(site: LocalSite) -> None:
+    found = {
+        site.hosts[name].file("/etc/iscsi/initiatorname.iscsi").content_string for name in ("storage1", "compute1")
+    }
+    assert len(found) == 2
+    assert "user_friendly_names no" in site.hosts["compute1"].file("/etc/multipath.conf").content_string
+
+
+def test_a_way_is_cut_while_a_host_writes_and_the_other_carries_on(site: LocalSite) -> None:
+    storage, compute = site.hosts["storage1"], site.hosts["compute1"]
+    volume = site.volume("cut", "--type", "local")["id"]
+    # With the first writes that reach the volume.
+    begun = (
+        "read -r reads merged sectors ticks writes rest"
+        f" < /sys/block/$(basename $(readlink -f /dev/cinder-volumes/volume-{volume}))/stat"
+        " && [ $writes -gt 8 ]"
+    )
+    with ThreadPoolExecutor(1) as pool:
+        with cut(storage, f"ip daddr {SECOND_WAY}", begun) as dropped:
+            told = pool.submit(site.attach, volume, "cut", 256 * MIB, write=True, multipath=True)
+            wait(lambda: told.done() or ways(compute) == ["A", "F"], "compute1 gives up the way that was cut")
+            given_up, lost = ways(compute), dropped()
+        run = told.result()
+    assert run.rc == 0, run.output
+    assert given_up == ["A", "F"], "The write was over before a way was lost."
+    assert lost > 0
+
+
+@pytest.mark.parametrize("how", ["restarted", "cycled"])
+def test_targets_and_content_are_there_after_a_reboot_and_after_a_power_cut(site: LocalSite, how: str) -> None:
+    storage = site.hosts["storage1"]
+    volumes: dict[str, str] = {}
+    for kind in TARGETS:
+        volumes[kind] = site.volume(f"{kind}-{how}", "--type", kind)["id"]
+        run = site.attach(volumes[kind], f"{kind}-{how}", 16 * MIB, write=True, multipath=kind == "local")
+        assert run.rc == 0, run.output
+    with contextlib.ExitStack() as held:
+        for kind in TARGETS:
+            held.enter_context(site.reserved(volumes[kind]))
+        site.power(how)
+        for kind, place in TARGETS.items():
+            found = f"ls -d {place}/*{volumes[kind]}*"
+            wait(lambda found=found: storage.run(found).rc == 0, f"the target of the {kind} volume is back")
+        site.wait_for_service()
+    for kind, volume in volumes.items():
+        site.wait(f"{kind}-{how}", status="available")
+        run = site.attach(volume, f"{kind}-{how}", 16 * MIB, multipath=kind == "local")
+        assert run.rc == 0, run.output
+    assert storage.check_output("systemctl --failed --no-legend") == ""
+    run = site.converge()
+    assert (run.rc, run.changes()) == (0, []), run.output
+
+
+def test_a_volume_group_is_given_up_whole_or_not_at_all(site: LocalSite) -> None:
+    names = [f"storage1:/dev/disk/by-id/holdfast-lvm{number}" for number in (1, 2)]
+    shown = site.play("destroy.yml", "--check", "--diff", destroy="lvm", destroy_disks=names)
+    assert shown.rc == 0, shown.output
+    assert "cinder-volumes (remove)" in shown.output
+    run = site.play("destroy.yml", "--check", destroy="lvm", destroy_disks=names[:1])
+    assert run.rc != 0, run.output
+    assert "erasure.part" in run.output
+
+
+def test_a_disk_that_holds_anything_is_refused_and_the_same_afterwards(site: LocalSite) -> None:
+    given = [{"name": "more", "type": "lvm", "volume_group": "more", "devices": [FILLED]}]
+    refused_and_the_same(site, FILLED, cinder_backends=given, cinder_volume_types=[])

@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A scenario's lab as its tests see it: the hosts, and the playbooks run on them as an operator does."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import testinfra
+import yaml
+
+PROJECT = Path(os.environ["MOLECULE_PROJECT_DIRECTORY"])
+SCENARIO = Path(os.environ["MOLECULE_SCENARIO_DIRECTORY"])
+INVENTORY = SCENARIO / "inventory"
+
+
+@dataclass(frozen=True)
+class Run:
+    """What ansible-playbook gave."""
+
+    rc: int
+    output: str
+
+    def changes(self, since: str = "") -> list[str]:
+        """The hosts on which tasks changed something, or would in check mode, from the play ``since`` on."""
+        output = self.output.partition(f"PLAY [{since}]")[2] if since else self.output
+        return re.findall(r"^changed: \[(\w+)", output, re.M)
+
+    def recap(self) -> dict[str, int]:
+        """How many tasks changed something, by host."""
+        return {host: int(count) for host, count in re.findall(r"^(\S+) .*\bchanged=(\d+)", self.output, re.M)}
+
+
+def play(playbook: Path, *arguments: str, inventory: Path = INVENTORY, **variables: Any) -> Run:
+    """Run a playbook. ``variables`` override the inventory's."""
+    done = subprocess.run(
+        [
+            Path(sys.executable).with_name("ansible-playbook"),
+            f"--inventory={inventory}",
+            f"--extra-vars={json.dumps(variables)}",
+            *arguments,
+            playbook,
+        ],
+        cwd=PROJECT,
+        env={
+            **os.environ,
+            "ANSIBLE_CONFIG": str(PROJECT / "ansible.cfg"),
+            # Molecule forces colours, which would stand between the words that are looked for.
+            "ANSIBLE_FORCE_COLOR": "0",
+            # Its lines are not folded, and Run knows them.
+            "ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.default",
+        },
+        capture_output=True,
+        text=True,
+        timeout=3600,
+        check=False,
+    )
+    return Run(done.returncode, done.stdout + done.stderr)
+
+
+class Site:
+    """The hosts of the scenario's own inventory by name, and its playbooks."""
+
+    def __init__(self, ssh_config: str) -> None:
+        names = yaml.safe_load((INVENTORY / "hosts.yml").read_text())["all"]["hosts"]
+        self.hosts = {name: testinfra.get_host(f"ssh://{name}", ssh_config=ssh_config) for name in names}
+
+    def play(self, playbook: str, *arguments: str, **variables: Any) -> Run:
+        """Run one of the project's playbooks on the scenario's lab."""
+        # An inventory elsewhere is of this lab too.
+        return play(PROJECT / "playbooks" / playbook, *arguments, **{"lab_dir": str(SCENARIO / ".lab"), **variables})
+
+    def converge(self, *arguments: str, **variables: Any) -> Run:
+        """Run the scenario's playbook."""
+        return self.play(str(SCENARIO / "converge.yml"), *arguments, **variables)
+
+    def everywhere(self, command: str) -> dict[str, str]:
+        """What a command prints on each host."""
+        return {name: host.run(command).stdout for name, host in self.hosts.items()}

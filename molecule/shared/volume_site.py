@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A scenario's lab with a volume service, as its tests see it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from lab_site import INVENTORY, SCENARIO, Site
+
+# clouds.yaml calls the cloud after the deployment.
+CLOUD = yaml.safe_load((INVENTORY / "group_vars/all/main.yml").read_text())["holdfast_deployment"]
+CLOUDS = SCENARIO / ".lab/clouds.yaml"
+
+
+class VolumeSite(Site):
+    """The hosts, and the API through the client that users have."""
+
+    def openstack(self, *arguments: str) -> Any:
+        """What the client says, as JSON where there is any."""
+        done = subprocess.run(
+            [Path(sys.executable).with_name("openstack"), "--os-cloud", CLOUD, *arguments],
+            env={**os.environ, "OS_CLIENT_CONFIG_FILE": str(CLOUDS)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout) if done.stdout.startswith(("{", "[")) else done.stdout
+
+    def volume(self, name: str, *options: str) -> dict[str, Any]:
+        """A new volume, when it is available."""
+        self.openstack("volume", "create", "--size", "1", *options, name)
+        return self.wait(name, status="available")
+
+    def wait(self, name: str, **wanted: Any) -> dict[str, Any]:
+        """The volume, when it is as wanted."""
+        deadline = time.monotonic() + 120
+        while time.monotonic() < deadline:
+            found: dict[str, Any] = self.openstack("volume", "show", "--format", "json", name)
+            if wanted.items() <= found.items():
+                return found
+            assert not found["status"].startswith("error"), found
+            time.sleep(1)
+        pytest.fail(f"{name} is not {wanted}: {found}")
+
+    @contextlib.contextmanager
+    def without(self, host: str, unit: str) -> Iterator[None]:
+        """Kill a unit for good, and start it in the end."""
+        self.hosts[host].check_output(f"systemctl kill -s KILL {unit}; systemctl stop {unit}")
+        try:
+            yield
+        finally:
+            self.hosts[host].check_output(f"systemctl start {unit}")
