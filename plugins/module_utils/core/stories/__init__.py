@@ -19,7 +19,9 @@ PREFIX = "holdfast-verify-"
 OBJECT_SIZE = 8 * MIB
 IMAGE_SIZE = 16 * MIB
 NOISE = MIB
-"""What housekeeping may send while a story is told: database replication, updates, health checks."""
+"""What may be on a network where a story leaves no data: requests, updates, health checks."""
+HOUSEKEEPING = 128 * 1024
+"""Bytes a second and network of what goes on without any story: heartbeats, replicators that compare."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +105,7 @@ class Story:
 
     Attributes:
         least: bytes that must be on a network (mgmt, storage, repl) at least.
-        most: bytes that may be there at most, when nobody else uses the deployment.
+        most: bytes that may be there at most beside housekeeping, when nobody else uses the deployment.
         waits: its time is that between the readings around it, since the waiting is done on the hosts.
     """
 
@@ -134,12 +136,13 @@ def expect(answer: Answer, *statuses: int, doing: str) -> Answer:
     return answer
 
 
-def judge(story: Story, networks: Mapping[str, int], *, alone: bool) -> list[str]:
+def judge(story: Story, networks: Mapping[str, int], *, seconds: float, alone: bool) -> list[str]:
     """What is wrong with the bytes of a story, one sentence each.
 
-    ``networks`` are the bytes by network name. ``alone`` says that nobody else used the deployment meanwhile: only then
-    too many bytes mean anything.
+    ``networks`` are the bytes by network name, counted over ``seconds``. ``alone`` says that nobody else used the
+    deployment meanwhile: only then too many bytes mean anything.
     """
+    housekeeping = int(HOUSEKEEPING * seconds)
     problems = [
         f"{networks.get(name, 0)} bytes on the network {name}, at least {int(least)} belong there"
         for name, least in story.least.items()
@@ -147,16 +150,23 @@ def judge(story: Story, networks: Mapping[str, int], *, alone: bool) -> list[str
     ]
     if alone:
         problems += [
-            f"{networks.get(name, 0)} bytes on the network {name}, at most {int(most)} belong there"
+            f"{networks.get(name, 0)} bytes on the network {name}, at most {int(most) + housekeeping} belong there"
             for name, most in story.most.items()
-            if networks.get(name, 0) > most
+            if networks.get(name, 0) > most + housekeeping
         ]
     return problems
 
 
-def catalogue() -> dict[str, Story]:
-    """Every story by its id, in the order in which they are told."""
-    from . import identity, image, object_store, volume
+def catalogue(facts: Mapping[str, Any]) -> dict[str, Story]:
+    """Every story by its id, in the order in which they are told. ``facts`` are those of the scene."""
+    from . import attached, identity, image, object_store, volume
 
-    stories: Sequence[Story] = (*identity.STORIES, *object_store.STORIES, *image.STORIES, *volume.STORIES)
-    return {story.id: story for story in stories}
+    images = image.stories(facts.get("image_store") or "")
+    chapters: Sequence[Sequence[Story]] = (
+        identity.STORIES,
+        object_store.STORIES,
+        images,
+        volume.STORIES,
+        attached.STORIES,
+    )
+    return {story.id: story for chapter in chapters for story in chapter}

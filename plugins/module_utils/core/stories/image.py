@@ -135,29 +135,40 @@ def sweep(cloud: Cloud) -> int:
     return len(ours)
 
 
-STORIES = (
-    Story(
-        "image.upload",
-        "An image is uploaded",
-        upload,
-        least={"mgmt": IMAGE_SIZE, "storage": 3 * IMAGE_SIZE},
-        most={"repl": NOISE},
-    ),
-    Story("image.stored", "It is in the object store, as it was sent", stored, most={"storage": NOISE, "repl": NOISE}),
-    Story("image.hidden_location", "The public API does not tell where", hidden_location),
-    Story(
-        "image.fetched",
-        "It is fetched from the store",
-        fetched,
-        least={"mgmt": IMAGE_SIZE, "storage": IMAGE_SIZE},
-        most={"repl": NOISE},
-    ),
-    Story(
-        "image.fetched_again",
-        "It is fetched again, from the cache",
-        fetched_again,
-        least={"mgmt": IMAGE_SIZE},
-        most={"storage": NOISE, "repl": NOISE},
-    ),
-    Story("image.refused", "Dangerous and mislabelled images are refused", refused),
-)
+# What an image leaves on the networks when it goes into a store and when it comes out of it: ``(least, most)``.
+_WRITTEN: Mapping[str, tuple[Mapping[str, float], Mapping[str, float]]] = {
+    "swift": ({"storage": 3 * IMAGE_SIZE}, {"repl": NOISE}),
+    "rbd": ({"storage": IMAGE_SIZE, "repl": IMAGE_SIZE}, {}),
+    "nfs": ({"storage": IMAGE_SIZE}, {"repl": NOISE}),
+}
+_READ: Mapping[str, Mapping[str, float]] = {"swift": {"storage": IMAGE_SIZE}, "rbd": {"storage": IMAGE_SIZE}}
+
+
+def stories(store: str) -> tuple[Story, ...]:
+    """The stories where images go into a store of this type, unless they are sent elsewhere."""
+    least, most = _WRITTEN.get(store, ({}, {"repl": NOISE}))
+    return (
+        Story("image.upload", "An image is uploaded", upload, least={"mgmt": IMAGE_SIZE, **least}, most=most),
+        Story(
+            "image.stored",
+            "It is in the object store, as it was sent",
+            stored,
+            most={"storage": NOISE, "repl": NOISE},
+        ),
+        Story("image.hidden_location", "The public API does not tell where", hidden_location),
+        Story(
+            "image.fetched",
+            "It is fetched from the store",
+            fetched,
+            least={"mgmt": IMAGE_SIZE, **_READ.get(store, {})},
+            most={"repl": NOISE},
+        ),
+        Story(
+            "image.fetched_again",
+            "It is fetched again, from the cache",
+            fetched_again,
+            least={"mgmt": IMAGE_SIZE},
+            most={"storage": NOISE, "repl": NOISE},
+        ),
+        Story("image.refused", "Dangerous and mislabelled images are refused", refused),
+    )

@@ -13,7 +13,7 @@ from ..errors import HoldfastError
 from . import NOISE, OBJECT_SIZE, PREFIX, Cloud, Scene, Story, expect, require
 from .payload import MIB, content, md5, sha256, sign_s3, temporary_url
 
-REPLICATED, CODED, MISSED = "replicated", "coded", "while-a-host-was-down"
+REPLICATED, CODED, MISSED = "replicated", "coded", "while-a-host-was-lost"
 
 
 def _url(cloud: Cloud, container: str, name: str = "") -> str:
@@ -212,8 +212,8 @@ def _s3(cloud: Cloud, scene: Scene, method: str, path: str, body: bytes, access:
 
 def get_without_a_host(cloud: Cloud, scene: Scene) -> dict[str, Any]:
     """What was written before is whole without the host's copies and fragments."""
-    stopped = scene.fact("stopped")
-    evidence = {"stopped": stopped, "replicated": _get(cloud, scene.container, REPLICATED, _data(scene, REPLICATED))}
+    lost = scene.fact("lost")
+    evidence = {"without": lost, "replicated": _get(cloud, scene.container, REPLICATED, _data(scene, REPLICATED))}
     if scene.facts.get("policy"):
         evidence["erasure-coded"] = _get(cloud, f"{scene.container}-coded", CODED, _data(scene, CODED))
     return evidence
@@ -223,13 +223,13 @@ def put_without_a_host(cloud: Cloud, scene: Scene) -> dict[str, Any]:
     """A write is acknowledged and can be read at once; another device keeps the missing host's copy."""
     data = _data(scene, MISSED)
     _put(cloud, scene.container, MISSED, data)
-    return {"stopped": scene.fact("stopped"), "sha256": _get(cloud, scene.container, MISSED, data)}
+    return {"without": scene.fact("lost"), "sha256": _get(cloud, scene.container, MISSED, data)}
 
 
 def healed(cloud: Cloud, scene: Scene) -> dict[str, Any]:
     """The host that was away has its copy. Nothing is read through the API here: that would be data on br-storage."""
     evidence = _copies(scene.told("healed"), md5(_data(scene, MISSED)))
-    return {"returned": scene.fact("stopped"), **evidence}
+    return {"returned": scene.fact("lost"), **evidence}
 
 
 def _listing(cloud: Cloud, container: str, query: str) -> Any:
@@ -285,13 +285,13 @@ STORIES = (
     Story("object.s3", "The S3 API writes and reads", s3),
     Story(
         "object.get_without_a_host",
-        "It is read back while a storage host is stopped",
+        "It is read back while a storage host is cut off",
         get_without_a_host,
         least={"mgmt": OBJECT_SIZE, "storage": OBJECT_SIZE},
     ),
     Story(
         "object.put_without_a_host",
-        "An object is written while a storage host is stopped",
+        "An object is written while a storage host is cut off",
         put_without_a_host,
         least={"mgmt": OBJECT_SIZE, "storage": 3 * OBJECT_SIZE},
     ),
@@ -300,7 +300,7 @@ STORIES = (
         "The host that returned gets its copy, over br-repl",
         healed,
         least={"repl": OBJECT_SIZE},
-        most={"storage": NOISE, "mgmt": NOISE},
+        most={"storage": 2 * NOISE, "mgmt": NOISE},
         waits=True,
     ),
 )

@@ -15,7 +15,7 @@ OURS = ("ssh", "icmp_mgmt", "icmp_storage", "icmp_repl")
 """Flows by which a run reaches the hosts: they are no part of any story."""
 
 SLACK = 64 * 1024
-"""Bytes by which the firewall's and the kernel's counters may differ: they are read one after the other."""
+"""Bytes that the firewall may have counted and the kernel not sent: a neighbour was gone, a queue was full."""
 
 Readings = Mapping[str, Sequence[Mapping[str, Any]]]
 
@@ -31,7 +31,8 @@ def prove(
     """Entries of verify.json, in the order in which the stories were told.
 
     Args:
-        readings: by host, ``{after, at, flows, kernel}`` before the first story (``after`` None) and after each.
+        readings: by host, ``{after, at, flows, kernel}`` before the first story (``after`` None) and after each. The
+            ``kernel`` was read twice, ``{before, after}`` the flows.
         told: by story, ``{problem, evidence, seconds}``.
         catalogue: the stories by id.
         model: the deployment.
@@ -45,7 +46,8 @@ def prove(
         counted = flow_bytes(readings, name)
         sums = _by_network(counted, model)
         problems = [result["problem"]] if result["problem"] else []
-        problems += judge(story, sums, alone=alone) + _contradictions(readings, name, model)
+        span = _span(readings, name)
+        problems += judge(story, sums, seconds=span, alone=alone) + _contradictions(readings, name, model)
         evidence = {**result["evidence"], **({"problems": problems} if problems else {})}
         entries.append(
             {
@@ -53,7 +55,7 @@ def prove(
                 "realm": story.realm,
                 "title": story.title,
                 "ok": not problems,
-                "seconds": _waited(readings, name) if story.waits else result["seconds"],
+                "seconds": span if story.waits else result["seconds"],
                 "networks": {model.networks[network].bridge: sums[network] for network in model.networks},
                 "evidence": evidence,
             }
@@ -61,7 +63,7 @@ def prove(
     return entries
 
 
-def _waited(readings: Readings, story: str) -> float:
+def _span(readings: Readings, story: str) -> float:
     """Seconds between the readings around a story, on the host where they are closest."""
     spans = [
         after["at"] - before["at"]
@@ -117,8 +119,8 @@ def _contradictions(readings: Readings, story: str, model: Model) -> list[str]:
             if after["after"] != story:
                 continue
             counted = flows.by_network(flows.difference(before["flows"], after["flows"]), model)
-            for bridge, seen in after["kernel"].items():
-                grown = seen - before["kernel"].get(bridge, 0)
+            for bridge, seen in after["kernel"]["after"].items():
+                grown = seen - before["kernel"]["before"].get(bridge, 0)
                 if counted.get(bridge, 0) > grown + SLACK:
                     problems.append(
                         f"{host}: the firewall counted {counted[bridge]} bytes on {bridge}, the kernel only {grown}"

@@ -128,7 +128,7 @@ SCENE = Scene(run="r", now=1.0)
 
 
 def test_ids_are_unique_and_named_by_realm():
-    for name, story in stories.catalogue().items():
+    for name, story in stories.catalogue({"image_store": "swift"}).items():
         assert story.id == name
         assert story.realm in ("identity", "object", "image", "block")
 
@@ -267,6 +267,27 @@ def test_an_answer_without_tls_is_noticed():
 
 def test_too_few_bytes_are_wrong_always_and_too_many_only_when_alone():
     story = stories.Story("object.x", "X", object_store.get, least={"storage": 100}, most={"repl": 10})
-    assert stories.judge(story, {"storage": 100, "repl": 10}, alone=True) == []
-    assert len(stories.judge(story, {"storage": 99, "repl": 11}, alone=True)) == 2
-    assert stories.judge(story, {"storage": 100, "repl": 11}, alone=False) == []
+    assert stories.judge(story, {"storage": 100, "repl": 10}, seconds=0, alone=True) == []
+    assert len(stories.judge(story, {"storage": 99, "repl": 11}, seconds=0, alone=True)) == 2
+    assert stories.judge(story, {"storage": 100, "repl": 11}, seconds=0, alone=False) == []
+
+
+def test_housekeeping_goes_on_while_a_story_is_told():
+    story = stories.Story("object.x", "X", object_store.get, most={"repl": 10})
+    assert stories.judge(story, {"repl": 10 + stories.HOUSEKEEPING * 3}, seconds=3, alone=True) == []
+    assert stories.judge(story, {"repl": 11 + stories.HOUSEKEEPING * 3}, seconds=3, alone=True)
+
+
+def test_an_image_leaves_its_bytes_where_its_store_is():
+    bounds = {
+        store: {story.id: story for story in image.stories(store)}["image.upload"]
+        for store in ("swift", "rbd", "nfs", "file")
+    }
+    size = stories.IMAGE_SIZE
+    assert stories.judge(bounds["swift"], {"mgmt": size, "storage": 3 * size}, seconds=0, alone=True) == []
+    assert len(stories.judge(bounds["swift"], {"mgmt": size, "repl": 2 * size}, seconds=0, alone=True)) == 2
+    assert stories.judge(bounds["rbd"], {"mgmt": size, "storage": size, "repl": 2 * size}, seconds=0, alone=True) == []
+    assert stories.judge(bounds["rbd"], {"mgmt": size, "storage": 3 * size}, seconds=0, alone=True)
+    assert stories.judge(bounds["nfs"], {"mgmt": size, "storage": size}, seconds=0, alone=True) == []
+    assert stories.judge(bounds["nfs"], {"mgmt": size}, seconds=0, alone=True)
+    assert stories.judge(bounds["file"], {"mgmt": size}, seconds=0, alone=True) == []

@@ -11,7 +11,13 @@ import pytest
 
 from ansible_collections.holdfast.storage.plugins.module_utils.core import stories
 from ansible_collections.holdfast.storage.plugins.module_utils.core.errors import HoldfastError
-from ansible_collections.holdfast.storage.plugins.module_utils.core.stories import Answer, Scene, payload, volume
+from ansible_collections.holdfast.storage.plugins.module_utils.core.stories import (
+    Answer,
+    Scene,
+    attached,
+    payload,
+    volume,
+)
 
 CINDER = "https://api:8776/v3"
 GLANCE = "https://api:9292"
@@ -26,6 +32,7 @@ class Cloud:
         self.ids = (f"id{number}" for number in itertools.count())
         self.things = {"volumes": {}, "snapshots": {}, "backups": {}, "images": {}}
         self.open = "filtered"
+        self.states = itertools.chain(["down"], itertools.repeat("up"))
 
     def endpoint(self, service):
         return {"block-storage": CINDER, "image": GLANCE}[service]
@@ -43,6 +50,9 @@ class Cloud:
         return self.lie(method, "/".join(path), answer)
 
     def cinder(self, method, path, query, body):
+        if path == ["os-services"]:
+            entry = {"host": "control1@ceph", "status": "enabled", "state": next(self.states)}
+            return Answer(200, {}, json.dumps({"services": [entry]}).encode())
         found = self.things[path[0]]
         if method == "DELETE":
             del found[path[1]]
@@ -89,15 +99,26 @@ def read(what, parent=""):
     return {"sha256": payload.sha256(data), "image": "volumes/volume-x", "parent": parent, "host": "control1"}
 
 
+WHOLE = {
+    "health": "HEALTH_OK",
+    "osds": {"total": 3, "up": 3, "in": 3},
+    "placement_groups": {"active+clean": 97},
+    "clean": True,
+}
 FACTS = {
     "volume_type": "gold",
     "volume_other_type": "bronze",
     "rbd_store": "ceph",
     "internal_image_api": {"address": "172.29.236.10", "port": 9293},
     "written": read(volume.DISK),
+    "rewritten": read(volume.AGAIN),
     "cloned": read(volume.DISK, "volumes/volume-id0@snapshot-id1"),
-    "restored": read("again"),
+    "restored": read(volume.AGAIN),
     "imaged": read(volume.IMAGE, "images/id5@snap"),
+    "lost": "storage3",
+    "read_degraded": read(volume.AGAIN),
+    "written_degraded": read(volume.DEGRADED),
+    "status": WHOLE,
 }
 
 
@@ -120,7 +141,8 @@ def tell(cloud, until=None, **facts):
 
 def test_all_stories_hold_where_volumes_are_as_they_should_be():
     cloud = Cloud()
-    assert tell(cloud) == {"172.29.236.10:9293": "filtered"}
+    assert tell(cloud)["returned"] == "storage3"
+    assert tell(Cloud(), "block.hidden") == {"172.29.236.10:9293": "filtered"}
     names = [entry["name"] for entry in cloud.things["volumes"].values()]
     assert names == [f"holdfast-verify-{RUN}-{what}" for what in ("disk", "clone", "restored", "image")]
     cloud.things["volumes"]["mine"] = {"id": "mine", "name": "mine", "status": "available"}
@@ -129,8 +151,32 @@ def test_all_stories_hold_where_volumes_are_as_they_should_be():
     assert cloud.things["backups"] == {}
 
 
+def test_a_back_end_that_stays_down_is_named():
+    cloud = Cloud()
+    cloud.states = itertools.repeat("down")
+    with pytest.raises(HoldfastError, match="Down are control1@ceph"):
+        tell(cloud, "block.create")
+
+
+def test_what_a_killed_verification_left_attached_is_taken_back():
+    cloud = Cloud()
+    left = {"id": "left", "name": f"holdfast-verify-{RUN}-iscsi", "status": "attaching"}
+    cloud.things |= {"volumes": {"left": left}, "attachments": {"a1": {"id": "a1", "name": None}}}
+
+    def end(method, path, answer):
+        if method == "DELETE" and path == "attachments/a1":
+            left["status"] = "available"
+        return answer
+
+    cloud.lie = end
+    assert volume.sweep(cloud) == 1
+    assert cloud.things["volumes"] == cloud.things["attachments"] == {}
+
+
 def test_the_stories_are_in_the_catalogue():
-    assert [name for name in stories.catalogue() if name.startswith("block.")] == [row.id for row in volume.STORIES]
+    assert [name for name in stories.catalogue({"image_store": "swift"}) if name.startswith("block.")] == [
+        row.id for row in (*volume.STORIES, *attached.STORIES)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -140,9 +186,15 @@ def test_the_stories_are_in_the_catalogue():
         ("block.write", {"written": read("other")}, "other content"),
         ("block.write", {"written": {"msg": "no rbd"}}, "no rbd"),
         ("block.cloned", {"cloned": read(volume.DISK)}, "its data was copied"),
-        ("block.cloned", {"cloned": read("again", "volumes/volume-id0@s")}, "other content"),
+        ("block.cloned", {"cloned": read(volume.AGAIN, "volumes/volume-id0@s")}, "other content"),
+        ("block.cloned", {"rewritten": read(volume.DISK)}, "other content"),
+        ("block.cloned", {"rewritten": {"msg": "no rbd"}}, "no rbd"),
         ("block.restored", {"restored": read(volume.DISK)}, "other content"),
         ("block.imaged", {"imaged": read(volume.IMAGE, "images/other@snap")}, "it was copied"),
+        ("block.read_without_a_host", {"read_degraded": read(volume.DISK)}, "other content"),
+        ("block.write_without_a_host", {"written_degraded": {"msg": "timed out"}}, "timed out"),
+        ("block.healed", {"status": {"msg": "no quorum"}}, "no quorum"),
+        ("block.healed", {"status": {**WHOLE, "clean": False}}, "not whole again"),
     ],
 )
 def test_what_a_host_says_otherwise_is_noticed(story, facts, complaint):
