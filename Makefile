@@ -5,7 +5,7 @@ TOPOLOGY ?=
 INVENTORY = inventory/lab$(if $(TOPOLOGY),-$(TOPOLOGY))
 SCENARIO ?= default
 # What CI has time for; `make test-all` runs every scenario.
-CI_SCENARIOS ?= networks swift default
+CI_SCENARIOS ?= networks networks_metal swift ceph default
 ALL_SCENARIOS = $(sort $(patsubst molecule/%/molecule.yml,%,$(wildcard molecule/*/molecule.yml)))
 
 BIN = .venv/bin
@@ -20,7 +20,7 @@ help: ## this list
 	@sed -n 's/^\([.a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
 
 lab: .venv/runtime ## a whole cloud on this machine (TOPOLOGY=name for another inventory/lab-name)
-	scripts/machine
+	scripts/machine $(INVENTORY)
 	$(PLAYBOOK) playbooks/lab_up.yml
 	$(PLAYBOOK) playbooks/site.yml
 	$(PLAYBOOK) playbooks/verify.yml
@@ -47,7 +47,7 @@ unit: .venv/dev ## unit tests
 	$(BIN)/pytest tests/unit
 
 molecule: .venv/dev ## one scenario: SCENARIO=name; the lab must be down
-	scripts/machine
+	scripts/machine molecule/$(SCENARIO)/inventory
 	@$(BIN)/python scripts/no_living_lab.py
 	$(BIN)/molecule test --scenario-name $(SCENARIO)
 

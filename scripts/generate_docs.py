@@ -216,7 +216,7 @@ def flows_page() -> str:
     lines = [
         "# Flows",
         "",
-        "<!-- Made by `make docs` from plugins/module_utils/core/flows.py. Change that. -->",
+        "<!-- Made by `make docs` from plugins/module_utils/core/flows/rows.py. Change that. -->",
         "",
         "Who talks to whom, on which network. Firewalls, addresses, the preflight and the proof in verify are derived",
         "from this table; what is not in it is refused on the three bridges.",

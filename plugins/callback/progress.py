@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import json
 import os
 import sys
@@ -14,6 +15,7 @@ from typing import Any
 
 from ansible import constants as C  # noqa: N812 - as everywhere in Ansible
 from ansible import context
+from ansible.errors import AnsibleError
 from ansible.plugins.callback import CallbackBase
 from ansible.utils import color
 
@@ -297,10 +299,12 @@ class CallbackModule(CallbackBase):
         if hosts:
             from ansible.template import Templar
 
-            variables = manager.get_vars(play=play, host=hosts[0])
-            if variables.get("holdfast_artifacts_dir"):
-                templar = Templar(loader=play.get_loader(), variables=variables)
-                return Path(str(templar.template(variables["holdfast_artifacts_dir"]))).resolve() / "log"
+            # What is wrong with variables is told by the play, which needs them too.
+            with contextlib.suppress(AnsibleError, OSError, RecursionError):
+                variables = manager.get_vars(play=play, host=hosts[0])
+                if variables.get("holdfast_artifacts_dir"):
+                    templar = Templar(loader=play.get_loader(), variables=variables)
+                    return Path(str(templar.template(variables["holdfast_artifacts_dir"]))).resolve() / "log"
         sources = [Path(source) for source in context.CLIARGS.get("inventory") or () if os.path.exists(source)]
         place = sources[0] if sources else Path.cwd()
         return (place if place.is_dir() else place.parent) / ".holdfast" / "log"

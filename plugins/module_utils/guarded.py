@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The body of the modules whose change the host undoes unless it is confirmed: see ``core.guard``.
 
-The module is run twice, by the action of its name: ``apply`` starts the change and returns, ``confirm`` comes over a
-new connection, waits until the host is as wanted, and keeps the change. Run without the action it is safe: what nobody
-confirms is undone.
+The module is run three times, by the action of its name, each over a connection of its own: ``apply`` starts the change
+and returns; ``settle`` waits until the host is as wanted; ``confirm`` keeps the change. A slow host may still answer
+``settle`` by the network that it is about to leave, so it is ``confirm`` whose connection proves that the host is
+reached. Run without the action it is safe: what nobody confirms is undone.
 """
 
 from __future__ import annotations
@@ -20,18 +21,18 @@ from .core.change import Plan
 from .core.errors import HoldfastError
 from .io.host import Host
 
-SETTLE_SECONDS = 20
+UNDONE = "The host undid the change, as nobody could reach it in time to confirm it: it would have been cut off."
 
 
 def run(kind: ModuleType, options: dict[str, Any]) -> None:
     """Converge one guarded kind on this host. ``options``: what is wanted, with ``rollback_seconds`` among it."""
-    stage = {"type": "str", "choices": ["apply", "confirm"], "default": "apply"}
+    stage = {"type": "str", "choices": ["apply", *_LATER], "default": "apply"}
     module = AnsibleModule(argument_spec={**options, "stage": stage}, supports_check_mode=True)
     wanted = {name: module.params[name] for name in options}
     io = Host()
     try:
-        if module.params["stage"] == "confirm":
-            _confirm(io, kind, wanted)
+        if later := _LATER.get(module.params["stage"]):
+            later(io, kind, wanted)
             module.exit_json(changed=False)
         with contextlib.nullcontext() if module.check_mode else io.alone():
             plan = _apply(io, kind, wanted, module.check_mode)
@@ -55,13 +56,13 @@ def _apply(io: Host, kind: ModuleType, wanted: dict[str, Any], check_mode: bool)
     return plan
 
 
-def _confirm(io: Host, kind: ModuleType, wanted: dict[str, Any]) -> None:
-    """Wait until the host is as wanted, then keep the change; undo it at once when that does not happen in time."""
-    deadline = time.monotonic() + min(SETTLE_SECONDS, wanted["rollback_seconds"] / 2)
+def _settle(io: Host, kind: ModuleType, wanted: dict[str, Any]) -> None:
+    """Wait until the host is as wanted; undo the change at once when half of the time is not enough."""
+    deadline = time.monotonic() + wanted["rollback_seconds"] / 2
     asked = kind.question(wanted)
     while guard.is_pending(io, kind.NAME):
         left = kind.plan({**kind.read(io, asked), "pending": False}, wanted)
-        if not left and guard.confirm(io, kind.NAME):
+        if not left:
             return
         if time.monotonic() > deadline:
             guard.undo(io, kind.NAME)
@@ -70,9 +71,16 @@ def _confirm(io: Host, kind: ModuleType, wanted: dict[str, Any]) -> None:
                 + "; ".join(f"{change.subject}: {_difference(change.before, change.after)}" for change in left)
             )
         time.sleep(0.1)
-    raise HoldfastError(
-        "The host undid the change, as nobody could reach it in time to confirm it: it would have been cut off."
-    )
+    raise HoldfastError(UNDONE)
+
+
+def _confirm(io: Host, kind: ModuleType, wanted: dict[str, Any]) -> None:
+    """Keep the change. It may have been kept already, by one whose answer was lost on the way."""
+    if not guard.confirm(io, kind.NAME) and kind.plan(kind.read(io, kind.question(wanted)), wanted):
+        raise HoldfastError(UNDONE)
+
+
+_LATER = {"settle": _settle, "confirm": _confirm}
 
 
 def _difference(before: str, after: str) -> str:

@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from .core.change import Plan
 from .core.errors import HoldfastError
 from .io.host import Host
 
@@ -39,11 +41,23 @@ def run(kind: ModuleType, options: dict[str, Any], **module_arguments: Any) -> N
             if plan.errors:
                 raise HoldfastError("Refused, nothing was changed. " + " ".join(map(str, plan.errors)), plan.errors)
             if plan and not module.check_mode:
-                kind.apply(io, plan)
-                left = kind.plan(kind.read(io, asked), wanted)
-                if left:
-                    raise HoldfastError(f"Applied, but the host still differs: {', '.join(left.summary())}.")
+                plan = _applied(kind, io, plan, lambda: kind.plan(kind.read(io, asked), wanted))
     except HoldfastError as error:
         module.fail_json(**error.as_result(), invocation={})
     more = kind.result(current, wanted) if hasattr(kind, "result") else {}
     module.exit_json(changed=bool(plan), actions=plan.summary(), diff=plan.diff(), invocation={}, **more)
+
+
+def _applied(kind: ModuleType, io: Host, plan: Plan, remaining: Callable[[], Plan]) -> Plan:
+    """All that was changed until nothing remained. Raises HoldfastError when a change would have to be made again.
+
+    A change may open the way to another that nobody could plan before: a disk that was emptied can leave.
+    """
+    done = list(plan)
+    kind.apply(io, plan)
+    while left := remaining():
+        if left.errors or set(left.summary()) & set(Plan(done).summary()):
+            raise HoldfastError(f"Applied, but the host still differs: {', '.join(left.summary())}.")
+        kind.apply(io, left)
+        done += left
+    return Plan(done, plan.findings)

@@ -86,7 +86,7 @@ class DeploymentAction(ActionBase):
     def deployment(self) -> Deployment:
         """The deployment as the action ``model`` left it in the run directory."""
         model = self.run_directory().model()
-        secrets = secret_store.load(self._loader, self.inventory_dir, ephemeral=self.check_mode)
+        secrets = secret_store.load(self._loader, self.inventory_dir, ephemeral_for=model if self.check_mode else None)
         return Deployment.of(model, {**secrets, **site_certificate.load(self._loader, model, self.inventory_dir)})
 
 

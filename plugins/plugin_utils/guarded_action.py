@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The action of a guarded module: start the change, come back over a new connection, and only then keep it."""
+"""The action of a guarded module: start the change, see it made, come back over a new connection, and then keep it."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from typing import Any
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
 
-CONNECT_SECONDS = 5
+# An emulated host needs several for the exchange of keys.
+CONNECT_SECONDS = 10
 # How long after its own deadline the host may take to undo a change and to answer again.
 UNDO_SECONDS = 60
 
 
 class GuardedAction(ActionBase):
-    """Runs ``MODULE`` in its two stages. ``PAUSE`` is the time in seconds between them, ``ADVICE`` ends a failure."""
+    """Runs ``MODULE`` in its stages. ``PAUSE`` is the time in seconds after the first, ``ADVICE`` ends a failure."""
 
     TRANSFERS_FILES = False
     _supports_async = False
@@ -47,7 +48,12 @@ class GuardedAction(ActionBase):
     def _confirm(
         self, arguments: dict[str, Any], task_vars: dict[str, Any] | None, rollback_seconds: int
     ) -> dict[str, Any]:
-        """Ask until the host answers: with its confirmation, or with what it undid."""
+        """Ask until the host answers: with its confirmation, or with what it undid.
+
+        That it is as wanted has to be answered before the connection is made by which it is confirmed: on a slow host
+        the first may still be one of before the change.
+        """
+        stages = ["settle", "confirm"]
         started = time.monotonic()
         time.sleep(self.PAUSE)
         self._give_up_early()
@@ -56,10 +62,14 @@ class GuardedAction(ActionBase):
             with contextlib.suppress(AnsibleError):
                 self._connection.reset()
             try:
-                return self._stage("confirm", arguments, task_vars)
+                answer = self._stage(stages[0], arguments, task_vars)
             except AnsibleConnectionFailure as error:
                 reason = str(error)
                 time.sleep(1)
+                continue
+            del stages[0]
+            if answer.get("failed") or not stages:
+                return answer
         return {
             "failed": True,
             "msg": f"The host has not answered since the change, although it was to undo it after {rollback_seconds} "

@@ -47,7 +47,7 @@ class InventoryReader:
         home = secret_store.location(inventory_dir)
         found: dict[str, str] = {}
         if not secret_store.is_encrypted(home):
-            found[_short(str(home))] = "stands in a file that is not encrypted."
+            found[short(str(home))] = "stands in a file that is not encrypted."
         for source in self._sources.values():
             value = source.get(secret_store.VARIABLE)
             if not value:
@@ -58,7 +58,7 @@ class InventoryReader:
                     continue
                 encrypted = os.path.exists(str(file)) and secret_store.is_encrypted(str(file))
                 state = "sets secrets in another file" if encrypted else "sets secrets in a file that is not encrypted"
-                found[_short(str(file))] = f"{state}: Holdfast keeps them in {_short(str(home))} only."
+                found[short(str(file))] = f"{state}: Holdfast keeps them in {short(str(home))} only."
         return found
 
     def _host(self, name: str) -> RawHost:
@@ -140,7 +140,7 @@ def _origin(variables: Mapping[str, Any], path: KeyPath) -> str | None:
     best = None
     for value in _along(variables, path):
         best = _tag(value) or best
-    return best and _short(f"{best.path or best.description}{f':{best.line_num}' if best.line_num else ''}")
+    return best and short(f"{best.path or best.description}{f':{best.line_num}' if best.line_num else ''}")
 
 
 def _along(value: Any, path: KeyPath) -> Iterator[Any]:
@@ -165,7 +165,7 @@ def _tag(value: Any) -> Any:
     return Origin.get_tag(value) if Origin else None
 
 
-def _short(path: str) -> str:
+def short(path: str) -> str:
     """Relative to the working directory where that is shorter."""
     if not path.startswith("/"):
         return path

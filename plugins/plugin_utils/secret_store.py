@@ -13,8 +13,9 @@ import yaml
 from ansible.errors import AnsibleError
 from ansible.parsing.vault import VaultLib
 
-from ansible_collections.holdfast.storage.plugins.module_utils.core import secrets
+from ansible_collections.holdfast.storage.plugins.module_utils.core import ceph_site, secrets
 from ansible_collections.holdfast.storage.plugins.module_utils.core.errors import HoldfastError
+from ansible_collections.holdfast.storage.plugins.module_utils.core.model import Model
 from ansible_collections.holdfast.storage.plugins.module_utils.io.deployment import descriptions
 
 VARIABLE = "holdfast_secrets"
@@ -23,15 +24,21 @@ _HEADER = b"$ANSIBLE_VAULT"
 _FIX = "Give a vault password: --vault-password-file, --ask-vault-pass, or vault_password_file in ansible.cfg."
 
 
-def load(loader: Any, inventory_dir: str | Path, *, ephemeral: bool = False) -> dict[str, str]:
-    """All secrets of the deployment. With ``ephemeral``, missing ones are made for this process only.
+def named_by(model: Model) -> list[str]:
+    """Names of the secrets that the inventory asks for, and no description of a service."""
+    return [*(user["secret"] for user in model.variables["keystone_users"]), *ceph_site.more_secrets(model)]
+
+
+def load(loader: Any, inventory_dir: str | Path, *, ephemeral_for: Model | None = None) -> dict[str, str]:
+    """All secrets of the deployment. Those that ``ephemeral_for`` misses are made, for this process only.
 
     ``loader`` is Ansible's, which has the vault passwords. Raises HoldfastError when the file can not be read.
     """
     existing = read(loader, inventory_dir)
-    if not ephemeral:
+    if ephemeral_for is None:
         return existing
-    return secrets.complete(existing, secrets.required(description.content for description in descriptions()))
+    required = secrets.required(description.content for description in descriptions())
+    return secrets.complete(existing, [*required, *named_by(ephemeral_for)])
 
 
 def read(loader: Any, inventory_dir: str | Path) -> dict[str, Any]:
@@ -50,9 +57,10 @@ def read(loader: Any, inventory_dir: str | Path) -> dict[str, Any]:
     found = content.get(VARIABLE) if isinstance(content, dict) else None
     if not isinstance(found, dict):
         raise HoldfastError(
-            f"{path} must be a mapping with the one key {VARIABLE}, itself a mapping of names to secrets."
+            f"{path} is not a mapping with the one key {VARIABLE}, itself a mapping of names to secrets. "
+            "Correct it with `ansible-vault edit`."
         )
-    return found
+    return {str(name): value for name, value in found.items()}
 
 
 def save(loader: Any, inventory_dir: str | Path, values: Mapping[str, str]) -> None:
@@ -84,8 +92,13 @@ def decrypted(loader: Any, content: bytes, path: str | Path) -> bytes:
         clear: bytes = _vault(loader).decrypt(content)
     except AnsibleError as error:
         reason = " ".join(error.message.split()).rstrip(".")
-        raise HoldfastError(f"{path} can not be decrypted: {reason}. {_FIX}") from error
+        raise HoldfastError(f"{path} can not be decrypted: {reason}. {_fix(reason)}") from error
     return clear
+
+
+def _fix(reason: str) -> str:
+    """What helps against a failed decryption: no password opens what is damaged."""
+    return "Put the file back from a backup: it is damaged." if "format" in reason else _FIX
 
 
 def is_encrypted(path: str | Path) -> bool:

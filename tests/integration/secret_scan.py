@@ -25,6 +25,10 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.parsing.vault import FileVaultSecret
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / ".collections"))
+
+from ansible_collections.holdfast.storage.plugins.module_utils.core.secrets import PUBLIC  # noqa: E402
+
 BIN = Path(sys.executable).parent
 ALLOWED = {"clouds.yaml", "openrc"}
 SHORTEST = 16
@@ -37,11 +41,10 @@ def look(place, data):
         if needle in data:
             print(number, place)
 for pid in filter(str.isdigit, os.listdir("/proc")):
-    for part in ("cmdline",):
-        try:
-            look(f"/proc/*/{part}", open(f"/proc/{pid}/{part}", "rb").read())
-        except OSError:
-            pass
+    try:
+        look("/proc/*/cmdline", open(f"/proc/{pid}/cmdline", "rb").read())
+    except OSError:
+        pass
 for directory, _, names in os.walk("/var/log"):
     if directory.startswith("/var/log/journal"):
         continue
@@ -57,14 +60,14 @@ print("done")
 
 
 def secrets(inventory: Path) -> dict[str, str]:
-    """The vault file's secrets by name, those in maps and lists too."""
+    """The vault file's secrets by name, those in maps and lists too, without what is kept there and is no secret."""
     loader = DataLoader()
     password = subprocess.run([ROOT / "scripts/vault-password"], capture_output=True, check=True).stdout.strip()
     vault = FileVaultSecret(loader=loader)
     vault._bytes = password
     loader.set_vault_secrets([("default", vault)])
     content = loader.load_from_file(str(inventory / "group_vars/all/secrets.yml"))
-    return dict(_flat("", content))
+    return {name: value for name, value in _flat("", content) if name.rpartition(".")[2] not in PUBLIC}
 
 
 def _flat(name: str, value: object) -> Iterator[tuple[str, str]]:

@@ -37,11 +37,13 @@ def test_configuration_is_roots_and_the_services(host: Any, service: str) -> Non
 def test_storage_ports_answer_on_their_own_network_only(host: Any) -> None:
     if not on(host, "storage"):
         return
-    own = {line.split()[3] for line in host.check_output("ss -Hltn").splitlines()}
-    for port in (6200, 6201, 6202):
-        assert next(place for place in own if place.endswith(f":{port}")).startswith("172.29.244.")
-    for port in (6210, 6211, 6212, 873):
-        assert next(place for place in own if place.endswith(f":{port}")).startswith("172.29.248.")
+    own = [line.split()[3].rpartition(":") for line in host.check_output("ss -Hltn").splitlines()]
+    networks = {"172.29.244.": (6200, 6201, 6202), "172.29.248.": (6210, 6211, 6212, 873)}
+    for network, ports in networks.items():
+        for port in ports:
+            places = {address for address, _, number in own if number == str(port)}
+            assert places
+            assert all(place.startswith(network) for place in places), places
 
 
 def test_the_bridges_drop_what_is_no_flow(host: Any) -> None:

@@ -4,13 +4,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import SCENARIO, STORAGE, SWIFT, Site, rewrite
+import yaml
+from lab_site import INVENTORY, Run, Site
 
+STORAGE = ("storage1", "storage2", "storage3")
+SWIFT = ("control1", *STORAGE)
 SPARE = "/dev/disk/by-id/holdfast-spare"
 DISKS = [{"device": f"/dev/disk/by-id/holdfast-{name}", "label": name} for name in ("swift1", "swift2")]
 WITH_SPARE = [*DISKS, {"device": SPARE, "label": "spare"}]
@@ -21,6 +25,37 @@ ASSIGNMENT = (
     ' print([hashlib.sha256(b"".join(bytes(row) for row in RingData.load(f"/etc/swift/{ring}.ring.gz")'
     f"._replica2part2dev_id)).hexdigest() for ring in {list(RINGS)}])'"
 ).replace(str(list(RINGS)), json.dumps(list(RINGS)))
+
+
+# Rings and builders, and what the disks carry, without what a mounted file system changes by itself.
+FINGERPRINT = (
+    "sha256sum /etc/swift/*.builder /etc/swift/*.ring.gz;"
+    " wipefs --no-act --json --output TYPE,LABEL,UUID /dev/disk/by-id/holdfast-*; findmnt -rno TARGET,SOURCE -t xfs"
+)
+
+
+@pytest.fixture(scope="session")
+def site(request: pytest.FixtureRequest) -> Site:
+    return Site(request.config.getoption("--ssh-config"))
+
+
+def fingerprint(site: Site) -> dict[str, str]:
+    """Of all rings, builders and disks. Two that are equal: nothing was written between."""
+    return site.everywhere(FINGERPRINT)
+
+
+def changes(run: Run) -> list[str]:
+    """The hosts whose disks or rings it changed, or would in check mode."""
+    return run.changes(since="Devices")
+
+
+def another_inventory(directory: Path, file: str, change: Callable[[Any], None]) -> Path:
+    """A copy of the inventory, with its secrets and addresses, and ``change`` applied to what ``file`` holds."""
+    inventory = Path(shutil.copytree(INVENTORY, directory / "inventory"))
+    content = yaml.safe_load((inventory / file).read_text())
+    change(content)
+    (inventory / file).write_text(yaml.safe_dump(content, sort_keys=False))
+    return inventory
 
 
 # -- what a converged host shows --------------------------------------------------------------------------------
@@ -72,24 +107,24 @@ def test_swift_takes_the_ring_for_valid_and_balanced(site: Site, ring: str) -> N
 
 
 def test_again_and_in_check_mode_nothing_changes(site: Site) -> None:
-    before = site.fingerprint()
+    before = fingerprint(site)
     for arguments in ([], ["--check", "--diff"]):
         run = site.converge(*arguments)
         assert run.rc == 0, run.output
-        assert not run.changes()
-    assert site.fingerprint() == before
+        assert not changes(run)
+    assert fingerprint(site) == before
 
 
 # -- refusals: each writes nothing ------------------------------------------------------------------------------
 
 
-def refused(site: Site, *expected: str, inventory: Path = SCENARIO / "inventory", **variables: Any) -> None:
-    before = site.fingerprint()
-    run = site.converge(inventory=inventory, **variables)
+def refused(site: Site, *expected: str, **variables: Any) -> None:
+    before = fingerprint(site)
+    run = site.converge(**variables)
     assert run.rc != 0, run.output
     for text in expected:
         assert text in run.output
-    assert site.fingerprint() == before
+    assert fingerprint(site) == before
 
 
 def test_another_part_power_is_refused(site: Site) -> None:
@@ -101,14 +136,12 @@ def test_a_host_that_left_the_inventory_is_refused(site: Site, tmp_path: Path) -
         del content["all"]["hosts"]["storage3"]
         del content["all"]["children"]["swift_storage"]["hosts"]["storage3"]
 
-    inventory = site.another_inventory(tmp_path)
-    rewrite(inventory / "hosts.yml", drop)
     policies = [{"index": 0, "name": "gold", "replicas": 3, "default": True}]
     refused(
         site,
         "[swift_ring.vanished]",
         "swift_remove_devices: [storage3/swift1, storage3/swift2]",
-        inventory=inventory,
+        inventory=another_inventory(tmp_path, "hosts.yml", drop),
         holdfast_acknowledge=["swift_few_zones"],
         swift_policies=policies,
     )
@@ -179,40 +212,39 @@ def test_a_disk_that_holds_anything_is_refused_and_the_same_bit_for_bit(site: Si
 
 
 def test_check_mode_shows_what_would_move_and_writes_nothing(site: Site) -> None:
-    before = site.fingerprint()
+    before = fingerprint(site)
     run = site.converge("--check", "--diff", swift_disks=WITH_SPARE, swift_move_limit_percent=100)
     assert run.rc == 0, run.output
-    assert {"control1", *STORAGE} == set(run.changes())
+    assert {"control1", *STORAGE} == set(changes(run))
     assert "% of the ring" in run.output
     assert "xfs labelled hf-" in run.output
-    assert site.fingerprint() == before
+    assert fingerprint(site) == before
 
 
 # -- changes ----------------------------------------------------------------------------------------------------
 
 
 def test_a_host_that_lost_its_rings_and_builders_gets_them_back(site: Site) -> None:
-    before = site.fingerprint()
+    before = fingerprint(site)
     site.hosts["control1"].check_output("rm /etc/swift/*.builder /etc/swift/*.ring.gz")
     run = site.converge()
     assert run.rc == 0, run.output
-    assert site.fingerprint() == before
+    assert fingerprint(site) == before
 
 
 def test_a_run_cut_short_between_builder_and_ring_is_finished(site: Site) -> None:
-    before = site.fingerprint()
+    before = fingerprint(site)
     site.everywhere("rm /etc/swift/object.ring.gz")
     run = site.converge()
     assert run.rc == 0, run.output
-    assert site.fingerprint() == before
+    assert fingerprint(site) == before
 
 
 def test_a_renumbered_storage_network_changes_addresses_and_moves_nothing(site: Site, tmp_path: Path) -> None:
     def renumber(content: Any) -> None:
         content["networks_bridges"]["storage"]["cidr"] = "172.30.244.0/22"
 
-    inventory = site.another_inventory(tmp_path)
-    rewrite(inventory / "group_vars/all/main.yml", renumber)
+    inventory = another_inventory(tmp_path, "group_vars/all/main.yml", renumber)
     (inventory / "group_vars/all/addresses.yml").unlink()
     before = site.everywhere(ASSIGNMENT)
     run = site.converge(inventory=inventory)
@@ -230,7 +262,7 @@ def test_new_disks_are_added_as_far_as_it_was_allowed(site: Site) -> None:
     assert run.rc == 0, run.output
     again = site.converge(swift_disks=WITH_SPARE)
     assert again.rc == 0, again.output
-    assert not again.changes(), "what min_part_hours holds back waits"
+    assert not changes(again), "what min_part_hours holds back waits"
     shown = site.hosts["storage1"].check_output("swift-ring-builder /etc/swift/object.builder")
     assert "9 devices" in shown
     assert len({site.hosts[name].check_output("md5sum < /etc/swift/object.ring.gz") for name in SWIFT}) == 1
@@ -254,7 +286,7 @@ def test_what_min_part_hours_held_back_is_done_when_they_have_passed(site: Site)
     shown = site.hosts["storage1"].check_output("swift-ring-builder /etc/swift/object.builder")
     assert float(shown.split(" balance")[0].split()[-1]) < 100
     again = site.converge(swift_disks=WITH_SPARE)
-    assert not again.changes()
+    assert not changes(again)
 
 
 def test_disks_leave_by_name_and_the_name_may_stay(site: Site) -> None:
@@ -265,4 +297,4 @@ def test_disks_leave_by_name_and_the_name_may_stay(site: Site) -> None:
     assert "6 devices" in shown
     again = site.converge(swift_remove_devices=leaving)
     assert again.rc == 0, again.output
-    assert not again.changes()
+    assert not changes(again)

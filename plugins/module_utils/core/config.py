@@ -75,6 +75,11 @@ def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     return merged
 
 
+def is_sensitive(option: str) -> bool:
+    """Whether an option holds a secret, by its name."""
+    return bool(_SENSITIVE_KEY.search(option))
+
+
 def redact(text: str) -> str:
     """The text with the values of sensitive options hidden, line by line, so that a diff can be shown."""
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from . import rules
 from .addresses import Addresses, assign
+from .block import derived_groups
 from .errors import Finding
 from .model import Host, Model, Network
 from .rules import Draft, DraftHost, place
@@ -69,6 +70,7 @@ class RawInventory:
         plain_secrets: places where a secret stands in a file that is not encrypted, and what is wrong there.
         locate: file and line of a value, of a host's or, with None, of the deployment's; None when it is not known.
         exists: whether a file of the controller exists.
+        variable_files: files and directories of variables beside the inventory, with ``host`` or ``group`` and name.
     """
 
     hosts: Mapping[str, RawHost]
@@ -81,6 +83,7 @@ class RawInventory:
     plain_secrets: Mapping[str, str] = field(default_factory=dict)
     locate: Callable[[str | None, KeyPath], str | None] = lambda host, path: None
     exists: Callable[[str], bool] = lambda path: True
+    variable_files: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
 
 def build(
@@ -98,7 +101,7 @@ def build(
     draft = checked.draft()
     addresses, conflicts = _assign(draft, remembered or {})
     problems = [*raw.problems, *checked.problems, *conflicts]
-    findings = [*raw.findings, *_told_once(problems, raw), *rules.check(draft)]
+    findings = [*raw.findings, *_told_once(problems, raw), *_shared(rules.check(draft), draft)]
     unique = sorted(set(findings), key=lambda finding: (finding.severity != "error", finding))
     if any(finding.severity == "error" for finding in unique):
         return None, unique
@@ -134,7 +137,9 @@ class _Check:
                 self._deployment_variable(variable, deployment, given)
         return Draft(
             hosts={
-                name: DraftHost(name, host.groups, own[name], host.connect or name)
+                name: DraftHost(
+                    name, host.groups | derived_groups(own[name], host.groups), own[name], host.connect or name
+                )
                 for name, host in self.raw.hosts.items()
             },
             groups=self.raw.groups,
@@ -147,6 +152,7 @@ class _Check:
             plain_secrets=self.raw.plain_secrets,
             locate=self.raw.locate,
             exists=self.raw.exists,
+            variable_files=self.raw.variable_files,
         )
 
     def _unknown(self) -> None:
@@ -256,6 +262,17 @@ def _told_once(problems: list[HostProblem], raw: RawInventory) -> Iterator[Findi
         hosts.setdefault(key, []).extend([problem.host] if problem.host else [])
     for (location, code, path, what, fix), names in hosts.items():
         yield Finding("error", code, place(location, _several(names), path), what, fix)
+
+
+def _shared(findings: list[Finding], draft: Draft) -> Iterator[Finding]:
+    """Findings of rules. Hosts that share one, because it comes from the same line of a file, share the finding."""
+    alike: dict[tuple[Finding, str | None, KeyPath], list[str]] = {}
+    for finding in findings:
+        location, host, path = draft.placed.get(finding, (None, "", ()))
+        same = replace(finding, where=place(location, None, path)) if location else finding
+        alike.setdefault((same, location, path), []).append(host)
+    for (finding, location, path), hosts in alike.items():
+        yield replace(finding, where=place(location, _several(hosts), path)) if location else finding
 
 
 def _several(names: list[str]) -> str | None:

@@ -36,7 +36,7 @@ _STEPS = {
     "networks": ("network",),
     "packages": ("package",),
     "firewall": ("firewall",),
-    "devices": ("disk",),
+    "devices": ("disk", "volume_group", "nfs_export"),
     "certificates": ("certificate",),
     "foundations": ("file", "unit", "database", "message_queue"),
     "identity": ("file", "fernet_repository", "migration", "unit", "catalog"),

@@ -25,11 +25,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from .config import is_sensitive
 from .errors import HoldfastError
 
 KeyPath = tuple[str | int, ...]
 
-_SECRET_NAME = re.compile(r"password|passwd|secret|token|credential|hash_path", re.I)
+# Also files and times of secrets have such names, and may be shown.
+_SECRET_NAME = re.compile(
+    r"(?!.*_(file|seconds|hours|days)$).*(password|passwd|secret|token|credential|hash_path)", re.I
+)
+_SECRET_URL = re.compile(r"://[^/@\s]*:[^@\s]+@")
 
 
 @dataclass(frozen=True)
@@ -141,7 +146,8 @@ def nearest(name: str, candidates: Iterable[str]) -> str | None:
 
 def shown(value: Any, path: KeyPath = ()) -> str:
     """A value as messages show it: short, and not at all when its key says that it is a secret."""
-    if isinstance(value, str) and any(isinstance(key, str) and _SECRET_NAME.search(key) for key in path):
+    hidden = any(isinstance(key, str) and (_SECRET_NAME.match(key) or is_sensitive(key)) for key in path)
+    if isinstance(value, str) and (hidden or _SECRET_URL.search(value)):
         return "(a secret, not shown)"
     if isinstance(value, Mapping):
         return f"a mapping of {len(value)} key{'' if len(value) == 1 else 's'}"

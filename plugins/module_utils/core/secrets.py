@@ -11,7 +11,7 @@ import string
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -70,9 +70,16 @@ def complete(existing: Mapping[str, str], required: Iterable[str]) -> dict[str, 
     return {**existing, **{name: generate(name) for name in missing(existing, required)}}
 
 
-def weaknesses(secrets: Mapping[str, Any]) -> dict[str, str]:
-    """What is wrong with the secrets by themselves, by name. Values are never in the text."""
-    return {name: reason for name, value in sorted(secrets.items()) if (reason := _weakness(name, value))}
+def weaknesses(secrets: Mapping[str, Any], own: Collection[str] = ()) -> dict[str, str]:
+    """What is wrong with the secrets by themselves, by name. Values are never in the text.
+
+    ``own`` are those of Holdfast's services, which stand in URLs and in files of every kind; others may be as they are.
+    """
+    found = {name: _weakness(name, value) for name, value in sorted(secrets.items())}
+    for name in sorted(set(own) & set(secrets)):
+        if not found[name] and _form(name) is _TEXT and not re.fullmatch(r"[A-Za-z0-9._~-]+", secrets[name]):
+            found[name] = "has characters that URLs and configuration files do not take as they are"
+    return {name: reason for name, reason in found.items() if reason}
 
 
 def entropy(value: str) -> float:
@@ -113,6 +120,21 @@ def _weak_text(name: str, value: str) -> str | None:
     if entropy(value) < BITS:
         return f"has less than {BITS} bits of entropy"
     return None
+
+
+def _weak_base64(name: str, value: str) -> str | None:
+    try:
+        if len(base64.b64decode(value, validate=True)) < 32:
+            return "is of less than 32 bytes in base64"
+    except ValueError:
+        return "is not base64"
+    return _weak_text(name, value)
+
+
+def _weak_hexadecimal(name: str, value: str) -> str | None:
+    if not re.fullmatch(r"([0-9a-fA-F]{2}){32,}", value):
+        return "is not hexadecimal of at least 64 digits"
+    return _weak_text(name, value)
 
 
 def _weak_keys(_: str, value: str) -> str | None:
@@ -188,8 +210,8 @@ _FORMS = {
     "_fernet_keys": _KEYS,
     "_credential_keys": _KEYS,
     "_ca_key": _Form(_ec_key, _weak_ec_key),
-    "_root_secret": _Form(_base64, _weak_text),
-    "_fixed_key": _Form(_hexadecimal, _weak_text),
+    "_root_secret": _Form(_base64, _weak_base64),
+    "_fixed_key": _Form(_hexadecimal, _weak_hexadecimal),
     "ceph_fsid": _Form(lambda: str(uuid.uuid4()), _weak_uuid),
 }
 _CEPH_KEY = _Form(_ceph_key, _weak_ceph_key)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import re
+import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,9 +16,10 @@ from typing import Any
 import jinja2
 import jinja2.sandbox
 
-from . import ceph_site, flows
+from . import block, ceph_site, flows, nfs
 from .config import RENDERERS, merge, parse_ini
 from .errors import HoldfastError
+from .kinds import disk
 from .model import Host, Model
 
 CA_BUNDLE = "/etc/holdfast/tls/ca.pem"
@@ -300,6 +302,14 @@ def _context(services: Services, description: Description, host: Host) -> Mappin
             if flows.servers(model, flows.flow(f"{entry['flow']}{flows.FRONTEND}"))
         ]
 
+    def nfs_mount(share: str, where: str) -> dict[str, str]:
+        """``{unit, content}`` of the unit that mounts a share."""
+        options = str(model.variables["nfs_mount_options"])
+        return {
+            "unit": disk.unit_name(where, "mount"),
+            "content": nfs.mount_unit(nfs.source(model, share), where, options),
+        }
+
     return {
         **host.variables,
         "host": host,
@@ -321,4 +331,17 @@ def _context(services: Services, description: Description, host: Host) -> Mappin
         "ceph_users": lambda: ceph_site.users(model, host),
         "ceph_keyring": lambda entity: ceph_site.keyring(model, secrets, entity),
         "port_range": flows.port_range,
+        "nfs_share_files": lambda: nfs.share_files(model, host),
+        "nfs_mount": nfs_mount,
+        "nfs_mount_units": lambda stores: [
+            {"name": unit, "files": [f"/etc/systemd/system/{unit}"], "packages": []}
+            for store in stores
+            if store.get("nfs")
+            for unit in [disk.unit_name(store["path"], "mount")]
+        ],
+        "volume_groups": lambda: block.volume_groups(host),
+        "volume_protocols": lambda: block.protocols(host),
+        "device_unit": lambda path: disk.unit_name(path, "device"),
+        "attaches_by_kernel": lambda: block.attaches_by_kernel(model, host),
+        "host_uuid": lambda: str(uuid.uuid5(uuid.NAMESPACE_URL, f"holdfast:{model.deployment}/{host.name}")),
     }

@@ -21,7 +21,8 @@ from ..core.errors import HoldfastError
 from ..core.stories import Answer
 from . import ports as ports_io
 
-TIMEOUT = 60
+TIMEOUT = 300
+"""Seconds to an answer. An attachment is answered when the back end has made it."""
 
 
 class Client:

@@ -140,6 +140,23 @@ class Host:
         with open(path, "rb", buffering=0) as stream:
             return os.pread(stream.fileno(), length, offset)
 
+    def write_zeros(self, path: str, places: Sequence[tuple[int, int]]) -> None:
+        """Zeros at each offset of a block device, so many, as far as it goes; on the disk when this returns.
+
+        Raises HoldfastError when the kernel says that it is in use.
+        """
+        try:
+            handle = os.open(path, os.O_WRONLY | os.O_EXCL)
+        except OSError as error:
+            raise HoldfastError(f"{path} cannot be held alone: {error.strerror}.") from error
+        try:
+            end = os.lseek(handle, 0, os.SEEK_END)
+            for offset, length in places:
+                os.pwrite(handle, bytes(max(min(length, end - offset), 0)), offset)
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
     @contextlib.contextmanager
     def claimed(self, path: str) -> Iterator[None]:
         """Hold a block device alone. Raises HoldfastError when the kernel says that it is in use."""
@@ -259,6 +276,12 @@ class Host:
                     return json.loads(stream.read(length))
         except (OSError, ValueError):
             return None
+
+    def monitor(self, path: str, name: str, **arguments: Any) -> Any:
+        """What a virtual machine of QEMU answers to a command on its socket; None where nothing does."""
+        from .qmp import command
+
+        return command(path, name, arguments)
 
     def rename(self, path: str, new: str) -> None:
         """Give a file or directory its final name at once. What has that name already must be an empty directory."""

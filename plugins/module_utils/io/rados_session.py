@@ -16,6 +16,10 @@ from ..core.errors import HoldfastError
 DIST_PACKAGES = "/usr/lib/python3/dist-packages"
 
 
+class RefusedError(HoldfastError):
+    """The cluster answers, and does not take the key."""
+
+
 class Cluster:
     """The cluster of /etc/ceph/ceph.conf. Raises HoldfastError when it does not answer within ``timeout`` seconds."""
 
@@ -38,6 +42,8 @@ class Cluster:
         try:
             self._rados = rados.Rados(rados_id="", name=entity, conffile="/etc/ceph/ceph.conf", conf=options)
             self._rados.connect()
+        except (rados.PermissionError, rados.PermissionDeniedError):
+            raise RefusedError(f"The cluster refuses the key of {entity} in {keyring}.") from None
         except rados.Error as error:
             raise HoldfastError(f"The cluster does not answer {entity}: {error}.") from None
 

@@ -145,6 +145,10 @@ def test_all_problems_are_told_at_once_with_file_and_line(inventory, validate):
         ("a: 1\n\tb: 2\n", "main.yml:2: This is not YAML"),
         ("a: {b: 1, b: 2}\n", "main.yml:1: The key b is in line 1 already."),
         ("swift_replicas: 3\nswift_replicas: 2\n", "main.yml:2: The key swift_replicas is in line 1 already."),
+        ("a: 1\nb: !lookup x\n", "main.yml:2: The tag !lookup means nothing here."),
+        ("a: 1\n---\nb: 2\n", "main.yml:2: This is not YAML: expected a single document"),
+        ("- a: 1\n", "main.yml:1: The file holds a list instead of a mapping of variables."),
+        ("a: 1\nb: \x00\n", "main.yml:2: There is the control character 0x00"),
     ],
 )
 def test_yaml_errors_name_file_and_line(inventory, validate, text, told):
@@ -156,14 +160,49 @@ def test_yaml_errors_name_file_and_line(inventory, validate, text, told):
     assert status != 0
     assert told in output
     assert "storage1.yml:" in output
+    assert "WARNING" not in output
 
 
-def test_an_inventory_file_that_is_not_yaml(inventory, validate):
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("all: {hosts: {a: \n  b: c}\n", "hosts.yml:2: This is not YAML"),
+        ("all:\n\thosts:\n", "hosts.yml:2: This is not YAML"),
+        ("all:\n  hosts: {a: {}, a: {}}\n", "hosts.yml:2: The key a is in line 2 already."),
+        ("all:\n  host: {a: {}}\n", "hosts.yml:2: The key host of the group all is none of hosts, children, vars."),
+        ("all:\n  hosts: [a, b]\n", "hosts.yml:2: hosts of the group all holds a list"),
+        ("all:\n  hosts: {a: 10.0.0.1}\n", "hosts.yml:2: The host a of the group all holds a plain value"),
+        ("all:\n  children: {x: {y: {}}}\n", "hosts.yml:2: The key y of the group x is none of"),
+        ("- a\n", "hosts.yml:1: The file holds a list instead of a mapping of groups."),
+    ],
+)
+def test_a_file_of_hosts_that_is_none_is_told_together_with_files_of_variables(inventory, validate, text, told):
     directory = inventory(cases.good("lab"))
-    (directory / "hosts.yml").write_text("all: {hosts: {a: \n  b: c}\n")
+    (directory / "hosts.yml").write_text(text)
+    (directory / MAIN).write_bytes(b"x: \xe9\n")
     status, output = validate("-i", directory)
     assert status != 0
-    assert "hosts.yml:2" in output
+    assert told in output
+    assert "main.yml:1: The byte 0xe9 is not UTF-8." in output
+    assert "WARNING" not in output
+
+
+def test_a_file_of_variables_that_is_not_there(inventory, validate):
+    directory = inventory(cases.good("lab"))
+    (directory / "group_vars/keystone.yml").symlink_to("/nowhere/keystone.yml")
+    status, output = validate("-i", directory)
+    assert status != 0
+    assert "keystone.yml: It can not be read: No such file or directory." in output
+
+
+def test_hosts_that_are_gone_while_their_variables_refer_to_the_inventory(inventory, validate):
+    content = cases.good("lab")
+    content["vars"]["ansible_ssh_private_key_file"] = "{{ inventory_dir }}/key"
+    directory = inventory(content)
+    (directory / "hosts.yml").write_text("all:\n  hosts:\n")
+    status, output = validate("-i", directory)
+    assert status != 0
+    assert "The inventory has no host." in output
 
 
 def test_no_inventory_at_all(tmp_path, validate):

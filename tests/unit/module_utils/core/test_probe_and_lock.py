@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from ansible_collections.holdfast.storage.plugins.module_utils.core import lock, probe
+from ansible_collections.holdfast.storage.plugins.module_utils.core import lock, probe, registry
 from ansible_collections.holdfast.storage.plugins.module_utils.core.errors import HoldfastError
 from ansible_collections.holdfast.storage.plugins.module_utils.io import deployment, host
 from ansible_collections.holdfast.storage.plugins.module_utils.io.host import Host
@@ -30,6 +30,14 @@ def test_probe_says_which_kind_could_not_be_read():
     answer = asked({"services/file": {"wrong": []}, "identity/file": {"paths": []}})
     assert answer["services/file"] == {"error": "KeyError: 'paths'"}
     assert answer["identity/file"] == {}
+
+
+@pytest.mark.parametrize("step", registry.STEPS, ids=lambda step: step.name)
+def test_what_is_sent_for_a_kind_is_all_that_it_imports(step):
+    names = probe.modules({step.name: {}})
+    script = probe.script(deployment.probe_bundle(names), {}).partition("io = load")[0]
+    loads = "".join(f"load({name.replace('/', '.')!r})\n" for name in names)
+    subprocess.run([sys.executable, "-I", "-S", "-"], input=script + loads, text=True, check=True)
 
 
 def test_lock_is_refused_taken_over_and_released(tmp_path, monkeypatch):

@@ -1,0 +1,223 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who talks to whom, on which network: the one table (``rows.py``) from which everything about networks is derived.
+
+Firewalls, the reachability matrix, the addresses that services bind to and dial, the proof in verify and the picture in
+the report read it.
+
+A balanced flow stands for two: ``glance_api`` is what the load balancer sends to the members of the group, on their own
+addresses; ``glance_api_frontend`` is what clients send to the load balancer, on ``haproxy_address``. Services bind to
+the first and dial the second, and both have the same port.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any, Literal
+
+from ..errors import HoldfastError
+from ..model import Host, Model
+from .rows import ALL, ANY, CEPH, CEPH_CLIENTS, CINDER, FLOWS, FRONTEND, VOLUME_CLIENTS, Flow
+
+# What others take of rows.py through this package, besides the functions below.
+__all__ = ["ALL", "ANY", "CEPH", "CEPH_CLIENTS", "CINDER", "FLOWS", "FRONTEND", "VOLUME_CLIENTS", "Flow"]
+
+Role = Literal["server", "client", "both"]
+
+_BY_ID: Mapping[str, Flow] = {row.id: row for row in FLOWS}
+
+
+def flow(id: str) -> Flow:
+    """The flow of that name. Raises HoldfastError when there is none."""
+    try:
+        return _BY_ID[id]
+    except KeyError:
+        raise HoldfastError(f"There is no flow {id!r}. Fix: use one of {', '.join(_BY_ID)}, or add a row.") from None
+
+
+def port(id: str) -> int:
+    """The (first) port of a flow. Raises HoldfastError for one that has none."""
+    ports = flow(id).ports
+    if not ports:
+        raise HoldfastError(f"The flow {id!r} has no port: it is {flow(id).protocol}.")
+    if isinstance(ports[0], str):
+        raise HoldfastError(f"The flow {id!r} has no port of its own, but the range {ports[0]}.")
+    return ports[0]
+
+
+def port_range(id: str) -> tuple[int, int]:
+    """The first and the last port of a flow whose servers choose theirs from a range."""
+    first, _, last = str(flow(id).ports[0]).partition("-")
+    return int(first), int(last or first)
+
+
+def balancer_address(model: Model) -> str:
+    """The address on br-mgmt where clients find every API. Raises HoldfastError when it is not set."""
+    address = model.variables.get("haproxy_address")
+    if not address:
+        raise HoldfastError("haproxy_address is not set. Fix: give it a free address of the network mgmt.")
+    return str(address)
+
+
+def bind_address(model: Model, host: Host, id: str) -> str:
+    """Where a server of the flow listens: its own address on the flow's network; a frontend's is the balancer's.
+
+    Raises HoldfastError when the host is not on that network.
+    """
+    row = flow(id)
+    if row.is_frontend:
+        return balancer_address(model)
+    try:
+        return host.addresses[row.network]
+    except KeyError:
+        raise HoldfastError(
+            f"{host.name} is not on the network {row.network}, where {row.service} listens ({id}). "
+            f"Fix: give it a port in networks_ports.{row.network}, or take it out of the group {row.servers}."
+        ) from None
+
+
+def bind_addresses(model: Model, host: Host, id: str) -> list[str]:
+    """All addresses where a server of the flow listens: volumes may have further portals (cinder_portal_addresses)."""
+    more = host.variables.get("cinder_portal_addresses") or () if id in ("iscsi", "nvme") else ()
+    return [bind_address(model, host, id), *more]
+
+
+def dial_addresses(model: Model, host: Host, id: str) -> list[str]:
+    """Where ``host`` finds the flow: the balancer's address for a balanced flow, else those of all its servers.
+
+    In the order of the servers' names, the same on every host: caches hash over this list.
+    """
+    row = flow(id)
+    if row.balanced or row.is_frontend:
+        return [balancer_address(model)]
+    return [bind_address(model, server, id) for server in servers(model, row)]
+
+
+def servers(model: Model, row: Flow) -> tuple[Host, ...]:
+    """The hosts that answer, by name: members of the group that are on the flow's network.
+
+    A frontend is there when it has somebody to ask, and somebody who may ask it.
+    """
+    return _members(model, row.network, (row.servers,)) if _is_offered(model, row) else ()
+
+
+def clients(model: Model, row: Flow) -> tuple[Host, ...]:
+    """The hosts that ask, by name. ``any`` gives those of the model that are on the network; others may ask as well."""
+    return _members(model, row.network, row.clients)
+
+
+def server_addresses(model: Model, row: Flow) -> tuple[str, ...]:
+    """Where a flow's servers are on its network, in numeric order; a frontend's is the balancer's address."""
+    if row.is_frontend:
+        return (balancer_address(model),)
+    portals = [address for host in servers(model, row) for address in bind_addresses(model, host, row.id)]
+    return _sorted({*_addresses(model, row.network, (row.servers,)), *portals})
+
+
+def client_addresses(model: Model, row: Flow) -> tuple[str, ...]:
+    """Where a flow's clients are on its network, in numeric order."""
+    return _addresses(model, row.network, row.clients)
+
+
+def flows_of(model: Model, host: Host) -> list[tuple[Flow, Role]]:
+    """The flows in which a host has a part, in the table's order. Flows that nobody serves are left out."""
+    found: list[tuple[Flow, Role]] = []
+    for row in FLOWS:
+        serves, asks = _takes_part(host, row.network, (row.servers,)), _takes_part(host, row.network, row.clients)
+        if serves and not _is_offered(model, row):
+            continue
+        if serves and asks:
+            found.append((row, "both"))
+        elif serves:
+            found.append((row, "server"))
+        elif asks and servers(model, row):
+            found.append((row, "client"))
+    return found
+
+
+def table(model: Model | None = None) -> list[dict[str, Any]]:
+    """The rows as plain values, for documentation; with a model also the names of the hosts at both ends."""
+    rows = []
+    for row in FLOWS:
+        plain = {**asdict(row), "ports": list(row.ports), "clients": list(row.clients)}
+        if model is not None:
+            plain["server_hosts"] = [host.name for host in servers(model, row)]
+            plain["client_hosts"] = [host.name for host in clients(model, row)]
+        rows.append(plain)
+    return rows
+
+
+def parse_counters(listing: Mapping[str, Any]) -> dict[str, dict[str, int]]:
+    """Counters by name, ``{bytes, packets}``, from ``nft -j list counters table inet holdfast``."""
+    return {
+        entry["counter"]["name"]: {"bytes": entry["counter"]["bytes"], "packets": entry["counter"]["packets"]}
+        for entry in listing.get("nftables", ())
+        if "counter" in entry
+    }
+
+
+def difference(
+    before: Mapping[str, Mapping[str, int]], after: Mapping[str, Mapping[str, int]]
+) -> dict[str, dict[str, int]]:
+    """What was counted between two readings of one host. A counter that began anew in between counts from nothing."""
+    return {
+        name: {unit: _grown(before.get(name, {}).get(unit, 0), value) for unit, value in now.items()}
+        for name, now in after.items()
+    }
+
+
+def by_network(counters: Mapping[str, Mapping[str, int]], model: Model | None = None) -> dict[str, int]:
+    """Bytes of the flows by bridge, ``br-<network>`` without a model. Counters that belong to no flow are left out."""
+    sums: dict[str, int] = {}
+    for row in FLOWS:
+        if model and row.network not in model.networks:
+            continue
+        bridge = model.networks[row.network].bridge if model else f"br-{row.network}"
+        sums[bridge] = sums.get(bridge, 0) + counters.get(row.id, {}).get("bytes", 0)
+    return sums
+
+
+def _grown(old: int, new: int) -> int:
+    return new - old if new >= old else new
+
+
+def _is_offered(model: Model, row: Flow) -> bool:
+    if not row.is_frontend:
+        return True
+    behind = flow(row.id.removesuffix(FRONTEND))
+    return all(
+        any(_takes_part(host, row.network, groups) for host in model.hosts.values())
+        for groups in ((behind.servers,), row.clients)
+    )
+
+
+def _takes_part(host: Host, network: str, groups: tuple[str, ...]) -> bool:
+    return network in host.addresses and (ANY in groups or ALL in groups or not host.groups.isdisjoint(groups))
+
+
+def _members(model: Model, network: str, groups: tuple[str, ...]) -> tuple[Host, ...]:
+    found: dict[tuple[str, ...], tuple[Host, ...]] = _known(model, "members")
+    key = (network, *groups)
+    if key not in found:
+        found[key] = tuple(host for _, host in sorted(model.hosts.items()) if _takes_part(host, network, groups))
+    return found[key]
+
+
+def _addresses(model: Model, network: str, groups: tuple[str, ...]) -> tuple[str, ...]:
+    found: dict[tuple[str, ...], tuple[str, ...]] = _known(model, "addresses")
+    key = (network, *groups)
+    if key not in found:
+        given = {host.addresses[network] for host in _members(model, network, groups)}
+        found[key] = _sorted(given)
+    return found[key]
+
+
+def _sorted(addresses: set[str]) -> tuple[str, ...]:
+    return tuple(sorted(addresses, key=lambda address: ipaddress.ip_address(address).packed))
+
+
+def _known(model: Model, what: str) -> dict[tuple[str, ...], Any]:
+    """What was found out about a model, kept with it: it never changes, and every host's plan asks the same."""
+    found: dict[tuple[str, ...], Any] = model.__dict__.setdefault(f"_{what}", {})
+    return found

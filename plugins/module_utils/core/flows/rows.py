@@ -1,0 +1,363 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The table of flows: who talks to whom, on which network. A new service is new rows here, and nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+ANY = "any"
+ALL = "all"
+FRONTEND = "_frontend"
+
+Protocol = Literal["tcp", "udp", "icmp"]
+
+
+@dataclass(frozen=True)
+class Flow:
+    """One kind of traffic.
+
+    Attributes:
+        id: its name, and that of its counter in the firewall.
+        realm: the part of the domain that it serves: base, identity, object, image, ...
+        network: the only network where it is allowed: mgmt, storage or repl.
+        protocol: tcp, udp or icmp (echo).
+        ports: where the servers listen, each a number, or a text ``first-last``; empty for icmp.
+        servers: the group that answers; ``all`` is every host on the network.
+        clients: the groups that ask; ``all`` as above, ``any`` is everybody who can reach the network.
+        service: what listens there.
+        balanced: reached through the load balancer: its clients are the members of ``haproxy``.
+        description: one line for the report.
+    """
+
+    id: str
+    realm: str
+    network: str
+    protocol: Protocol
+    ports: tuple[int | str, ...]
+    servers: str
+    clients: tuple[str, ...]
+    service: str
+    balanced: bool = False
+    description: str = ""
+
+    @property
+    def is_frontend(self) -> bool:
+        """Whether the load balancer answers it, on its own address."""
+        return self.id.endswith(FRONTEND)
+
+
+def _balanced(
+    id: str,
+    realm: str,
+    port: int,
+    service: str,
+    title: str,
+    servers: str | None = None,
+    clients: tuple[str, ...] = (ANY,),
+) -> tuple[Flow, Flow]:
+    """Both rows of an API behind the load balancer. Its group of servers has the name of the flow unless it is told.
+
+    ``clients`` are those of the load balancer: an API that is not for everybody has other ones.
+    """
+    front = Flow(
+        f"{id}{FRONTEND}",
+        realm,
+        "mgmt",
+        "tcp",
+        (port,),
+        "haproxy",
+        clients,
+        "haproxy",
+        description=f"{title}: clients to the load balancer, by TLS",
+    )
+    back = Flow(
+        id,
+        realm,
+        "mgmt",
+        "tcp",
+        (port,),
+        servers or id,
+        ("haproxy",),
+        service,
+        balanced=True,
+        description=f"{title}: the load balancer to the API servers",
+    )
+    return front, back
+
+
+# What runs of cinder: any of them may ask the database, the queue, the lock manager.
+CINDER = ("cinder_api", "cinder_scheduler", "cinder_volume", "cinder_backup")
+
+# What attaches volumes to a host, for an instance, a copy or a backup.
+VOLUME_CLIENTS = ("cinder_volume", "cinder_backup", "nova_compute")
+
+# What reads and writes in Ceph.
+CEPH_CLIENTS = ("glance_api", "cinder_volume", "cinder_backup", "nova_compute", "ceph_rgw", "ceph_client", "ceph_admin")
+CEPH = ("ceph_mon", "ceph_mgr", "ceph_osd", "ceph_mds", *CEPH_CLIENTS)
+
+FLOWS: tuple[Flow, ...] = (
+    Flow(
+        "ssh",
+        "base",
+        "mgmt",
+        "tcp",
+        (22,),
+        ALL,
+        (ANY,),
+        "sshd",
+        description="Administration, from firewall_admin_sources",
+    ),
+    Flow("icmp_mgmt", "base", "mgmt", "icmp", (), ALL, (ALL,), "kernel", description="Echo among the hosts"),
+    Flow("icmp_storage", "base", "storage", "icmp", (), ALL, (ALL,), "kernel", description="Echo among the hosts"),
+    Flow("icmp_repl", "base", "repl", "icmp", (), ALL, (ALL,), "kernel", description="Echo among the hosts"),
+    Flow(
+        "mariadb",
+        "base",
+        "mgmt",
+        "tcp",
+        (3306,),
+        "mariadb",
+        ("keystone", "glance_api", *CINDER),
+        "mariadb",
+        description="Services to their database",
+    ),
+    Flow(
+        "rabbitmq",
+        "base",
+        "mgmt",
+        "tcp",
+        (5671,),
+        "rabbitmq",
+        ("keystone", "glance_api", *CINDER),
+        "rabbitmq-server",
+        description="Services to the message queue, by TLS",
+    ),
+    Flow(
+        "rabbitmq_cluster",
+        "base",
+        "mgmt",
+        "tcp",
+        (4369, 25672),
+        "rabbitmq",
+        ("rabbitmq",),
+        "rabbitmq-server",
+        description="Members of the message queue among themselves",
+    ),
+    Flow(
+        "memcached",
+        "base",
+        "mgmt",
+        "tcp",
+        (11211,),
+        "memcached",
+        ("keystone", "glance_api", "swift_proxy", "cinder_api"),
+        "memcached",
+        description="Services to their cache of tokens",
+    ),
+    Flow(
+        "etcd",
+        "base",
+        "mgmt",
+        "tcp",
+        (2379,),
+        "etcd",
+        CINDER,
+        "etcd",
+        description="Services to their lock manager, by TLS at both ends",
+    ),
+    Flow(
+        "etcd_peer",
+        "base",
+        "mgmt",
+        "tcp",
+        (2380,),
+        "etcd",
+        ("etcd",),
+        "etcd",
+        description="Members of the lock manager among themselves, by TLS at both ends",
+    ),
+    *_balanced("keystone", "identity", 5000, "keystone", "Identity API"),
+    *_balanced("glance_api", "image", 9292, "glance-api", "Image API"),
+    # Tells where images are kept, and so is for nobody else.
+    *_balanced(
+        "glance_api_internal",
+        "image",
+        9293,
+        "holdfast-glance-internal",
+        "Image API with locations",
+        servers="glance_api",
+        clients=("cinder_api", "cinder_volume"),
+    ),
+    *_balanced("cinder_api", "block", 8776, "cinder-api", "Volume API"),
+    *_balanced("swift_proxy", "object", 8080, "swift-proxy", "Object API"),
+    Flow(
+        "swift_object",
+        "object",
+        "storage",
+        "tcp",
+        (6200,),
+        "swift_storage",
+        ("swift_proxy", "swift_storage"),
+        "swift-object",
+        description="Object data, from the proxies and between the storage hosts' daemons",
+    ),
+    Flow(
+        "swift_container",
+        "object",
+        "storage",
+        "tcp",
+        (6201,),
+        "swift_storage",
+        ("swift_proxy", "swift_storage"),
+        "swift-container",
+        description="Container listings and their updates",
+    ),
+    Flow(
+        "swift_account",
+        "object",
+        "storage",
+        "tcp",
+        (6202,),
+        "swift_storage",
+        ("swift_proxy", "swift_storage"),
+        "swift-account",
+        description="Account listings and their updates",
+    ),
+    Flow(
+        "swift_object_replication",
+        "object",
+        "repl",
+        "tcp",
+        (6210,),
+        "swift_storage",
+        ("swift_storage",),
+        "swift-object-replication",
+        description="Objects compared and rebuilt between storage hosts",
+    ),
+    Flow(
+        "swift_container_replication",
+        "object",
+        "repl",
+        "tcp",
+        (6211,),
+        "swift_storage",
+        ("swift_storage",),
+        "swift-container-replication",
+        description="Container databases compared between storage hosts",
+    ),
+    Flow(
+        "swift_account_replication",
+        "object",
+        "repl",
+        "tcp",
+        (6212,),
+        "swift_storage",
+        ("swift_storage",),
+        "swift-account-replication",
+        description="Account databases compared between storage hosts",
+    ),
+    Flow(
+        "swift_rsync",
+        "object",
+        "repl",
+        "tcp",
+        (873,),
+        "swift_storage",
+        ("swift_storage",),
+        "rsync",
+        description="Copies of objects and databases between storage hosts",
+    ),
+    Flow(
+        "ceph_mon",
+        "ceph",
+        "storage",
+        "tcp",
+        (3300,),
+        "ceph_mon",
+        CEPH,
+        "ceph-mon",
+        description="Everything of Ceph to its monitors, by the second protocol",
+    ),
+    # Each daemon takes its ports from a range. The ranges are apart, so that a host may have all of them, and a
+    # client reaches none but those that it needs.
+    Flow(
+        "ceph_osd",
+        "ceph",
+        "storage",
+        "tcp",
+        ("6800-7299",),
+        "ceph_osd",
+        CEPH,
+        "ceph-osd",
+        description="Data: clients to the disks",
+    ),
+    Flow(
+        "ceph_osd_replication",
+        "ceph",
+        "repl",
+        "tcp",
+        ("6800-7299",),
+        "ceph_osd",
+        ("ceph_osd",),
+        "ceph-osd",
+        description="Data: copies and recovery between the disks",
+    ),
+    Flow(
+        "ceph_mgr",
+        "ceph",
+        "storage",
+        "tcp",
+        ("7300-7319",),
+        "ceph_mgr",
+        CEPH,
+        "ceph-mgr",
+        description="Statistics and orders to Ceph's manager",
+    ),
+    Flow(
+        "ceph_mds",
+        "ceph",
+        "storage",
+        "tcp",
+        ("7320-7339",),
+        "ceph_mds",
+        ("ceph_mon", "ceph_mgr", "ceph_mds", "ceph_client", "ceph_admin"),
+        "ceph-mds",
+        description="Names of files to the metadata servers",
+    ),
+    # Those who serve these are not listed in the inventory: block.DERIVED says who they are.
+    Flow(
+        "iscsi",
+        "block",
+        "storage",
+        "tcp",
+        (3260,),
+        "cinder_iscsi",
+        VOLUME_CLIENTS,
+        "LIO",
+        description="Volumes of a volume group to those who attach them, by iSCSI with CHAP",
+    ),
+    Flow(
+        "nvme",
+        "block",
+        "storage",
+        "tcp",
+        (4420,),
+        "cinder_nvme",
+        VOLUME_CLIENTS,
+        "nvmet",
+        description="Volumes of a volume group to those who attach them, by NVMe over TCP",
+    ),
+    Flow(
+        "nfs",
+        "file",
+        "storage",
+        "tcp",
+        (2049,),
+        "nfs_server",
+        ("glance_api", *VOLUME_CLIENTS),
+        "nfsd",
+        description="Files of volumes, images and instances, by NFS version 4",
+    ),
+    *_balanced("ceph_rgw", "object", 7480, "ceph-radosgw", "Object API of Ceph"),
+)

@@ -1,0 +1,201 @@
+# SPDX-License-Identifier: Apache-2.0
+"""YAML files of an inventory, checked as nodes: what is wrong with them, each with its line."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import yaml
+
+from ansible_collections.holdfast.storage.plugins.module_utils.core.errors import Finding, HoldfastError
+from ansible_collections.holdfast.storage.plugins.module_utils.core.schema import nearest
+from ansible_collections.holdfast.storage.plugins.plugin_utils import secret_store
+
+_DIRECTORIES = ("group_vars", "host_vars")
+_ENDINGS = ("", ".yml", ".yaml", ".json")
+_GROUP_KEYS = ("hosts", "children", "vars")
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_NULL = "tag:yaml.org,2002:null"
+_TAGS = re.compile(
+    r"tag:yaml\.org,2002:(str|int|float|bool|null|map|seq|timestamp|binary|set|omap|pairs|merge|value)|!unsafe|!vault"
+    r"|!vault-encrypted"
+)
+
+
+def beside(directory: str, loader: Any) -> list[Finding]:
+    """What is wrong with the files of variables beside an inventory or a playbook."""
+    return [finding for file in _files(directory) for finding in problems(file, loader)]
+
+
+def told(findings: list[Finding]) -> str:
+    """Findings as one message."""
+    return "\n".join([f"{len(findings)} problem{'' if len(findings) == 1 else 's'} in files.", *map(str, findings)])
+
+
+def hosts_file(path: str, loader: Any) -> list[Finding]:
+    """What is wrong with a YAML file of hosts and groups: it is not YAML, or it is not of their form."""
+    content = _content(path, loader)
+    if isinstance(content, Finding):
+        return [content]
+    root = _composed(path, content)
+    if isinstance(root, Finding):
+        return [root]
+    if root is None or any(key.value == "plugin" for key, _ in _pairs(root)):
+        return []  # Nothing, or the settings of an inventory plugin.
+    findings = list(_of_nodes(path, root))
+    if not isinstance(root, yaml.MappingNode):
+        return [*findings, _no_mapping(path, root, "The file", "groups")]
+    return [*findings, *(found for key, group in _pairs(root) for found in _group(path, key.value, group))]
+
+
+def problems(path: str, loader: Any) -> list[Finding]:
+    """What is wrong with a file of variables: unreadable, undecipherable, no YAML, no mapping, or a key twice."""
+    content = _content(path, loader)
+    if isinstance(content, Finding):
+        return [content]
+    root = _composed(path, content)
+    if isinstance(root, Finding):
+        return [root]
+    if root is None:
+        return []
+    if not isinstance(root, yaml.MappingNode) and root.tag != _NULL:
+        return [_no_mapping(path, root, "The file", "variables")]
+    return list(_of_nodes(path, root))
+
+
+def _content(path: str, loader: Any) -> bytes | Finding:
+    """The file's text, decrypted; or why there is none."""
+    try:
+        with open(path, "rb") as stream:
+            content = secret_store.decrypted(loader, stream.read(), path)
+    except OSError as error:
+        what = f"It can not be read: {error.strerror}."
+        return Finding("error", "inventory.file", _short(path), what, "Put the file there, or take the link out.")
+    except HoldfastError as error:
+        what, _, fix = error.message.partition(". ")
+        return Finding("error", "inventory.vault", _short(path), f"{what}.", fix)
+    try:
+        text = content.decode()
+    except UnicodeDecodeError as error:
+        what = f"The byte {content[error.start]:#04x} is not UTF-8."
+        return _finding(path, content[: error.start].count(b"\n") + 1, what, "Save the file as UTF-8.")
+    if bad := re.search(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]", text):
+        what = f"There is the control character {ord(bad[0]):#04x}, which YAML does not take."
+        return _finding(path, text[: bad.start()].count("\n") + 1, what, "Take it out.")
+    return content
+
+
+def _composed(path: str, content: bytes) -> yaml.Node | Finding | None:
+    try:
+        root: yaml.Node | None = yaml.compose(content, Loader=_LOADER)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        reason = ", ".join(text for text in (error.context, error.problem) if text)
+        return _finding(path, mark.line + 1 if mark else 1, f"This is not YAML: {reason}.", "Correct the line.")
+    except yaml.YAMLError as error:
+        return _finding(path, 1, f"This is not YAML: {' '.join(str(error).split())}.", "Correct the file.")
+    return root
+
+
+def _of_nodes(path: str, root: yaml.Node) -> Iterator[Finding]:
+    for node in _nodes(root):
+        yield from _tag(path, node)
+        yield from _doubles(path, node)
+
+
+def _group(path: str, name: str, node: yaml.Node) -> Iterator[Finding]:
+    """What Ansible would refuse without a line, or pass over with a warning."""
+    if node.tag == _NULL:
+        return
+    if not isinstance(node, yaml.MappingNode):
+        yield _no_mapping(path, node, f"The group {name}", "hosts, children and vars")
+        return
+    for key, value in _pairs(node):
+        if key.value not in _GROUP_KEYS and key.value != "<<":
+            near = nearest(key.value, _GROUP_KEYS)
+            what = f"The key {key.value} of the group {name} is none of {', '.join(_GROUP_KEYS)}."
+            fix = f"Did you mean {near}? " if near else ""
+            yield _finding(path, key.start_mark.line + 1, what, f"{fix}A group of a group stands under children.")
+        elif isinstance(value, yaml.SequenceNode) or (key.value == "vars" and isinstance(value, yaml.ScalarNode)):
+            if value.tag != _NULL:
+                yield _no_mapping(path, value, f"{key.value} of the group {name}", "names, each with a colon")
+        elif key.value == "children":
+            for child, inner in _pairs(value):
+                yield from _group(path, child.value, inner)
+        elif key.value == "hosts":
+            for host, variables in _pairs(value):
+                if not isinstance(variables, yaml.MappingNode) and variables.tag != _NULL:
+                    yield _no_mapping(path, variables, f"The host {host.value} of the group {name}", "variables")
+
+
+def _pairs(node: yaml.Node) -> list[tuple[yaml.Node, yaml.Node]]:
+    """The keys that are plain and their values; none of what is no mapping."""
+    if not isinstance(node, yaml.MappingNode):
+        return []
+    return [(key, value) for key, value in node.value if isinstance(key, yaml.ScalarNode)]
+
+
+def _no_mapping(path: str, node: yaml.Node, who: str, of: str) -> Finding:
+    # The value may be a secret in the wrong place.
+    kind = "a list" if isinstance(node, yaml.SequenceNode) else "a plain value"
+    what = f"{who} holds {kind} instead of a mapping of {of}."
+    return _finding(path, node.start_mark.line + 1, what, "Write each as NAME: VALUE.")
+
+
+def _nodes(root: yaml.Node) -> Iterator[yaml.Node]:
+    """Every node once, in the order of the file: an anchor may be used often, even inside itself."""
+    waiting, seen = [root], set()
+    while waiting:
+        node = waiting.pop()
+        if id(node) in seen:
+            continue
+        seen.add(id(node))
+        yield node
+        if isinstance(node, yaml.SequenceNode):
+            waiting.extend(reversed(node.value))
+        elif isinstance(node, yaml.MappingNode):
+            waiting.extend(part for pair in reversed(node.value) for part in reversed(pair))
+
+
+def _tag(path: str, node: yaml.Node) -> Iterator[Finding]:
+    """A tag that Ansible has no meaning for."""
+    if not _TAGS.fullmatch(node.tag):
+        what = f"The tag {node.tag.replace('tag:yaml.org,2002:', '!!')} means nothing here."
+        yield _finding(path, node.start_mark.line + 1, what, "Take the tag out, or quote the value.")
+
+
+def _doubles(path: str, node: yaml.Node) -> Iterator[Finding]:
+    if isinstance(node, yaml.MappingNode):
+        lines: dict[str, int] = {}
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode):
+                line = key.start_mark.line + 1
+                if key.value in lines:
+                    what = f"The key {key.value} is in line {lines[key.value]} already."
+                    yield _finding(path, line, what, "Leave one of the two.")
+                lines[key.value] = line
+
+
+def _finding(path: str, line: int, what: str, fix: str) -> Finding:
+    return Finding("error", "inventory.yaml", f"{_short(path)}:{line}", what, fix)
+
+
+def _short(path: str) -> str:
+    relative = os.path.relpath(path)
+    return path if relative.startswith("../..") else relative
+
+
+def _files(directory: str) -> Iterator[str]:
+    for name in _DIRECTORIES:
+        for parent, directories, files in os.walk(os.path.join(directory, name), followlinks=True):
+            directories[:] = sorted(directory for directory in directories if not _is_passed_over(directory))
+            for file in sorted(files):
+                if os.path.splitext(file)[1] in _ENDINGS and not _is_passed_over(file):
+                    yield os.path.join(parent, file)
+
+
+def _is_passed_over(name: str) -> bool:
+    return name.startswith(".") or name.endswith("~")
