@@ -7,12 +7,10 @@ import contextlib
 import hashlib
 import json
 import random
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import pytest
-from lab_site import PROJECT, Run
+from lab_site import PROJECT, Run, wait
 from volume_site import VolumeSite
 
 MIB = 1024 * 1024
@@ -46,17 +44,6 @@ class AttachedSite(VolumeSite):
         """Until cinder-volume is up."""
         services = ("volume", "service", "list", "--service", "cinder-volume", "--format", "json")
         wait(lambda: {row["State"] for row in self.openstack(*services)} == {"up"}, "cinder-volume is up")
-
-
-def wait(holds: Callable[[], Any], what: str, seconds: float = 600) -> None:
-    """Until it holds. A host that does not answer yet is waited for too; an emulated machine takes its time."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        with contextlib.suppress(RuntimeError):  # so testinfra says that SSH failed
-            if holds():
-                return
-        time.sleep(2)
-    pytest.fail(f"Not within {seconds:g} s: {what}")
 
 
 @contextlib.contextmanager

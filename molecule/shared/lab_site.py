@@ -8,10 +8,13 @@ import os
 import re
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
 import testinfra
 import yaml
 
@@ -62,6 +65,21 @@ def play(playbook: Path, *arguments: str, inventory: Path = INVENTORY, **variabl
         check=False,
     )
     return Run(done.returncode, done.stdout + done.stderr)
+
+
+def wait(holds: Callable[[], Any], what: str, seconds: float = 600) -> None:
+    """Until it holds. What does not answer yet, or fails an assertion, is waited for too: machines take their time."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            if holds():
+                return
+            last = ""
+        except (RuntimeError, AssertionError) as error:  # the former is what testinfra says when SSH failed
+            last = f": {error}"
+        if time.monotonic() > deadline:
+            pytest.fail(f"Not within {seconds:g} s: {what}{last}")
+        time.sleep(1)
 
 
 class Site:

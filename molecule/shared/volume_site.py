@@ -8,14 +8,12 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
 import yaml
-from lab_site import INVENTORY, SCENARIO, Site
+from lab_site import INVENTORY, SCENARIO, Site, wait
 
 # clouds.yaml calls the cloud after the deployment.
 CLOUD = yaml.safe_load((INVENTORY / "group_vars/all/main.yml").read_text())["holdfast_deployment"]
@@ -44,14 +42,15 @@ class VolumeSite(Site):
 
     def wait(self, name: str, **wanted: Any) -> dict[str, Any]:
         """The volume, when it is as wanted."""
-        deadline = time.monotonic() + 120
-        while time.monotonic() < deadline:
-            found: dict[str, Any] = self.openstack("volume", "show", "--format", "json", name)
-            if wanted.items() <= found.items():
-                return found
-            assert not found["status"].startswith("error"), found
-            time.sleep(1)
-        pytest.fail(f"{name} is not {wanted}: {found}")
+        found: dict[str, Any] = {}
+
+        def as_wanted() -> bool:
+            found.update(self.openstack("volume", "show", "--format", "json", name))
+            return wanted.items() <= found.items() or found["status"].startswith("error")
+
+        wait(as_wanted, f"{name} is {wanted}")
+        assert wanted.items() <= found.items(), found
+        return found
 
     @contextlib.contextmanager
     def without(self, host: str, unit: str) -> Iterator[None]:

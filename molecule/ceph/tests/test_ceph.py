@@ -54,7 +54,7 @@ class Cluster(Site):
         """What `ceph COMMAND` answers on the first host, as JSON."""
         return json.loads(self.hosts[HOSTS[0]].check_output(f"ceph --connect-timeout 20 {command} --format json"))
 
-    def wait(self, what: str, seconds: float = 180) -> None:
+    def wait(self, what: str, seconds: float = 600) -> None:
         """Until the cluster's health is ``what`` with every placement group clean."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
@@ -282,7 +282,7 @@ def test_new_disks_are_added_and_leave_by_their_names(site: Cluster) -> None:
     assert len(site.ceph("osd ls")) == 2 * len(HOSTS)
     site.wait("HEALTH_OK")
     leaving = [f"{name}:{_named(SPARE, name)}" for name in HOSTS]
-    deadline = time.monotonic() + 180
+    deadline = time.monotonic() + 600
     while True:
         run = site.converge(ceph_remove_osds=leaving)
         assert run.rc == 0, run.output

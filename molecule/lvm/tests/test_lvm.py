@@ -11,8 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from attached_site import MIB, AttachedSite, cut, refused_and_the_same, wait
-from lab_site import SCENARIO
+from attached_site import MIB, AttachedSite, cut, refused_and_the_same
+from lab_site import SCENARIO, wait
 from volume_site import CLOUD, CLOUDS
 
 from ansible_collections.holdfast.storage.plugins.module_utils.core.stories import attached

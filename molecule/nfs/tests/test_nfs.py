@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from attached_site import MIB, AttachedSite, cut, refused_and_the_same, wait
-from lab_site import SCENARIO
+from attached_site import MIB, AttachedSite, cut, refused_and_the_same
+from lab_site import SCENARIO, wait
 
 FILLED = "/dev/disk/by-id/holdfast-filled"
 SHARES = "/srv/nfs/d1"
