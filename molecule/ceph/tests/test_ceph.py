@@ -7,13 +7,12 @@ import json
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from lab_site import INVENTORY, PROJECT, SCENARIO, Site
+from lab_site import INVENTORY, PROJECT, SCENARIO, Run, Site, wait
 
 GROUPS = yaml.safe_load((INVENTORY / "hosts.yml").read_text())["all"]["children"]
 HOSTS = tuple(GROUPS["ceph_osd"]["hosts"])
@@ -54,16 +53,16 @@ class Cluster(Site):
         """What `ceph COMMAND` answers on the first host, as JSON."""
         return json.loads(self.hosts[HOSTS[0]].check_output(f"ceph --connect-timeout 20 {command} --format json"))
 
-    def wait(self, what: str, seconds: float = 600) -> None:
-        """Until the cluster's health is ``what`` with every placement group clean."""
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
+    def wait(self) -> None:
+        """Until the cluster is healthy with every placement group clean."""
+
+        def healthy() -> bool:
             status = self.ceph("status")
             states = {state["state_name"] for state in status["pgmap"].get("pgs_by_state", ())}
-            if status["health"]["status"] == what and states == {"active+clean"}:
-                return
-            time.sleep(1)
-        pytest.fail(f"Not {what} within {seconds:g} s: {status['health']}, {states}")
+            assert (status["health"]["status"], states) == ("HEALTH_OK", {"active+clean"}), status["health"]
+            return True
+
+        wait(healthy, "the cluster is healthy and clean")
 
     def fingerprint(self) -> str:
         """Of all that a run may change in the cluster. Two that are equal: nothing was changed between."""
@@ -79,9 +78,11 @@ def site(request: pytest.FixtureRequest) -> Cluster:
 
 
 def test_it_is_healthy_and_its_pools_are_as_wanted(site: Cluster) -> None:
-    site.wait("HEALTH_OK")
+    names = {".mgr", *(pool["name"] for pool in POOLS)}
+    # The manager makes its own pool when there is an OSD to keep it.
+    wait(lambda: set(site.ceph("osd pool ls")) == names, f"the pools are {names}")
+    site.wait()
     pools = {pool["pool_name"]: pool for pool in site.ceph("osd pool ls detail")}
-    assert set(pools) == {".mgr", *(pool["name"] for pool in POOLS)}
     for pool in POOLS:
         found = pools[pool["name"]]
         assert (found["size"], found["min_size"], found["pg_num"]) == (3, 2, pool["pg_num"])
@@ -96,9 +97,14 @@ def test_a_file_system_has_a_server_and_one_that_stands_by(site: Cluster) -> Non
         wanted["metadata_pool"],
         [wanted["data_pool"]],
     )
-    servers = site.ceph("fs dump")
-    assert [entry["state"] for entry in servers["filesystems"][0]["mdsmap"]["info"].values()] == ["up:active"]
-    assert len(servers["standbys"]) == 1
+
+    def served() -> bool:
+        servers = site.ceph("fs dump")
+        states = [entry["state"] for entry in servers["filesystems"][0]["mdsmap"]["info"].values()]
+        assert (states, len(servers["standbys"])) == (["up:active"], 1)
+        return True
+
+    wait(served, "one server is active and one stands by")
 
 
 def test_no_client_may_do_more_than_it_was_given(site: Cluster) -> None:
@@ -162,9 +168,10 @@ def test_a_listed_client_has_its_keyring_where_it_works_and_may_do_what_it_was_g
 def test_all_modules_of_the_manager_load(site: Cluster) -> None:
     health = site.ceph("health detail")
     assert not {"MGR_MODULE_DEPENDENCY", "MGR_MODULE_ERROR"} & set(health["checks"])
-    # Each is answered by a module that is always on: `mgr module ls` does not say whether such a one runs.
+    # Each is answered by a module that is always on: `mgr module ls` does not say whether such a one runs. It takes a
+    # manager seconds to load them all.
     for question in ("balancer status", "osd pool autoscale-status", "fs volume ls"):
-        site.ceph(question)
+        wait(lambda question=question: site.ceph(question) is not None, f"the manager answers {question}")
 
 
 def test_again_and_in_check_mode_nothing_changes(site: Cluster) -> None:
@@ -261,8 +268,8 @@ def test_a_monitor_that_lost_its_store_joins_again(site: Cluster) -> None:
     site.hosts[name].check_output(f"systemctl stop ceph-mon@{name} && rm -r /var/lib/ceph/mon/ceph-{name}")
     run = site.converge()
     assert run.rc == 0, run.output
-    site.wait("HEALTH_OK")
-    assert len(site.ceph("quorum_status")["quorum_names"]) == len(HOSTS)
+    site.wait()
+    wait(lambda: len(site.ceph("quorum_status")["quorum_names"]) == len(HOSTS), "all monitors are in the quorum")
 
 
 def test_a_host_that_lost_its_directories_takes_its_osd_up_again(site: Cluster) -> None:
@@ -271,7 +278,7 @@ def test_a_host_that_lost_its_directories_takes_its_osd_up_again(site: Cluster) 
     host.check_output(f"systemctl disable --now ceph-osd@{number} && rm -r /var/lib/ceph/osd/ceph-{number}")
     run = site.converge()
     assert run.rc == 0, run.output
-    site.wait("HEALTH_OK")
+    site.wait()
     assert len(site.ceph("osd ls")) == len(HOSTS)
     assert not site.converge().changes()
 
@@ -280,16 +287,18 @@ def test_new_disks_are_added_and_leave_by_their_names(site: Cluster) -> None:
     run = site.converge(ceph_osds=[DISK, {"device": SPARE, "class": "ssd"}])
     assert run.rc == 0, run.output
     assert len(site.ceph("osd ls")) == 2 * len(HOSTS)
-    site.wait("HEALTH_OK")
+    site.wait()
     leaving = [f"{name}:{_named(SPARE, name)}" for name in HOSTS]
-    deadline = time.monotonic() + 600
-    while True:
-        run = site.converge(ceph_remove_osds=leaving)
-        assert run.rc == 0, run.output
-        if not run.changes() and len(site.ceph("osd ls")) == len(HOSTS):
-            break
-        assert time.monotonic() < deadline, run.output
-    site.wait("HEALTH_OK")
+
+    runs: list[Run] = []
+
+    def left() -> bool:
+        runs.append(site.converge(ceph_remove_osds=leaving))
+        return runs[-1].rc != 0 or (not runs[-1].changes() and len(site.ceph("osd ls")) == len(HOSTS))
+
+    wait(left, "the disks have left")
+    assert runs[-1].rc == 0, runs[-1].output
+    site.wait()
     assert len(site.ceph("osd ls")) == len(HOSTS)
     assert not site.converge(ceph_remove_osds=leaving).changes()
 
@@ -308,7 +317,7 @@ def test_keys_are_rotated_the_administrators_too(site: Cluster) -> None:
     new_admin, new_client, same_guest = keys()
     assert (admin != new_admin, client != new_client, guest == same_guest) == (True, True, True)
     site.client.check_output(f"rbd --id {CLIENT['name']} --pool volumes ls")
-    site.wait("HEALTH_OK")
+    site.wait()
     assert not site.converge().changes()
 
 
