@@ -14,6 +14,7 @@ from typing import Any
 from ..core.errors import HoldfastError
 
 DIST_PACKAGES = "/usr/lib/python3/dist-packages"
+OPERATION_SECONDS = 60
 
 
 class RefusedError(HoldfastError):
@@ -21,7 +22,10 @@ class RefusedError(HoldfastError):
 
 
 class Cluster:
-    """The cluster of /etc/ceph/ceph.conf. Raises HoldfastError when it does not answer within ``timeout`` seconds."""
+    """The cluster of /etc/ceph/ceph.conf. Raises HoldfastError when it does not answer within ``timeout`` seconds.
+
+    What is asked of it then may take longer: monitors that elect anew, or whose disk is slow, answer when they can.
+    """
 
     def __init__(self, entity: str, keyring: str, timeout: float) -> None:
         if DIST_PACKAGES not in sys.path:
@@ -31,11 +35,10 @@ class Cluster:
         except ImportError as error:
             raise HoldfastError(f"python3-rados is not installed ({error}).") from None
         self._error = rados.Error
-        seconds = str(int(max(timeout, 1)))
         options = {
             "keyring": keyring,
-            "client_mount_timeout": seconds,
-            "rados_mon_op_timeout": seconds,
+            "client_mount_timeout": str(int(max(timeout, 1))),
+            "rados_mon_op_timeout": str(OPERATION_SECONDS),
             "log_to_stderr": "false",
             "log_file": "",
         }

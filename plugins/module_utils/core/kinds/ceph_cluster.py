@@ -28,6 +28,8 @@ NEEDS = ("core/ceph", "core/ceph_admin", "core/ceph_files", "io/rados_session")
 FORMED = "/var/lib/holdfast/ceph/formed"
 ROOT = "default"
 _AT_ONCE = 8
+# How long a cluster may take to answer, in seconds: one that has done so before may be electing.
+_PATIENCE, _PATIENCE_IF_FORMED = 5, 30
 # Waves: what nothing else is needed for, hosts in their racks, rules, pools, file systems, and last what leaves.
 _FIRST, _HOSTS, _RULES, _POOLS, _FILES, _LAST = range(6)
 
@@ -52,19 +54,22 @@ def question(wanted: dict[str, Any]) -> dict[str, Any]:
 
 
 def read(io: IO, asked: dict[str, Any]) -> dict[str, Any]:
-    """The cluster in one conversation; ``{reachable: False}`` where there is none yet, or it does not answer.
+    """The cluster in one conversation.
 
+    ``{reachable: False, formed, reason}`` where there is none yet, or it does not answer; ``formed`` says which.
+    Otherwise
     ``{fsid, monitors, config: [[section, name, value]], options: {name: {type, ...} or None}, keys: {entity: {digest,
     caps}}, buckets: {name: {type, parent}}, rules: {name: {root, domain, class}}, classes, pools: {name: ...}, modules:
     {name: bool}, flags, files: {name: {metadata, data, max_mds}}, leaving: {uuid: {number, up, in, may_stop, safe}}}``.
     """
     if not io.exists(ceph_admin.KEYRING) or not io.exists("/etc/ceph/ceph.conf"):
-        return {"reachable": False, "reason": "it is not set up yet"}
+        return {"reachable": False, "formed": False, "reason": "It is not set up yet."}
+    formed = io.exists(FORMED)
     try:
-        with ceph_admin.opened(io, 5) as cluster:
+        with ceph_admin.opened(io, _PATIENCE_IF_FORMED if formed else _PATIENCE) as cluster:
             return {"reachable": True, **_read(cluster, asked)}
     except HoldfastError as error:
-        return {"reachable": False, "reason": error.message}
+        return {"reachable": False, "formed": formed, "reason": error.message}
 
 
 def _read(cluster: Any, asked: dict[str, Any]) -> dict[str, Any]:
@@ -161,7 +166,12 @@ _EMPTY: dict[str, Any] = {
 
 
 def plan(current: dict[str, Any], wanted: dict[str, Any]) -> Plan:
-    """Against a cluster that does not answer it is the plan for an empty one, and apply waits for its answer."""
+    """Before there is a cluster, all of it is planned.
+
+    Of one that does not answer, nobody knows what it lacks: it is waited for, and what remains is planned then.
+    """
+    if not current["reachable"] and current["formed"]:
+        return Plan([_change(_FIRST, "the cluster", "wait for", "", f"its answer: {current['reason']}")])
     now = current if current["reachable"] else {**_EMPTY, "fsid": wanted["fsid"]}
     findings: list[Finding] = []
     if now["fsid"] != wanted["fsid"]:

@@ -258,14 +258,28 @@ def test_a_run_that_was_killed_is_finished_by_the_next(io, after):
     assert not planned(io, WANTED)
 
 
-def test_a_cluster_that_does_not_answer_is_planned_for_as_an_empty_one(io):
+def test_before_there_is_a_cluster_all_of_it_is_planned(io):
+    io.down = True
+    current = ceph_cluster.read(io, ceph_cluster.question(WANTED))
+    assert (current["reachable"], current["formed"]) == (False, False)
+    plan = ceph_cluster.plan(current, WANTED)
+    assert "create pool images" in plan.summary()
+    io.down = False
+    ceph_cluster.apply(io, plan)
+    ceph_cluster.apply(io, plan)  # giving all of it again does no harm
+    assert converge(io, WANTED) == ["unset flag noout"]
+
+
+def test_of_a_cluster_that_does_not_answer_nothing_is_planned_but_to_wait(io):
     converge(io, WANTED)
     io.down = True
     current = ceph_cluster.read(io, ceph_cluster.question(WANTED))
-    assert current == {"reachable": False, "reason": "no answer"}
+    assert current == {"reachable": False, "formed": True, "reason": "no answer"}
     plan = ceph_cluster.plan(current, WANTED)
+    assert plan.summary() == ["wait for the cluster"]
+    assert "no answer" in plan.diff()[0]["after"]
     io.down = False
-    ceph_cluster.apply(io, plan)  # and giving all of it again does no harm
+    ceph_cluster.apply(io, plan)
     assert not planned(io, WANTED)
 
 
