@@ -47,7 +47,7 @@ options:
     type: str
     default: ""
   size:
-    description: How many bytes at the start of the volume are written and read.
+    description: How many bytes at the start of the volume are written and read, 1 to 267386880 (255 MiB).
     type: int
     required: true
   wrong_secret:
@@ -106,6 +106,7 @@ import sys
 from ansible.module_utils.basic import AnsibleModule
 
 CHUNK = 4 * 1024 * 1024
+LARGEST = 255 * 1024 * 1024  # of what Python makes from a seed in one go
 MOUNTS = "/run/holdfast-volumes"
 
 
@@ -189,6 +190,8 @@ def main() -> None:
         }
     )
     given = module.params
+    if not 0 < given["size"] <= LARGEST:
+        module.fail_json(msg=f"size is {given['size']}. Fix: give 1 to {LARGEST} bytes.")
     try:
         from os_brick import exception, privileged
         from os_brick.initiator import connector

@@ -101,7 +101,7 @@ def test_a_way_is_cut_while_a_host_writes_and_the_other_carries_on(site: LocalSi
     )
     with ThreadPoolExecutor(1) as pool:
         with cut(storage, f"ip daddr {SECOND_WAY}", begun) as dropped:
-            told = pool.submit(site.attach, volume, "cut", 256 * MIB, write=True, multipath=True)
+            told = pool.submit(site.attach, volume, "cut", 192 * MIB, write=True, multipath=True)
             wait(lambda: told.done() or ways(compute) == ["A", "F"], "compute1 gives up the way that was cut")
             given_up, lost = ways(compute), dropped()
         run = told.result()

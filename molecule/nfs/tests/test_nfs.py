@@ -124,14 +124,14 @@ def test_a_write_outlives_a_power_cut_of_the_server(site: AttachedSite) -> None:
     volume = site.volume("cycled", "--type", "files")["id"]
     begun = f"[ $(du -k {SHARES}/volumes/volume-{volume} | cut -f1) -gt 64 ]"
     with ThreadPoolExecutor(1) as pool, cut(storage, "tcp dport 2049", begun) as dropped:
-        told = pool.submit(site.attach, volume, "cycled", 256 * MIB, write=True)
+        told = pool.submit(site.attach, volume, "cycled", 192 * MIB, write=True)
         wait(lambda: told.done() or dropped() > 0, "the write has begun")
         assert not told.done(), told.result().output
         site.power("cycled")
         run = told.result()
     assert run.rc == 0, run.output
     site.wait_for_service()
-    for name, content, size in ((volume, "cycled", 256 * MIB), (kept, "kept", 16 * MIB)):
+    for name, content, size in ((volume, "cycled", 192 * MIB), (kept, "kept", 16 * MIB)):
         site.wait(content, status="available")
         run = site.attach(name, content, size)
         assert run.rc == 0, run.output
