@@ -365,5 +365,7 @@ def _make_pool(io: IO, group: dict[str, Any], action: str) -> None:
             raise HoldfastError(f"{name}/{pool} could not grow: {done.err.strip()}.")
         io.remove(_note(name))
     else:
+        # It starts what watches the pool. Otherwise LVM would, as a child that ends with whoever made the pool.
+        io.run(["/usr/bin/systemctl", "start", "dm-event.socket"])
         size = ["--extents", f"{POOL_PERCENT}%FREE"]
         io.run([f"{SBIN}/lvcreate", "--yes", "--type", "thin-pool", *size, "--name", pool, name])
