@@ -131,7 +131,8 @@ def test_targets_and_content_are_there_after_a_reboot_and_after_a_power_cut(site
         run = site.attach(volume, f"{kind}-{how}", 16 * MIB, multipath=kind == "local")
         assert run.rc == 0, run.output
     assert storage.check_output("systemctl --failed --no-legend") == ""
-    assert storage.check_output("lvs --noheadings -o seg_monitor cinder-volumes/cinder-volumes-pool") == "monitored"
+    watched = storage.check_output("lvs --noheadings -o seg_monitor cinder-volumes/cinder-volumes-pool")
+    assert watched.strip() == "monitored"
     assert storage.check_output("systemctl is-active dm-event.service") == "active"
     run = site.converge()
     assert (run.rc, run.changes()) == (0, []), run.output
