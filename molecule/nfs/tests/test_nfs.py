@@ -72,8 +72,10 @@ def test_a_share_is_for_the_service_that_it_is_for(site: AttachedSite) -> None:
         f"{SHARES}/images 64062:64062 770",
         f"{SHARES}/instances 64060:64060 770",
     ]
-    # Root of a client is nobody.
-    assert site.hosts["compute1"].run("touch /var/lib/nova/instances/by-root").rc != 0
+    # Root of a client is the service there, and nobody else.
+    site.hosts["compute1"].check_output("touch /var/lib/nova/instances/by-root")
+    made = f"{SHARES}/instances/by-root"
+    assert host.check_output(f"stat --format %u:%g {made}; rm {made}") == "64060:64060"
 
 
 def test_a_detached_volume_can_be_copied_and_has_no_snapshots(site: AttachedSite) -> None:
