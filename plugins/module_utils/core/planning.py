@@ -46,7 +46,7 @@ class DeploymentPlan:
             return False
         actions = {change.action for change in plans[f"{phase}/unit"]}
         unsettled = any(plan and name.partition("/")[0] in UNSETTLING for name, plan in plans.items())
-        return "restart" in actions or (unsettled and "start" not in actions)
+        return "restart" in actions or (unsettled and not actions & {"start", "adopt"})
 
     def as_dict(self) -> dict[str, Any]:
         """Without secrets: what plan.json holds and the report shows."""

@@ -150,9 +150,15 @@ def plan(current: dict[str, Any], wanted: dict[str, Any]) -> Plan:
             changes.append(Change(name, "start", before=now.get("active", "inactive"), after="active", data=data))
         elif now.get("started_with") != inputs:
             before, after = _differing(now.get("started_with"), inputs)
-            verb = "reload" if unit.get("reload") and _only_files(now.get("started_with"), inputs) else "restart"
-            changes.append(Change(name, verb, before=before, after=after, data=data))
+            changes.append(Change(name, _verb(unit, now.get("started_with"), inputs), before, after, data))
     return Plan(changes, findings)
+
+
+def _verb(unit: dict[str, Any], old: dict[str, Any] | None, new: dict[str, Any]) -> str:
+    """What becomes of a unit that runs with something else. What a package started serves nobody yet."""
+    if not old:
+        return "adopt"
+    return "reload" if unit.get("reload") and _only_files(old, new) else "restart"
 
 
 def _port_taken(unit: str, place: str, who: str) -> Finding:
@@ -183,10 +189,8 @@ def _differing(old: dict[str, str] | None, new: dict[str, Any]) -> tuple[str, st
     return "\n".join(line[0] for line in lines), "\n".join(line[1] for line in lines)
 
 
-def _only_files(old: dict[str, Any] | None, new: dict[str, Any]) -> bool:
-    return bool(old) and not any(
-        name.startswith("package ") for name in {**(old or {}), **new} if (old or {}).get(name) != new.get(name)
-    )
+def _only_files(old: dict[str, Any], new: dict[str, Any]) -> bool:
+    return not any(name.startswith("package ") for name in {**old, **new} if old.get(name) != new.get(name))
 
 
 def apply(io: IO, plan: Plan) -> None:
@@ -197,7 +201,7 @@ def apply(io: IO, plan: Plan) -> None:
     for verb in ("stop", "disable", "enable"):
         if names := [change.subject for change in by_verb.get(verb, ())]:
             io.run([SYSTEMCTL, verb, *(["--quiet"] if verb != "stop" else []), *names])
-    started = [*by_verb.get("start", ()), *by_verb.get("restart", ()), *by_verb.get("reload", ())]
+    started = [change for verb in ("start", "adopt", "restart", "reload") for change in by_verb.get(verb, ())]
     if not started:
         return
     names = [change.subject for change in started]

@@ -33,10 +33,13 @@ def test_what_serves_already_is_restarted_one_host_at_a_time():
         steps = {name.replace("__", "/"): Plan(changes) for name, changes in plans.items()}
         return planning.DeploymentPlan({"h": steps}).groups("h")
 
-    start, restart = [Change("x.service", "start")], [Change("x.service", "restart")]
+    start, adopt, restart = ([Change("x.service", verb)] for verb in ("start", "adopt", "restart"))
     assert groups(services__file=CHANGE, services__unit=start) == ["phase_services"]
     assert groups(services__file=CHANGE, services__unit=restart) == ["roll_services"]
     assert groups(certificates__certificate=CHANGE, foundations__unit=[]) == ["phase_certificates", "roll_foundations"]
+    assert groups(services__file=CHANGE, services__unit=adopt) == ["phase_services"]
+    assert groups(services__file=CHANGE, services__unit=[*adopt, *restart]) == ["roll_services"]
+    assert groups(packages__package=CHANGE, foundations__unit=adopt) == ["phase_packages", "phase_foundations"]
     assert groups(packages__package=CHANGE, foundations__unit=start) == ["phase_packages", "phase_foundations"]
 
 

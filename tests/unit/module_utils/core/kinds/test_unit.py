@@ -45,7 +45,7 @@ def test_changed_file_certificate_or_version_restarts():
 
 
 def test_unit_started_by_something_else_is_restarted_once():
-    assert unit.plan(current(started_with=None), WANTED).summary() == ["restart glance-api.service"]
+    assert unit.plan(current(started_with=None), WANTED).summary() == ["adopt glance-api.service"]
 
 
 def test_unit_that_flaps_counts_as_not_running():
