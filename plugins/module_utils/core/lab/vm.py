@@ -140,7 +140,7 @@ def accelerator(io: IO, kernel: str) -> list[str]:
 
     The answer is kept in the image's cache, until the machine or the kernel is another.
     """
-    emulation = ["-accel", "tcg,thread=multi,tb-size=256", "-cpu", "max"]
+    emulation = ["-accel", "tcg,thread=multi,tb-size=1024", "-cpu", "max"]
     if not io.exists("/dev/kvm"):
         return emulation
     record = f"{kernel.rpartition('/layers/')[0]}/kvm.json"
