@@ -19,9 +19,14 @@ MIB = 1024 * 1024
 class AttachedSite(VolumeSite):
     """The hosts and the API, and volumes that compute1 attaches."""
 
-    def attach(self, volume: str, content: str, size: int, *, write: bool = False, multipath: bool = False) -> Run:
-        """Have compute1 attach a volume, write it first on demand, and find there what follows from a name."""
-        wanted = hashlib.sha256(random.Random(content).randbytes(size)).hexdigest()
+    def attach(
+        self, volume: str, content: str, size: int, *, write: bool = False, multipath: bool = False, whole: int = 0
+    ) -> Run:
+        """Have compute1 attach a volume, write it first on demand, and find there what follows from a name.
+
+        The first ``size`` bytes are looked at; ``whole`` is how many were to be written, where that was more.
+        """
+        wanted = hashlib.sha256(random.Random(content).randbytes(whole or size)[:size]).hexdigest()
         return self.play(
             str(PROJECT / "molecule/shared/attach.yml"),
             volume=volume,
@@ -31,14 +36,6 @@ class AttachedSite(VolumeSite):
             size=size,
             sha256=wanted,
         )
-
-    def power(self, state: str) -> None:
-        """Restart storage1 as an operator does, or have its power cut and back, until it has booted."""
-        storage = self.hosts["storage1"]
-        boot = storage.check_output("cat /proc/sys/kernel/random/boot_id")
-        run = self.play("lab_up.yml", "--limit=storage1", lab_state=state)
-        assert run.rc == 0, run.output
-        wait(lambda: storage.check_output("cat /proc/sys/kernel/random/boot_id") != boot, "storage1 boots")
 
     def wait_for_service(self) -> None:
         """Until cinder-volume is up."""

@@ -101,3 +101,14 @@ class Site:
     def everywhere(self, command: str) -> dict[str, str]:
         """What a command prints on each host."""
         return {name: host.run(command).stdout for name, host in self.hosts.items()}
+
+    def power(self, name: str, state: str) -> None:
+        """Restart a host as an operator does, or have its power cut and back, until it has booted."""
+        host = self.hosts[name]
+        boot = host.check_output("cat /proc/sys/kernel/random/boot_id")
+        run = self.play("lab_up.yml", f"--limit={name}", lab_state=state)
+        assert run.rc == 0, run.output
+        wait(lambda: host.check_output("cat /proc/sys/kernel/random/boot_id") != boot, f"{name} boots")
+        # With all that starts at boot: what is asked next is not of a host that still boots.
+        wait(lambda: host.run("systemctl is-system-running").stdout.strip() in ("running", "degraded"), f"{name} is up")
+        assert host.check_output("systemctl --failed --no-legend") == ""

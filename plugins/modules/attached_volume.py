@@ -111,13 +111,19 @@ MOUNTS = "/run/holdfast-volumes"
 
 
 def write(path: str, seed: str, size: int) -> None:
-    """Write content that follows from the seed, and return when the device has it."""
+    """Write content that follows from the seed, and return when the device has it.
+
+    Each chunk is synced, so that a failure can tell how much the device has acknowledged.
+    """
     content = random.Random(seed).randbytes(size)  # noqa: S311 - repeatable, not secret
     handle = os.open(path, os.O_WRONLY)
+    place = 0
     try:
         for place in range(0, size, CHUNK):
             os.pwrite(handle, content[place : place + CHUNK], place)
-        os.fsync(handle)
+            os.fsync(handle)
+    except OSError as error:
+        raise OSError(f"{error}, after {place} bytes that are on the device") from error
     finally:
         os.close(handle)
 
@@ -237,6 +243,7 @@ def main() -> None:
         device = way.connect_volume(data)
     except refusals as error:
         module.fail_json(msg=f"The volume could not be attached: {error}"[:600])
+    broken = False
     try:
         path = device["path"]
         digest = in_child(use, path, given["seed"], given["size"], kind == "nfs")
@@ -244,9 +251,11 @@ def main() -> None:
     except FileNotFoundError:
         ways = 1  # a file, or a disk that none stands beneath
     except OSError as error:
+        broken = True
         module.fail_json(msg=f"{path}: {error}")
     finally:
-        way.disconnect_volume(data, device)
+        # What a device that is gone has not taken can not be flushed.
+        way.disconnect_volume(data, device, force=broken, ignore_errors=broken)
         if kind == "nfs":  # os-brick leaves the share to those who use it still; here nobody does
             module.run_command(["/usr/bin/umount", os.path.dirname(device["path"])])
     said = {"sha256": digest, "image": path, "ways": ways, "host": os.uname().nodename, "parent": ""}

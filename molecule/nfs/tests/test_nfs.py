@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -107,7 +108,7 @@ def test_what_was_written_is_there_after_a_restart_that_ended_cleanly(site: Atta
     volume = site.volume("restarted", "--type", "files")["id"]
     run = site.attach(volume, "restarted", 16 * MIB, write=True)
     assert run.rc == 0, run.output
-    site.power("restarted")
+    site.power("storage1", "restarted")
     site.wait_for_service()
     # Where a mount hangs, the host is switched off in the end, and XFS has its log to replay.
     said = storage.check_output("dmesg | grep 'XFS ('")
@@ -129,7 +130,7 @@ def test_a_write_outlives_a_power_cut_of_the_server(site: AttachedSite) -> None:
         told = pool.submit(site.attach, volume, "cycled", 192 * MIB, write=True)
         wait(lambda: told.done() or dropped() > 0, "the write has begun")
         assert not told.done(), told.result().output
-        site.power("cycled")
+        site.power("storage1", "cycled")
         run = told.result()
     assert run.rc == 0, run.output
     site.wait_for_service()
@@ -139,6 +140,18 @@ def test_a_write_outlives_a_power_cut_of_the_server(site: AttachedSite) -> None:
         assert run.rc == 0, run.output
     for name in ("storage1", "compute1"):
         assert site.hosts[name].check_output("systemctl --failed --no-legend") == ""
+    run = site.play("site.yml")
+    assert (run.rc, run.changes()) == (0, []), run.output
+
+
+@pytest.mark.parametrize("how", ["restarted", "cycled"])
+def test_a_client_has_its_shares_again_after_a_reboot_and_after_a_power_cut(site: AttachedSite, how: str) -> None:
+    compute = site.hosts["compute1"]
+    word = f"/var/lib/nova/instances/{how}"
+    compute.check_output(f"printf {how} > {word} && sync {word}")
+    site.power("compute1", how)
+    assert mounted(compute).keys() >= MOUNTS.keys()
+    assert compute.check_output(f"sha256sum {word}; rm {word}").split()[0] == hashlib.sha256(how.encode()).hexdigest()
     run = site.play("site.yml")
     assert (run.rc, run.changes()) == (0, []), run.output
 
