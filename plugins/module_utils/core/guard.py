@@ -127,10 +127,14 @@ def arm(io: IO, name: str, *, paths: Sequence[str], undo: Sequence[str], seconds
 def confirm(io: IO, name: str) -> bool:
     """Keep the change. False when the host has undone it, or is about to, or when there was none."""
     state = f"{STATE}/{name}"
+    # What a confirmation left that was killed would keep its name.
+    shutil.rmtree(f"{state}/confirmed", ignore_errors=True)
     try:
         os.rename(f"{state}/pending", f"{state}/confirmed")
     except FileNotFoundError:
         return False
+    # Otherwise a power cut could bring back what was pending, and the next start would undo what is confirmed.
+    _flush(state)
     io.run([SYSTEMCTL, "stop", f"holdfast-guard@{name}.timer"], check=False)
     shutil.rmtree(f"{state}/confirmed", ignore_errors=True)
     return True

@@ -98,6 +98,16 @@ def test_a_confirmed_change_stays(script: Path, changed: Here, tmp_path: Path) -
     assert [guard.SYSTEMCTL, "stop", "holdfast-guard@network.timer"] in changed.commands
 
 
+def test_what_a_killed_confirmation_left_undoes_no_other_change(script: Path, changed: Here, tmp_path: Path) -> None:
+    state = tmp_path / "state/network"
+    (state / "confirmed").mkdir()
+    (state / "confirmed/paths").write_text("left")
+    assert guard.confirm(changed, "network")
+    assert run(script, "network") == ""
+    assert (tmp_path / "etc/old").read_text() == "after"
+    assert not (state / "confirmed").exists()
+
+
 def test_after_a_restart_the_files_are_back_before_the_network_and_nothing_else_is_run(
     script: Path, changed: Here, tmp_path: Path
 ) -> None:
