@@ -126,11 +126,12 @@ def examine(io: IO, device: str, mounts: list[dict[str, str]], mount: str = "") 
     number = io.block_number(device) or ""
     path = io.realpath(device)
     block = f"/sys/dev/block/{number}"
+    whole = f"/sys/dev/block/{_whole(io, number) or number}"
     return {
         "number": number,
         "size": int(io.read_text(f"{block}/size") or 0) * 512,
         "read_only": (io.read_text(f"{block}/ro") or "").strip() == "1",
-        "removable": (io.read_text(f"{block}/removable") or "").strip() == "1",
+        "removable": (io.read_text(f"{whole}/removable") or "").strip() == "1",
         "names": [f"{links}/{name}" for links in LINKS for name in io.listdir(links) if _leads(io, links, name, path)],
         "uses": _uses(io, number, path, mount, mounts),
     }
@@ -159,21 +160,35 @@ def _superblock(start: bytes) -> dict[str, Any] | None:
 
 
 def _uses(io: IO, number: str, path: str, mount: str, mounts: list[dict[str, str]]) -> list[str]:
-    """What the kernel does with the disk and its partitions, apart from our own mount of it."""
+    """What the kernel does with the disk, its partitions and the disk that it is one of, apart from our own mount."""
     block = f"/sys/dev/block/{number}"
     parts = {number: path}
+    if whole := _whole(io, number):
+        parts[whole] = f"/dev/{io.realpath(block).split('/')[-2]}"
     for name in io.listdir(block):
         if io.exists(f"{block}/{name}/partition"):
             parts[(io.read_text(f"{block}/{name}/dev") or "").strip()] = f"/dev/{name}"
     swaps = {line.split()[0] for line in (io.read_text("/proc/swaps") or "").splitlines()[1:] if line}
+    # A mount of btrfs has a number of its own, which is none of its devices.
+    systems = [f"/sys/fs/btrfs/{name}/devices" for name in io.listdir("/sys/fs/btrfs")]
+    pooled = {f"/dev/{name}" for devices in systems for name in io.listdir(devices)}
     root = next((entry["number"] for entry in reversed(mounts) if entry["where"] == "/"), "")
     uses = ["it is the disk of the root file system"] if number in _beneath(io, root) else []
     for part, name in parts.items():
         uses += [f"{name} is mounted on {e['where']}" for e in mounts if e["number"] == part and e["where"] != mount]
         uses += [f"{name} is swap in use"] if name in swaps else []
+        uses += [f"{name} is a part of a mounted btrfs"] if name in pooled else []
         if holders := io.listdir(f"/sys/dev/block/{part}/holders"):
             uses.append(f"{name} is held by {', '.join(holders)} (device mapper, LVM, RAID or multipath)")
     return uses
+
+
+def _whole(io: IO, number: str) -> str:
+    """The number of the disk that a device is a partition of; empty when it is none."""
+    block = f"/sys/dev/block/{number}"
+    if not io.exists(f"{block}/partition"):
+        return ""
+    return (io.read_text(f"{io.realpath(block)}/../dev") or "").strip()
 
 
 def _beneath(io: IO, number: str) -> set[str]:
@@ -182,8 +197,7 @@ def _beneath(io: IO, number: str) -> set[str]:
     if not number or not io.exists(block):
         return set()
     found = {number}
-    if io.exists(f"{block}/partition"):
-        found |= _beneath(io, (io.read_text(f"{io.realpath(block)}/../dev") or "").strip())
+    found |= _beneath(io, _whole(io, number))
     for name in io.listdir(f"{block}/slaves"):
         found |= _beneath(io, (io.read_text(f"{block}/slaves/{name}/dev") or "").strip())
     return found
@@ -272,7 +286,7 @@ def refusals(disk: dict[str, Any], found: dict[str, Any], where: str) -> list[Fi
     if found["size"] < minimum:
         what = f"it has {found['size']} bytes, fewer than {minimum}."
         refuse("too_small", what, "Name a larger disk.")
-    if not _is_ours(disk, found) and _holding(found) and not disk.get("wipe"):
+    if not _is_ours(disk, found) and _holding(disk, found) and not disk.get("wipe"):
         refuse(
             "holds_data",
             f"it holds {'; '.join(found['holds'])}. A disk that holds anything is never written.",
@@ -285,10 +299,11 @@ def _is_ours(disk: dict[str, Any], found: dict[str, Any]) -> bool:
     return bool(found["xfs"] and found["xfs"]["complete"] and found["xfs"]["label"] == disk["label"])
 
 
-def _holding(found: dict[str, Any]) -> bool:
-    """Whether the disk holds anything but what a mkfs of ours left when it was killed."""
+def _holding(disk: dict[str, Any], found: dict[str, Any]) -> bool:
+    """Whether the disk holds anything but what a mkfs of ours left when it was killed: its superblock has our label."""
     if found["begun"]:
-        return any(not text.startswith(("xfs filesystem", "data of an unknown form")) for text in found["holds"])
+        own = f"xfs filesystem {_quoted(disk['label'])}"
+        return any(text != own and not text.startswith("data of an unknown form") for text in found["holds"])
     return bool(found["holds"])
 
 
