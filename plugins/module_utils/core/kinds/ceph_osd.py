@@ -216,7 +216,7 @@ def _refusals(osd: dict[str, Any], current: dict[str, Any], fsid: str) -> list[F
             fix = "Keep mode: raw, or let the OSD leave first (ceph_remove_osds)."
             findings.append(_refusal("mode", where, what, fix))
         else:
-            begun = osd["uuid"] in current["begun"] and _half_made(osd, found)
+            begun = osd["uuid"] in current["begun"] and _half_made(osd, found, current["lvm"].get(found["number"]))
             held = [] if begun or not label else [f"the OSD {label['osd_uuid']} ({label['description']})"]
             facts = {**found, "holds": held or found["holds"], "xfs": None, "begun": False, "mounted": None}
             if begun and osd["mode"] == "lvm":
@@ -232,11 +232,21 @@ def _refusals(osd: dict[str, Any], current: dict[str, Any], fsid: str) -> list[F
     return findings
 
 
-def _half_made(osd: Mapping[str, Any], found: Mapping[str, Any]) -> bool:
-    """Whether what is on a disk can be what a run left that was cut short while it made the OSD."""
+def _half_made(osd: Mapping[str, Any], found: Mapping[str, Any], part: Mapping[str, Any] | None) -> bool:
+    """Whether what is on a disk can be what a run left that was cut short while it made the OSD.
+
+    ``part`` is what the tags of a volume there say.
+    """
     if osd["mode"] == "lvm":
+        if part and _is_another(part, osd):
+            return False
         return not found["label"] and ceph_volume.only_its_own(found["holds"], found.get("volumes", ()))
     return bool(found["label"] and found["label"]["osd_uuid"] == osd["uuid"])
+
+
+def _is_another(part: Mapping[str, Any], osd: Mapping[str, Any]) -> bool:
+    """Whether a volume's tags name another OSD than the one to be made; some are written before they name any."""
+    return part["osd_uuid"] not in (None, osd["uuid"])
 
 
 def _belongs(option: str, osd: Mapping[str, Any], current: Mapping[str, Any], main: Mapping[str, Any] | None) -> bool:
@@ -264,8 +274,8 @@ def _identity(osd: Mapping[str, Any], current: Mapping[str, Any]) -> dict[str, A
     disk = current["disks"][osd["device"]]
     if osd["mode"] == "lvm":
         found = current["lvm"].get(disk["number"])
-        # ceph-volume tags before it makes the OSD; the note goes afterwards.
-        whole = osd["uuid"] not in current["begun"]
+        # ceph-volume tags before it makes the OSD; the note goes afterwards, and says nothing of any other OSD.
+        whole = osd["uuid"] not in current["begun"] or bool(found and _is_another(found, osd))
         return {**found, "complete": whole} if found and found["part"] == "block" else None
     label: dict[str, Any] | None = disk["label"]
     return label
