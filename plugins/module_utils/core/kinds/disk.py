@@ -82,7 +82,7 @@ def question(wanted: dict[str, Any]) -> dict[str, Any]:
 def read(io: IO, asked: dict[str, Any]) -> dict[str, Any]:
     """What the kernel and the disks themselves say.
 
-    ``{host, udev, disks: {device: {number, size, read_only, removable, names, uses, xfs, holds, begun, mounted,
+    ``{host, udev, disks: {device: {number, size, read_only, removable, names, uses, xfs, holds, begun, mount, mounted,
     unit, enabled, root}}}``. ``number`` is None when there is no block device; ``xfs`` is the superblock's
     ``{label, complete}``; ``holds`` is asked of a disk only that does not carry our label; ``mounted`` is what
     stands at the mount point; ``root`` the owner of the mounted file system.
@@ -103,6 +103,7 @@ def _inspect(io: IO, disk: dict[str, Any], mounts: list[dict[str, str]]) -> dict
     found: dict[str, Any] = {
         "number": number,
         "exists": io.exists(device),
+        "mount": mount,
         "mounted": here[-1] if here else None,
         "unit": io.read_text(f"{UNITS}/{unit}"),
         "enabled": io.exists(f"{UNITS}/local-fs.target.wants/{unit}"),
@@ -325,6 +326,8 @@ def _changes(disk: dict[str, Any], found: dict[str, Any], udev: bool) -> list[Ch
         changes.append(Change(mount, "mount", "", f"{device}, {access}", data))
     elif (root := found["root"]) and f"{root['owner']}:{root['group']} {root['mode']}" != access:
         changes.append(Change(mount, "own", f"{root['owner']}:{root['group']} {root['mode']}", access, data))
+    elif found["begun"]:
+        changes.append(Change(mount, "forget", "the note of a run that was cut short", "", data))
     return changes
 
 
@@ -376,6 +379,8 @@ def apply(io: IO, plan: Plan) -> None:
                 owner=disk.get("owner") or "root",
                 group=disk.get("group") or "root",
             )
+            # Until a disk is mounted, a run may have been killed within its mkfs, and nobody else has used it.
+            io.remove(_note(disk))
 
 
 def _format(io: IO, disk: dict[str, Any]) -> None:
@@ -397,11 +402,7 @@ def _format(io: IO, disk: dict[str, Any]) -> None:
 
 
 def _mount(io: IO, disk: dict[str, Any]) -> None:
-    """Mount it. The directory beneath is closed to all but root, so nothing is written there without the disk.
-
-    The note goes only now: until a disk is mounted, a run may have been killed within its mkfs.
-    """
-    io.remove(_note(disk))
+    """Mount it. The directory beneath is closed to all but root, so nothing is written there without the disk."""
     io.make_directory(disk["mount"].rpartition("/")[0] or "/", mode="0755")
     io.make_directory(disk["mount"], mode="0000")
     io.run(["/usr/bin/systemctl", "start", unit_name(disk["mount"])])

@@ -369,6 +369,36 @@ def test_a_run_killed_between_mkfs_and_mount_converges_without_another_mkfs() ->
     assert not planned(io)
 
 
+def test_a_note_that_outlived_the_mount_is_forgotten() -> None:
+    io = FakeHost()
+    disk.apply(io, planned(io))  # type: ignore[arg-type]
+    io.files[f"{disk.NOTES}/hf-one"] = f"formatting {DEVICE} of {SIZE} bytes\n"
+    plan = planned(io)
+    assert plan.summary() == ["forget /srv/node/d1"]
+    disk.apply(io, plan)  # type: ignore[arg-type]
+    assert not planned(io)
+    assert not [path for path in io.files if path.startswith(disk.NOTES)]
+
+
+def test_the_note_stays_until_the_disk_is_mounted() -> None:
+    io = FakeHost()
+    run = io.run
+
+    def killed(argv: list[str], check: bool = True) -> Result:
+        if argv[1:2] == ["start"]:
+            raise KeyboardInterrupt
+        return run(argv, check)
+
+    io.run = killed  # type: ignore[method-assign]
+    with pytest.raises(KeyboardInterrupt):
+        disk.apply(io, planned(io))  # type: ignore[arg-type]
+    assert [path for path in io.files if path.startswith(disk.NOTES)]
+    io.run = run  # type: ignore[method-assign]
+    disk.apply(io, planned(io))  # type: ignore[arg-type]
+    assert not planned(io)
+    assert len(io.ran("mkfs.xfs")) == 1
+
+
 def test_the_owner_of_a_mounted_disk_is_set() -> None:
     io = FakeHost()
     disk.apply(io, planned(io))  # type: ignore[arg-type]
