@@ -169,10 +169,7 @@ def _uses(io: IO, number: str, path: str, mount: str, mounts: list[dict[str, str
     for name in io.listdir(block):
         if io.exists(f"{block}/{name}/partition"):
             parts[(io.read_text(f"{block}/{name}/dev") or "").strip()] = f"/dev/{name}"
-    swaps = {line.split()[0] for line in (io.read_text("/proc/swaps") or "").splitlines()[1:] if line}
-    # A mount of btrfs has a number of its own, which is none of its devices.
-    systems = [f"/sys/fs/btrfs/{name}/devices" for name in io.listdir("/sys/fs/btrfs")]
-    pooled = {f"/dev/{name}" for devices in systems for name in io.listdir(devices)}
+    swaps, pooled = _swaps(io), _pooled(io)
     root = next((entry["number"] for entry in reversed(mounts) if entry["where"] == "/"), "")
     uses = ["it is the disk of the root file system"] if number in _beneath(io, root) else []
     for part, name in parts.items():
@@ -182,6 +179,25 @@ def _uses(io: IO, number: str, path: str, mount: str, mounts: list[dict[str, str
         if holders := io.listdir(f"/sys/dev/block/{part}/holders"):
             uses.append(f"{name} is held by {', '.join(holders)} (device mapper, LVM, RAID or multipath)")
     return uses
+
+
+def _swaps(io: IO) -> set[str]:
+    return {line.split()[0] for line in (io.read_text("/proc/swaps") or "").splitlines()[1:] if line}
+
+
+def _pooled(io: IO) -> set[str]:
+    """The devices of mounted file systems of btrfs: such a mount has a number of its own, which is none of them."""
+    systems = [f"/sys/fs/btrfs/{name}/devices" for name in io.listdir("/sys/fs/btrfs")]
+    return {f"/dev/{name}" for devices in systems for name in io.listdir(devices)}
+
+
+def of_the_system(io: IO, mounts: list[dict[str, str]]) -> set[str]:
+    """The numbers of all that the root file system and swap are on."""
+    root = next((entry for entry in reversed(mounts) if entry["where"] == "/"), {"number": "", "filesystem": ""})
+    numbers = [root["number"], *(io.block_number(name) for name in _swaps(io))]
+    if root["filesystem"] == "btrfs":
+        numbers += [io.block_number(name) for name in _pooled(io)]
+    return {found for number in numbers if number for found in _beneath(io, number)} | {*filter(None, numbers)}
 
 
 def _whole(io: IO, number: str) -> str:
