@@ -138,9 +138,12 @@ class Host:
         return f"{os.major(status.st_rdev)}:{os.minor(status.st_rdev)}" if stat.S_ISBLK(status.st_mode) else None
 
     def read_at(self, path: str, offset: int, length: int) -> bytes:
-        """``length`` bytes of a file or device from ``offset`` on; fewer at its end."""
-        with open(path, "rb", buffering=0) as stream:
-            return os.pread(stream.fileno(), length, offset)
+        """``length`` bytes of a file or device from ``offset`` on; fewer at its end. HoldfastError if it is broken."""
+        try:
+            with open(path, "rb", buffering=0) as stream:
+                return os.pread(stream.fileno(), length, offset)
+        except OSError as error:
+            raise HoldfastError(f"{path} cannot be read: {error.strerror}.") from error
 
     def write_zeros(self, path: str, places: Sequence[tuple[int, int]]) -> None:
         """Zeros at each offset of a block device, so many, as far as it goes; on the disk when this returns.
