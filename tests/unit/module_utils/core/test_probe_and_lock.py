@@ -118,6 +118,17 @@ def test_a_holder_is_stale_only_when_its_process_is_gone():
     assert not deployment.is_stale({**held, "machine": "another", "started": "0"})
 
 
+@pytest.mark.parametrize(
+    "elsewhere",
+    [
+        pytest.param({"controller": "twin", "boot": "another"}, id="a copy of this machine"),
+        pytest.param({"namespace": "pid:[1]", "started": "0"}, id="a container, whose processes are not seen here"),
+    ],
+)
+def test_a_holder_that_cannot_be_seen_from_here_is_not_stale(elsewhere):
+    assert not deployment.is_stale({**deployment.holder("site.yml"), **elsewhere})
+
+
 def test_a_second_run_of_this_controller_is_refused_while_the_first_lives(tmp_path):
     run = deployment.RunDirectory(tmp_path)
     run.refuse_second()
