@@ -35,6 +35,7 @@ KEYRING = "/var/lib/ceph/bootstrap-osd/ceph.keyring"
 SYSTEMCTL = "/usr/bin/systemctl"
 MINIMUM_BYTES = 5 * 1024**3
 START_SECONDS = 120
+ASK_SECONDS = 5
 _CEPH = {"owner": "ceph", "group": "ceph"}
 # The parts of an OSD: option, its link in the OSD's directory, and what its label calls it.
 _PARTS = (
@@ -71,16 +72,18 @@ def question(wanted: dict[str, Any]) -> dict[str, Any]:
         "osds": [
             {name: osd.get(name) for name in ("device", "db_device", "wal_device", "mode", "uuid")}
             for osd in wanted["osds"]
-        ]
+        ],
+        "remove": list(wanted.get("remove") or ()),
     }
 
 
 def read(io: IO, asked: dict[str, Any]) -> dict[str, Any]:
     """What the disks and systemd say, whatever the number of OSDs in one look at each.
 
-    ``{host, disks: {device: {number, size, ..., label, holds}}, homes: {number: {links, keyring, uuid}},
+    ``{host, disks: {device: {number, size, ..., label, holds}}, homes: {number: {links, keyring, uuid, left}},
     units: {number: {active, enabled}}, begun: {uuid: {device, size}}, lvm: {disk's number: {whoami, osd_uuid, ...}}}``.
-    ``holds`` is asked of a disk only that carries no label. ``enabled`` says whether it starts at boot.
+    ``holds`` is asked of a disk only that carries no label. ``enabled`` says whether it starts at boot; ``left`` of one
+    that is to leave and does not run, whether the cluster has it no more.
     """
     mounts = disks.mounts_of(io)
     found = {}
@@ -94,11 +97,15 @@ def read(io: IO, asked: dict[str, Any]) -> dict[str, Any]:
     lvm = ceph_volume.listed(io) if any(osd["mode"] == "lvm" for osd in asked["osds"]) else {}
     on_volumes = {str(part["whoami"]): part["osd_uuid"] for part in lvm.values() if part["part"] == "block"}
     numbers = {*homes, *(str(disk["label"]["whoami"]) for disk in found.values() if _is_osd(disk)), *on_volumes}
+    units = _units(io, sorted(numbers), on_volumes)
+    for osd, home in homes.items():
+        leaves = home["uuid"] in asked["remove"] and not units.get(osd, {}).get("active")
+        home["left"] = leaves and _has_left(io, osd, home)
     return {
         "host": (io.read_text("/proc/sys/kernel/hostname") or "this host").strip(),
         "disks": found,
         "homes": homes,
-        "units": _units(io, sorted(numbers), on_volumes),
+        "units": units,
         "begun": {osd["uuid"]: note for osd in asked["osds"] if (note := _note(io, osd["uuid"]))},
         "lvm": lvm,
     }
@@ -130,6 +137,21 @@ def _home(io: IO, path: str) -> dict[str, Any]:
         "keyring": io.exists(f"{path}/keyring"),
         "uuid": (io.read_text(f"{path}/fsid") or "").strip(),
     }
+
+
+def _has_left(io: IO, number: str, home: Mapping[str, Any]) -> bool:
+    """Whether the cluster does not take the OSD's key any more: it goes with the OSD. A silent one says nothing."""
+    if not home["keyring"]:
+        return True
+    from ...io.rados_session import RefusedError
+
+    try:
+        with io.ceph(f"osd.{number}", f"{HOMES}/ceph-{number}/keyring", ASK_SECONDS):
+            return False
+    except RefusedError:
+        return True
+    except HoldfastError:
+        return False
 
 
 def _units(io: IO, numbers: list[str], on_volumes: Mapping[str, str]) -> dict[str, dict[str, bool]]:
@@ -321,7 +343,10 @@ def _changes(osd: dict[str, Any], current: dict[str, Any], wanted: dict[str, Any
 
 
 def _retired(current: dict[str, Any], wanted: dict[str, Any]) -> list[Change]:
-    """What OSDs leave on the host that left the cluster by name, and no longer run."""
+    """What OSDs leave on the host that left the cluster by name, and no longer run.
+
+    One that is down, and that the cluster has still, may hold the last copy of something: it has to be able to start.
+    """
     return [
         Change(
             f"{HOMES}/ceph-{number}",
@@ -331,7 +356,7 @@ def _retired(current: dict[str, Any], wanted: dict[str, Any]) -> list[Change]:
             {"number": number, "osd_uuid": home["uuid"]},
         )
         for number, home in sorted(current["homes"].items())
-        if home["uuid"] in (wanted.get("remove") or ()) and not current["units"].get(number, {}).get("active")
+        if home["uuid"] in (wanted.get("remove") or ()) and home["left"]
     ]
 
 

@@ -228,6 +228,7 @@ def test_an_osd_is_not_encrypted_afterwards_and_says_so(io: Host) -> None:
 def test_one_that_left_is_closed_and_no_longer_opened_at_boot(io: Host) -> None:
     plain.converge(io, wanted())
     io.active.clear()
+    io.cluster.numbers.clear()
     gone = {**plain.wanted(remove=[UUID]), "osds": []}
     plain.converge(io, gone)
     assert [argv[-1] for argv in io.commands if argv[1:3] == ["lvm", "deactivate"]] == [UUID]
