@@ -254,6 +254,11 @@ def _refusals(group: dict[str, Any], current: dict[str, Any]) -> list[Finding]:
         where = f"{host}: {device}"
         if stands and found["group"] == name:
             continue
+        if found["group"] == name:
+            what = "it is a part of a volume group of this name, which LVM does not list."
+            fix = f"Give it to LVM on the host (lvm lvmdevices --adddev {device}), then run again."
+            findings.append(_refusal("unlisted", where, what, fix))
+            continue
         if found["group"]:
             what = f"it is a part of the volume group {found['group']}, which is not {name}."
             findings.append(

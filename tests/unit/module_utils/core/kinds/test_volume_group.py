@@ -206,6 +206,15 @@ def test_a_disk_of_another_group_is_refused_whatever_is_said() -> None:
     assert refused(io, wanted(wipe=[TWO], adopt="volumes")) == ["volume_group.member"]
 
 
+def test_a_group_that_lvm_does_not_list_is_told_as_it_is() -> None:
+    io = FakeHost()
+    io.parts[ONE] = "volumes"
+    io.signatures[ONE] = ["LVM2_member"]
+    plan = planned(io, wanted(devices=[ONE]))
+    assert [finding.code for finding in plan.errors] == ["volume_group.unlisted"]
+    assert f"--adddev {ONE}" in plan.errors[0].fix
+
+
 def test_a_group_of_the_name_without_the_tag_is_anothers() -> None:
     io = FakeHost()
     io.parts = {ONE: "volumes", TWO: "volumes"}
