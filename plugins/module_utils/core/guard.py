@@ -35,16 +35,19 @@ _SCRIPT = f"""\
 restore() {{
     cd "{STATE}/$1" || return 1
     [ -d undoing ] || mv -T pending undoing 2>/dev/null || return 1
+    left=
     while read -r path; do
         if [ -e "undoing/files$path" ] || [ -L "undoing/files$path" ]; then
-            mkdir -p "${{path%/*}}" && cp -a --remove-destination "undoing/files$path" "$path"
+            # Beside it and then in its place: a full disk leaves no file half, and the next time makes up for it.
+            {{ mkdir -p "${{path%/*}}" && cp -aT "undoing/files$path" "$path.holdfast" &&
+                mv -fT "$path.holdfast" "$path"; }} || {{ rm -f "$path.holdfast"; left=yes; }}
         else
             rm -f "$path"
         fi
     done < undoing/paths
 }}
 finish() {{
-    rm -rf undone && mv -T undoing undone && sync .
+    [ -z "$left" ] && rm -rf undone && mv -T undoing undone && sync .
 }}
 if [ "$1" = --boot ]; then
     for state in {STATE}/*/; do

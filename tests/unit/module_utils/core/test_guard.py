@@ -129,6 +129,25 @@ def test_undoing_that_was_killed_is_finished(script: Path, changed: Here, tmp_pa
     assert not guard.is_pending(changed, "network")
 
 
+@pytest.mark.parametrize("word", ["network", "--boot"])
+def test_undoing_on_a_full_disk_loses_no_file_and_is_made_up_for(
+    script: Path, changed: Here, tmp_path: Path, word: str
+) -> None:
+    full = tmp_path / "bin"
+    full.mkdir()
+    (full / "cp").write_text("#!/bin/sh\nexit 1\n")
+    (full / "cp").chmod(0o755)
+    path = {**os.environ, "PATH": f"{full}:{os.environ['PATH']}"}
+    subprocess.run(["/bin/sh", script, word], check=False, capture_output=True, env=path)
+    assert (tmp_path / "etc/old").read_text() == "after"
+    assert (tmp_path / "log").exists() == (word == "network"), "what can be undone is"
+    assert guard.is_pending(changed, "network")
+    run(script, word)
+    assert_as_before(tmp_path)
+    assert not guard.is_pending(changed, "network")
+    assert sorted(os.listdir(tmp_path / "etc")) == ["gone", "link", "old"]
+
+
 def test_undoing_twice_keeps_the_trace_of_the_last(script: Path, changed: Here, tmp_path: Path) -> None:
     run(script, "network")
     guard.arm(changed, "network", paths=[str(tmp_path / "etc/old")], undo=[], seconds=30)
