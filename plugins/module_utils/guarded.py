@@ -18,7 +18,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from .core import guard
 from .core.change import Plan
-from .core.errors import HoldfastError
+from .core.errors import HoldfastError, refused_by_system
 from .io.host import Host
 
 UNDONE = "The host undid the change, as nobody could reach it in time to confirm it: it would have been cut off."
@@ -38,6 +38,8 @@ def run(kind: ModuleType, options: dict[str, Any]) -> None:
             plan = _apply(io, kind, wanted, module.check_mode)
     except HoldfastError as error:
         module.fail_json(**error.as_result())
+    except OSError as error:
+        module.fail_json(**refused_by_system(error).as_result())
     started = bool(plan) and not module.check_mode
     module.exit_json(changed=bool(plan), actions=plan.summary(), diff=plan.diff(), unconfirmed=started)
 

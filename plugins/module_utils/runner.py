@@ -11,7 +11,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from .core.change import Plan
-from .core.errors import HoldfastError
+from .core.errors import HoldfastError, refused_by_system
 from .io.host import Host
 
 
@@ -44,6 +44,8 @@ def run(kind: ModuleType, options: dict[str, Any], **module_arguments: Any) -> N
                 plan = _applied(kind, io, plan, lambda: kind.plan(kind.read(io, asked), wanted))
     except HoldfastError as error:
         module.fail_json(**error.as_result(), invocation={})
+    except OSError as error:
+        module.fail_json(**refused_by_system(error).as_result(), invocation={})
     more = kind.result(current, wanted) if hasattr(kind, "result") else {}
     module.exit_json(changed=bool(plan), actions=plan.summary(), diff=plan.diff(), invocation={}, **more)
 

@@ -66,7 +66,7 @@ options:
         type: str
         required: true
   remove:
-    description: UUIDs of OSDs that left the cluster. Of those that do not run nothing is left on the host.
+    description: UUIDs of OSDs that leave. Of those that the cluster has no more and that do not run nothing stays.
     type: list
     elements: str
     default: []

@@ -29,8 +29,12 @@ def listed(io: IO) -> dict[str, dict[str, Any]]:
     The number is the block number of the disk or partition below the volume; ``part`` is block, db or wal.
     """
     done = io.run([VOLUME, "lvm", "list", "--format", "json"], check=False, timeout=120)
-    if done.rc != 0:
+    if done.rc == 127:
         return {}
+    if done.rc != 0:
+        # Taken for no OSD, a disk of one could be wiped.
+        reason = (done.err.strip() or str(done.rc))[-500:]
+        raise HoldfastError(f"`{VOLUME} lvm list` tells no OSDs: {reason}. Fix: see that `lvs` answers on the host.")
     found = {}
     for whoami, volumes in json.loads(done.out or "{}").items():
         tags: dict[str, Any] = next((volume["tags"] for volume in volumes if volume.get("type") == "block"), {})

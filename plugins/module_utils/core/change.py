@@ -9,6 +9,8 @@ from typing import Any
 
 from .errors import Finding
 
+WAIT = "wait for"
+
 
 @dataclass(frozen=True)
 class Change:
@@ -63,6 +65,19 @@ class Plan:
 
     def summary(self) -> list[str]:
         return [f"{change.action} {change.subject}" for change in self.changes]
+
+
+def wait_for(subject: str, reason: str, **data: Any) -> Change:
+    """What is planned of a service that was filled before and does not answer: nobody knows what it lacks.
+
+    It is waited for, and what remains is planned when it answers.
+    """
+    return Change(subject, WAIT, "", f"its answer: {reason}", data)
+
+
+def is_wait(plan: Plan) -> bool:
+    """Whether a plan is but to wait for an answer."""
+    return [change.action for change in plan] == [WAIT]
 
 
 def _lines(text: str) -> str:

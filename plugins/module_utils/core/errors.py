@@ -45,3 +45,8 @@ class HoldfastError(Exception):
 
     def as_result(self) -> dict[str, Any]:
         return {"msg": self.message, "findings": [finding.as_dict() for finding in self.findings]}
+
+
+def refused_by_system(error: OSError) -> HoldfastError:
+    """What the system says against a change (a full disk, a directory in the place of a file), for a person."""
+    return HoldfastError(f"The host does not let it happen: {error}. Fix: see to what that says, and run again.")

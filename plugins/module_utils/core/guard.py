@@ -35,16 +35,19 @@ _SCRIPT = f"""\
 restore() {{
     cd "{STATE}/$1" || return 1
     [ -d undoing ] || mv -T pending undoing 2>/dev/null || return 1
+    left=
     while read -r path; do
         if [ -e "undoing/files$path" ] || [ -L "undoing/files$path" ]; then
-            mkdir -p "${{path%/*}}" && cp -a --remove-destination "undoing/files$path" "$path"
+            # Beside it and then in its place: a full disk leaves no file half, and the next time makes up for it.
+            {{ mkdir -p "${{path%/*}}" && cp -aT "undoing/files$path" "$path.holdfast" &&
+                mv -fT "$path.holdfast" "$path"; }} || {{ rm -f "$path.holdfast"; left=yes; }}
         else
             rm -f "$path"
         fi
     done < undoing/paths
 }}
 finish() {{
-    rm -rf undone && mv -T undoing undone && sync .
+    [ -z "$left" ] && rm -rf undone && mv -T undoing undone && sync .
 }}
 if [ "$1" = --boot ]; then
     for state in {STATE}/*/; do
@@ -127,10 +130,14 @@ def arm(io: IO, name: str, *, paths: Sequence[str], undo: Sequence[str], seconds
 def confirm(io: IO, name: str) -> bool:
     """Keep the change. False when the host has undone it, or is about to, or when there was none."""
     state = f"{STATE}/{name}"
+    # What a confirmation left that was killed would keep its name.
+    shutil.rmtree(f"{state}/confirmed", ignore_errors=True)
     try:
         os.rename(f"{state}/pending", f"{state}/confirmed")
     except FileNotFoundError:
         return False
+    # Otherwise a power cut could bring back what was pending, and the next start would undo what is confirmed.
+    _flush(state)
     io.run([SYSTEMCTL, "stop", f"holdfast-guard@{name}.timer"], check=False)
     shutil.rmtree(f"{state}/confirmed", ignore_errors=True)
     return True

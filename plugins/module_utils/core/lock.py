@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from ..io.host import Host as IO
 
 PATH = "/run/holdfast/lock.json"
+# Taking it takes no time at all; who waits longer than this waits for something that hangs.
+TAKING_SECONDS = 10
 
 
 def take(io: IO, request: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -21,12 +23,16 @@ def take(io: IO, request: Mapping[str, Any]) -> dict[str, Any] | None:
 
     ``request["stale"]`` is the holder that the controller found dead: the lock is taken from that one only.
     """
-    if (stale := request.get("stale")) and current(io) == stale:
-        io.remove(PATH)
-    if io.create(PATH, json.dumps(request["holder"])):
-        return None
-    holder = current(io) or {}
-    return None if holder == request["holder"] else holder
+    with io.alone(TAKING_SECONDS, f"{PATH}.taking"):
+        while not io.create(PATH, json.dumps(request["holder"])):
+            holder = current(io)
+            if holder == request["holder"]:
+                return None
+            if holder and holder != request.get("stale"):
+                return holder
+            # Its holder is dead, or gave it back just now, or was killed before it had written who it is.
+            io.remove(PATH)
+    return None
 
 
 def release(io: IO, holder: Mapping[str, Any]) -> None:
@@ -36,9 +42,11 @@ def release(io: IO, holder: Mapping[str, Any]) -> None:
 
 
 def current(io: IO) -> dict[str, Any] | None:
-    """Who holds it, or None."""
-    text = io.read_text(PATH)
-    holder: dict[str, Any] | None = json.loads(text) if text else None
+    """Who holds it, or None; nobody when the file does not say."""
+    try:
+        holder: dict[str, Any] | None = json.loads(io.read_text(PATH) or "null")
+    except ValueError:
+        return None
     return holder
 
 

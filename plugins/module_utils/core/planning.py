@@ -13,6 +13,9 @@ from .model import Host, Model
 from .registry import PHASES, STEPS, UNSETTLING, Step
 from .services import Services
 
+# The steps whose answers tell of disks: by device, with the number that the kernel gives each.
+_OF_DISKS = ("devices/disk", "devices/volume_group", "ceph_daemons/ceph_osd")
+
 
 @dataclass(frozen=True)
 class DeploymentPlan:
@@ -96,7 +99,21 @@ def plan(
             planned = step.module.plan(current, value)
             plans[name][step.name] = planned
             findings += planned.findings
+        findings += _shared_disks(name, answer)
     return DeploymentPlan(plans, tuple(findings))
+
+
+def _shared_disks(host: str, answer: Mapping[str, Any]) -> Iterator[Finding]:
+    """A disk that two kinds would have, by two names: each finds it empty until the other has written to it."""
+    taken: dict[str, tuple[str, str]] = {}
+    for step in _OF_DISKS:
+        for device, disk in answer.get(step, {}).get("disks", {}).items():
+            if disk["number"] is None:
+                continue
+            other, first = taken.setdefault(disk["number"], (step, device))
+            if other != step:
+                where, what = f"{host}: {device}", f"it is the same disk as {first}, which is for something else."
+                yield Finding("error", "disk.twice", where, what, "Give each disk to one thing only.")
 
 
 def _view(services: Services, step: Step) -> Services:

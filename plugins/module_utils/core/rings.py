@@ -245,7 +245,8 @@ def decide(wanted: Mapping[str, Any], hosts: Sequence[str], states: Mapping[str,
         hosts: every host that has the rings, the preferred one first.
         states: what each of them answered, ``{ring: {builder, file, data, simulation}}``: ``builder`` is a view,
             ``{"error": reason}`` or None; ``file`` is ``{sha256, version}`` of the ring file or None; ``data`` lists
-            directories with data of the ring; ``simulation`` is what changing the builder in memory gave.
+            directories with data of the ring, and ``unmounted``, which may be missing, disks that may have some;
+            ``simulation`` is what changing the builder in memory gave.
     """
     answered = [host for host in hosts if host in states]
     return [
@@ -260,6 +261,8 @@ def _decide(
     name = str(ring["name"])
     source, findings = _true_builder(name, states)
     remove = wanted.get("remove") or ()
+    if not findings and source is not None:
+        findings = _older_than_ring(name, states[source]["builder"]["version"], states)
     if findings:
         return Decision(name, None, findings=findings)
     if source is None:
@@ -272,6 +275,8 @@ def _decide(
         return Decision(name, first, steps, [host for host in states if host != first])
     state = states[source]
     steps, findings = plan_ring(state["builder"], ring, remove)
+    if not findings and steps and 2 * len(states) < len(hosts):
+        findings = [_unasked(name, hosts, states, "whether a newer builder is there")]
     if not findings and is_limited(steps):
         findings = _movement(name, source, state["simulation"] or {}, wanted["move_limit_percent"])
     if any(finding.severity == "error" for finding in findings):
@@ -331,7 +336,7 @@ def _not_to_be_created(ring: str, hosts: Sequence[str], states: Mapping[str, Map
     """Why a ring without a builder must not be made anew."""
     existing = [host for host, state in states.items() if state["file"]]
     data = [f"{host}:{path}" for host, state in states.items() for path in state["data"]]
-    silent = [host for host in hosts if host not in states]
+    unmounted = [f"{host}:{disk}" for host, state in states.items() for disk in state.get("unmounted") or ()]
     lost = f"A new ring would look for the data elsewhere. Restore {ring}.builder on one of the hosts, from {BACKUPS} "
     lost += "on any host that had it or from your backups, then run again."
     if existing:
@@ -341,12 +346,30 @@ def _not_to_be_created(ring: str, hosts: Sequence[str], states: Mapping[str, Map
         places = ", ".join(data[:4]) + (", ..." if len(data) > 4 else "")
         what = f"there is data of it ({places}), but neither ring nor builder."
         return [_error("lost_ring", ring, what, f"{lost} If the data may be lost, empty the disks first.")]
-    if silent:
-        what = f"{', '.join(silent)} cannot be asked whether the ring exists there."
-        return [
-            _error("unasked", ring, what, "Run without --limit, with all Swift hosts up, until the rings are made.")
-        ]
+    if unmounted:
+        what = f"nobody knows what is on disks that were prepared before and are not mounted: {', '.join(unmounted)}."
+        fix = "Mount them there by hand and run again; empty those whose data may be lost."
+        return [_error("unknown_data", ring, what, fix)]
+    if len(states) < len(hosts):
+        return [_unasked(ring, hosts, states, "whether the ring exists there")]
     return []
+
+
+def _unasked(ring: str, hosts: Sequence[str], states: Mapping[str, Any], question: str) -> Finding:
+    what = f"{', '.join(host for host in hosts if host not in states)} cannot be asked {question}."
+    return _error("unasked", ring, what, "Run without --limit, with all Swift hosts up, until the rings are made.")
+
+
+def _older_than_ring(ring: str, version: int, states: Mapping[str, Mapping[str, Any]]) -> list[Finding]:
+    """A builder is written before its ring, so one that is older than a ring is an old state that came back."""
+    versions = {host: state["file"]["version"] or 0 for host, state in states.items() if state["file"]}
+    newer = [host for host, number in versions.items() if number > version]
+    if not newer:
+        return []
+    used = f"the ring in use on {', '.join(newer)} has version {max(versions.values())}"
+    what = f"{used} and its builder {version}: an older state, by which data would be looked for elsewhere."
+    fix = f"Restore {ring}.builder of the ring's version, from {BACKUPS} on any Swift host or from your backups."
+    return [_error("old_builder", ring, what, fix)]
 
 
 def _movement(ring: str, source: str, simulation: Mapping[str, Any], limit: float) -> list[Finding]:

@@ -71,7 +71,10 @@ class RunDirectory:
         path = self.path / "lock.json"
         held = json.loads(path.read_text()).get("holder") if path.exists() else None
         if held and held["pid"] != os.getppid() and not is_stale(held):
-            raise HoldfastError(f"Another run is under way: {lock.describe(held)}. Nothing was changed. Let it end.")
+            raise HoldfastError(
+                f"Another run is under way: {lock.describe(held)}. Nothing was changed. "
+                f"Fix: let it end. If its controller is gone for good, remove {path}."
+            )
 
     def model(self) -> Model:
         return Model.from_dict(self.read("model.json"))
@@ -134,21 +137,32 @@ def holder(command: str) -> dict[str, Any]:
         "boot": _boot(),
         "pid": pid,
         "started": _started(pid),
+        "namespace": _namespace(),
         "command": command,
         "since": datetime.now().astimezone().isoformat(timespec="seconds"),
     }
 
 
 def is_stale(held: Mapping[str, Any]) -> bool:
-    """True when the holder ran on this machine and its process is gone."""
-    if held["machine"] != _machine():
+    """True when the holder ran on this machine and its process is gone.
+
+    Copies of a machine, and containers of one image, may all have the same identity: their names differ, or the
+    namespaces in which their processes have numbers.
+    """
+    if held["machine"] != _machine() or held["controller"] != os.uname().nodename:
         return False
-    return bool(held["boot"] != _boot() or _started(held["pid"]) != held["started"])
+    if held["boot"] != _boot():
+        return True
+    return held.get("namespace") == _namespace() and _started(held["pid"]) != held["started"]
 
 
 def _machine() -> str:
     identity = Path("/etc/machine-id")
     return (identity.read_text().strip() if identity.exists() else "") or os.uname().nodename
+
+
+def _namespace() -> str:
+    return os.readlink("/proc/self/ns/pid")
 
 
 def _boot() -> str:

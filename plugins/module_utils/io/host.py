@@ -35,15 +35,17 @@ class Host:
     """Commands and files of the machine that this runs on."""
 
     @contextlib.contextmanager
-    def alone(self, seconds: float = 900) -> Iterator[None]:
+    def alone(self, seconds: float = 900, path: str = "") -> Iterator[None]:
         """Wait for a change of Holdfast's that is under way on this host, and keep others waiting for this one.
 
         A killed run leaves its last module at work on the host; the next run must not work beside it. Raises
-        HoldfastError when the other one does not end within ``seconds``.
+        HoldfastError when the other one does not end within ``seconds``. ``path`` is the lock's file, when the change
+        is one that others may go on beside.
         """
-        os.makedirs(os.path.dirname(CHANGE_LOCK), mode=0o700, exist_ok=True)
+        path = path or CHANGE_LOCK
+        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
         deadline = time.monotonic() + seconds
-        with open(CHANGE_LOCK, "a", encoding="utf-8") as stream:
+        with open(path, "a", encoding="utf-8") as stream:
             while True:
                 try:
                     fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -52,7 +54,7 @@ class Host:
                     if time.monotonic() > deadline:
                         raise HoldfastError(
                             f"Another change has been under way on this host for {seconds:.0f} s. "
-                            f"Fix: look for it (fuser {CHANGE_LOCK}), let it end, and run this again."
+                            f"Fix: look for it (fuser {path}), let it end, and run this again."
                         ) from None
                     time.sleep(0.2)
             yield
@@ -136,9 +138,12 @@ class Host:
         return f"{os.major(status.st_rdev)}:{os.minor(status.st_rdev)}" if stat.S_ISBLK(status.st_mode) else None
 
     def read_at(self, path: str, offset: int, length: int) -> bytes:
-        """``length`` bytes of a file or device from ``offset`` on; fewer at its end."""
-        with open(path, "rb", buffering=0) as stream:
-            return os.pread(stream.fileno(), length, offset)
+        """``length`` bytes of a file or device from ``offset`` on; fewer at its end. HoldfastError if it is broken."""
+        try:
+            with open(path, "rb", buffering=0) as stream:
+                return os.pread(stream.fileno(), length, offset)
+        except OSError as error:
+            raise HoldfastError(f"{path} cannot be read: {error.strerror}.") from error
 
     def write_zeros(self, path: str, places: Sequence[tuple[int, int]]) -> None:
         """Zeros at each offset of a block device, so many, as far as it goes; on the disk when this returns.

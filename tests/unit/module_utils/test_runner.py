@@ -45,3 +45,27 @@ def test_a_change_opens_the_way_to_the_next():
 def test_what_was_applied_in_vain_is_an_error(remaining):
     with pytest.raises(HoldfastError, match="still differs"):
         converge(plan("create"), *remaining)
+
+
+def test_what_the_system_refuses_is_told_without_a_traceback(monkeypatch):
+    said: dict[str, Any] = {}
+
+    class Module:
+        check_mode, _diff, params = True, False, {"path": "/etc/x"}
+
+        def __init__(self, **_: Any) -> None:
+            pass
+
+        def fail_json(self, **result: Any) -> None:
+            said.update(result)
+            raise SystemExit(1)
+
+    def read(io: Any, asked: Any) -> Any:
+        raise PermissionError(1, "Operation not permitted", "/etc/x")
+
+    kind: Any = SimpleNamespace(question=lambda wanted: wanted, read=read)
+    monkeypatch.setattr(runner, "_Module", Module)
+    with pytest.raises(SystemExit):
+        runner.run(kind, {"path": {}})
+    assert "Operation not permitted: '/etc/x'" in said["msg"]
+    assert "Fix:" in said["msg"]

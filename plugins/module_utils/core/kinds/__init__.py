@@ -9,7 +9,8 @@ A kind is a Python module with these functions, all on JSON values, keyword-free
     On the controller. What ``read`` has to look at: names and paths, never contents or secrets.
 ``read(io, asked) -> current``
     On the host, standard library only, in the probe and in the module. Digests rather than contents.
-    It answers on a bare host too: a missing tool or daemon means that nothing is there.
+    It answers on a bare host too: a missing tool or daemon means that nothing is there. One that is silent and was
+    filled before is no empty one: see ``change.wait_for``.
 ``plan(current, wanted) -> Plan``
     Anywhere. Pure. The changes in order, and findings for what must be refused (a disk that holds data).
 ``apply(io, plan) -> None``

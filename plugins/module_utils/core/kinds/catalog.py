@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ...io.openstack import Api
-from ..change import Change, Plan
+from ..change import Change, Plan, is_wait, wait_for
 from ..errors import HoldfastError
 
 if TYPE_CHECKING:
@@ -203,6 +203,9 @@ def _assignments(api: Api, asked: dict[str, Any], found: dict[str, Any]) -> Iter
 
 def plan(current: dict[str, Any], wanted: dict[str, Any]) -> Plan:
     """Removals first, dependants before what they depend on; then what is made or changed, the other way round."""
+    if current["state"] != "present" and current["passwords"]:
+        said = "it refuses the administrator's password." if current["state"] == "refused" else "it gives no token."
+        return Plan([wait_for("the identity service", said, wanted=wanted)])
     return Plan(_changes(current, wanted))
 
 
@@ -302,6 +305,8 @@ def apply(io: IO, plan: Plan) -> None:
     api = Api(access)
     try:
         _wait(api)
+        if is_wait(plan):
+            return
         current = {**_read(api, asked), "passwords": _parsed(io, RECORDS)}
         for change in _changes(current, wanted):
             _do(api, current, change)

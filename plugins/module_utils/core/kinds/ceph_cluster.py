@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from .. import ceph, ceph_admin, ceph_files
-from ..change import Change, Plan
+from ..change import Change, Plan, wait_for
 from ..errors import Finding, HoldfastError
 
 if TYPE_CHECKING:
@@ -171,7 +171,7 @@ def plan(current: dict[str, Any], wanted: dict[str, Any]) -> Plan:
     Of one that does not answer, nobody knows what it lacks: it is waited for, and what remains is planned then.
     """
     if not current["reachable"] and current["formed"]:
-        return Plan([_change(_FIRST, "the cluster", "wait for", "", f"its answer: {current['reason']}")])
+        return Plan([wait_for("the cluster", current["reason"], commands=[], wave=_FIRST)])
     now = current if current["reachable"] else {**_EMPTY, "fsid": wanted["fsid"]}
     findings: list[Finding] = []
     if now["fsid"] != wanted["fsid"]:

@@ -85,6 +85,11 @@ def join(host: str, answers: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
         for device, disk in answer.get(OSD_STEP, {}).get("disks", {}).items()
         if (label := disk.get("label")) and label["ceph_fsid"]
     ]
+    disks += [
+        [part["ceph_fsid"], f"{name}:osd.{part['whoami']}"]
+        for name, answer in sorted(answers.items())
+        for part in answer.get(OSD_STEP, {}).get("lvm", {}).values()
+    ]
     return {**answers[host][STEP], "peers": peers, "disks": disks}
 
 

@@ -35,6 +35,7 @@ KEYRING = "/var/lib/ceph/bootstrap-osd/ceph.keyring"
 SYSTEMCTL = "/usr/bin/systemctl"
 MINIMUM_BYTES = 5 * 1024**3
 START_SECONDS = 120
+ASK_SECONDS = 5
 _CEPH = {"owner": "ceph", "group": "ceph"}
 # The parts of an OSD: option, its link in the OSD's directory, and what its label calls it.
 _PARTS = (
@@ -71,16 +72,18 @@ def question(wanted: dict[str, Any]) -> dict[str, Any]:
         "osds": [
             {name: osd.get(name) for name in ("device", "db_device", "wal_device", "mode", "uuid")}
             for osd in wanted["osds"]
-        ]
+        ],
+        "remove": list(wanted.get("remove") or ()),
     }
 
 
 def read(io: IO, asked: dict[str, Any]) -> dict[str, Any]:
     """What the disks and systemd say, whatever the number of OSDs in one look at each.
 
-    ``{host, disks: {device: {number, size, ..., label, holds}}, homes: {number: {links, keyring, uuid}},
+    ``{host, disks: {device: {number, size, ..., label, holds}}, homes: {number: {links, keyring, uuid, left}},
     units: {number: {active, enabled}}, begun: {uuid: {device, size}}, lvm: {disk's number: {whoami, osd_uuid, ...}}}``.
-    ``holds`` is asked of a disk only that carries no label. ``enabled`` says whether it starts at boot.
+    ``holds`` is asked of a disk only that carries no label. ``enabled`` says whether it starts at boot; ``left`` of one
+    that is to leave and does not run, whether the cluster has it no more.
     """
     mounts = disks.mounts_of(io)
     found = {}
@@ -94,11 +97,15 @@ def read(io: IO, asked: dict[str, Any]) -> dict[str, Any]:
     lvm = ceph_volume.listed(io) if any(osd["mode"] == "lvm" for osd in asked["osds"]) else {}
     on_volumes = {str(part["whoami"]): part["osd_uuid"] for part in lvm.values() if part["part"] == "block"}
     numbers = {*homes, *(str(disk["label"]["whoami"]) for disk in found.values() if _is_osd(disk)), *on_volumes}
+    units = _units(io, sorted(numbers), on_volumes)
+    for osd, home in homes.items():
+        leaves = home["uuid"] in asked["remove"] and not units.get(osd, {}).get("active")
+        home["left"] = leaves and _has_left(io, osd, home)
     return {
         "host": (io.read_text("/proc/sys/kernel/hostname") or "this host").strip(),
         "disks": found,
         "homes": homes,
-        "units": _units(io, sorted(numbers), on_volumes),
+        "units": units,
         "begun": {osd["uuid"]: note for osd in asked["osds"] if (note := _note(io, osd["uuid"]))},
         "lvm": lvm,
     }
@@ -130,6 +137,21 @@ def _home(io: IO, path: str) -> dict[str, Any]:
         "keyring": io.exists(f"{path}/keyring"),
         "uuid": (io.read_text(f"{path}/fsid") or "").strip(),
     }
+
+
+def _has_left(io: IO, number: str, home: Mapping[str, Any]) -> bool:
+    """Whether the cluster does not take the OSD's key any more: it goes with the OSD. A silent one says nothing."""
+    if not home["keyring"]:
+        return True
+    from ...io.rados_session import RefusedError
+
+    try:
+        with io.ceph(f"osd.{number}", f"{HOMES}/ceph-{number}/keyring", ASK_SECONDS):
+            return False
+    except RefusedError:
+        return True
+    except HoldfastError:
+        return False
 
 
 def _units(io: IO, numbers: list[str], on_volumes: Mapping[str, str]) -> dict[str, dict[str, bool]]:
@@ -216,7 +238,7 @@ def _refusals(osd: dict[str, Any], current: dict[str, Any], fsid: str) -> list[F
             fix = "Keep mode: raw, or let the OSD leave first (ceph_remove_osds)."
             findings.append(_refusal("mode", where, what, fix))
         else:
-            begun = osd["uuid"] in current["begun"] and _half_made(osd, found)
+            begun = osd["uuid"] in current["begun"] and _half_made(osd, found, current["lvm"].get(found["number"]))
             held = [] if begun or not label else [f"the OSD {label['osd_uuid']} ({label['description']})"]
             facts = {**found, "holds": held or found["holds"], "xfs": None, "begun": False, "mounted": None}
             if begun and osd["mode"] == "lvm":
@@ -232,11 +254,21 @@ def _refusals(osd: dict[str, Any], current: dict[str, Any], fsid: str) -> list[F
     return findings
 
 
-def _half_made(osd: Mapping[str, Any], found: Mapping[str, Any]) -> bool:
-    """Whether what is on a disk can be what a run left that was cut short while it made the OSD."""
+def _half_made(osd: Mapping[str, Any], found: Mapping[str, Any], part: Mapping[str, Any] | None) -> bool:
+    """Whether what is on a disk can be what a run left that was cut short while it made the OSD.
+
+    ``part`` is what the tags of a volume there say.
+    """
     if osd["mode"] == "lvm":
+        if part and _is_another(part, osd):
+            return False
         return not found["label"] and ceph_volume.only_its_own(found["holds"], found.get("volumes", ()))
     return bool(found["label"] and found["label"]["osd_uuid"] == osd["uuid"])
+
+
+def _is_another(part: Mapping[str, Any], osd: Mapping[str, Any]) -> bool:
+    """Whether a volume's tags name another OSD than the one to be made; some are written before they name any."""
+    return part["osd_uuid"] not in (None, osd["uuid"])
 
 
 def _belongs(option: str, osd: Mapping[str, Any], current: Mapping[str, Any], main: Mapping[str, Any] | None) -> bool:
@@ -264,8 +296,8 @@ def _identity(osd: Mapping[str, Any], current: Mapping[str, Any]) -> dict[str, A
     disk = current["disks"][osd["device"]]
     if osd["mode"] == "lvm":
         found = current["lvm"].get(disk["number"])
-        # ceph-volume tags before it makes the OSD; the note goes afterwards.
-        whole = osd["uuid"] not in current["begun"]
+        # ceph-volume tags before it makes the OSD; the note goes afterwards, and says nothing of any other OSD.
+        whole = osd["uuid"] not in current["begun"] or bool(found and _is_another(found, osd))
         return {**found, "complete": whole} if found and found["part"] == "block" else None
     label: dict[str, Any] | None = disk["label"]
     return label
@@ -311,7 +343,10 @@ def _changes(osd: dict[str, Any], current: dict[str, Any], wanted: dict[str, Any
 
 
 def _retired(current: dict[str, Any], wanted: dict[str, Any]) -> list[Change]:
-    """What OSDs leave on the host that left the cluster by name, and no longer run."""
+    """What OSDs leave on the host that left the cluster by name, and no longer run.
+
+    One that is down, and that the cluster has still, may hold the last copy of something: it has to be able to start.
+    """
     return [
         Change(
             f"{HOMES}/ceph-{number}",
@@ -321,7 +356,7 @@ def _retired(current: dict[str, Any], wanted: dict[str, Any]) -> list[Change]:
             {"number": number, "osd_uuid": home["uuid"]},
         )
         for number, home in sorted(current["homes"].items())
-        if home["uuid"] in (wanted.get("remove") or ()) and not current["units"].get(number, {}).get("active")
+        if home["uuid"] in (wanted.get("remove") or ()) and home["left"]
     ]
 
 

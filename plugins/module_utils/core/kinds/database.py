@@ -12,7 +12,7 @@ import ipaddress
 import re
 from typing import TYPE_CHECKING, Any
 
-from ..change import Change, Plan
+from ..change import Change, Plan, wait_for
 from ..errors import HoldfastError
 
 if TYPE_CHECKING:
@@ -24,6 +24,8 @@ CLIENT = ("/usr/bin/mariadb", "--no-defaults", "--batch", "--skip-column-names",
 NAME = re.compile(r"^[A-Za-z0-9_]{1,64}$")
 HOST = re.compile(r"^[A-Za-z0-9_.:/%-]{1,255}$")
 CHARACTER_SET = "utf8mb4"
+# Each schema is a directory of its own there, whether the server runs or not.
+DATA = "/var/lib/mysql"
 
 
 def desired(model: Model, host: Host, services: Services, secrets: Any) -> dict[str, Any]:
@@ -53,14 +55,17 @@ def question(wanted: dict[str, Any]) -> dict[str, Any]:
 
 
 def read(io: IO, asked: dict[str, Any]) -> dict[str, Any]:
-    """``{reachable, schemas: {name: character set}, accounts: {user: {host: {password, tls, privileges}}}}``.
+    """``{reachable, made, reason, schemas: {name: character set}, accounts: {user: {host: {password, tls,
+    privileges}}}}``.
 
     ``password`` is a digest of the stored hash; ``privileges`` maps a schema, or ``*`` for all of them, to the
-    sorted names, ``["ALL"]`` when they are all that a schema has. ``reachable`` is false where no server runs.
+    sorted names, ``["ALL"]`` when they are all that a schema has. ``reachable`` is false where no server answers;
+    ``made`` then says whether some of the schemas are there.
     """
     result = io.run(CLIENT, stdin=_query(asked), check=False, timeout=30)
     if result.rc != 0:
-        return {"reachable": False, "schemas": {}, "accounts": {}}
+        made = any(io.exists(f"{DATA}/{name}") for name in asked["schemas"])
+        return {"reachable": False, "made": made, "reason": result.err.strip(), "schemas": {}, "accounts": {}}
     schemas: dict[str, str] = {}
     accounts: dict[str, dict[str, Any]] = {}
     for line in result.out.splitlines():
@@ -74,7 +79,7 @@ def read(io: IO, asked: dict[str, Any]) -> dict[str, Any]:
             host, schema, privileges = values
             if account := accounts.get(name, {}).get(host):
                 account["privileges"][schema.replace("\\_", "_")] = privileges.split(",")
-    return {"reachable": True, "schemas": schemas, "accounts": accounts}
+    return {"reachable": True, "made": True, "reason": "", "schemas": schemas, "accounts": accounts}
 
 
 def _query(asked: dict[str, Any]) -> str:
@@ -100,6 +105,8 @@ SELECT 'grant', account.User, account.Host, '*', GROUP_CONCAT(held.PRIVILEGE_TYP
 
 
 def plan(current: dict[str, Any], wanted: dict[str, Any]) -> Plan:
+    if not current["reachable"] and current["made"]:
+        return Plan([wait_for("the database", current["reason"], sql=["SELECT 1"])])
     changes = []
     for host in sorted(current["accounts"].get("", {})):
         changes.append(

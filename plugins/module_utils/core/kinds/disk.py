@@ -82,7 +82,7 @@ def question(wanted: dict[str, Any]) -> dict[str, Any]:
 def read(io: IO, asked: dict[str, Any]) -> dict[str, Any]:
     """What the kernel and the disks themselves say.
 
-    ``{host, udev, disks: {device: {number, size, read_only, removable, names, uses, xfs, holds, begun, mounted,
+    ``{host, udev, disks: {device: {number, size, read_only, removable, names, uses, xfs, holds, begun, mount, mounted,
     unit, enabled, root}}}``. ``number`` is None when there is no block device; ``xfs`` is the superblock's
     ``{label, complete}``; ``holds`` is asked of a disk only that does not carry our label; ``mounted`` is what
     stands at the mount point; ``root`` the owner of the mounted file system.
@@ -103,6 +103,7 @@ def _inspect(io: IO, disk: dict[str, Any], mounts: list[dict[str, str]]) -> dict
     found: dict[str, Any] = {
         "number": number,
         "exists": io.exists(device),
+        "mount": mount,
         "mounted": here[-1] if here else None,
         "unit": io.read_text(f"{UNITS}/{unit}"),
         "enabled": io.exists(f"{UNITS}/local-fs.target.wants/{unit}"),
@@ -126,11 +127,12 @@ def examine(io: IO, device: str, mounts: list[dict[str, str]], mount: str = "") 
     number = io.block_number(device) or ""
     path = io.realpath(device)
     block = f"/sys/dev/block/{number}"
+    whole = f"/sys/dev/block/{_whole(io, number) or number}"
     return {
         "number": number,
         "size": int(io.read_text(f"{block}/size") or 0) * 512,
         "read_only": (io.read_text(f"{block}/ro") or "").strip() == "1",
-        "removable": (io.read_text(f"{block}/removable") or "").strip() == "1",
+        "removable": (io.read_text(f"{whole}/removable") or "").strip() == "1",
         "names": [f"{links}/{name}" for links in LINKS for name in io.listdir(links) if _leads(io, links, name, path)],
         "uses": _uses(io, number, path, mount, mounts),
     }
@@ -159,21 +161,51 @@ def _superblock(start: bytes) -> dict[str, Any] | None:
 
 
 def _uses(io: IO, number: str, path: str, mount: str, mounts: list[dict[str, str]]) -> list[str]:
-    """What the kernel does with the disk and its partitions, apart from our own mount of it."""
+    """What the kernel does with the disk, its partitions and the disk that it is one of, apart from our own mount."""
     block = f"/sys/dev/block/{number}"
     parts = {number: path}
+    if whole := _whole(io, number):
+        parts[whole] = f"/dev/{io.realpath(block).split('/')[-2]}"
     for name in io.listdir(block):
         if io.exists(f"{block}/{name}/partition"):
             parts[(io.read_text(f"{block}/{name}/dev") or "").strip()] = f"/dev/{name}"
-    swaps = {line.split()[0] for line in (io.read_text("/proc/swaps") or "").splitlines()[1:] if line}
+    swaps, pooled = _swaps(io), _pooled(io)
     root = next((entry["number"] for entry in reversed(mounts) if entry["where"] == "/"), "")
     uses = ["it is the disk of the root file system"] if number in _beneath(io, root) else []
     for part, name in parts.items():
         uses += [f"{name} is mounted on {e['where']}" for e in mounts if e["number"] == part and e["where"] != mount]
         uses += [f"{name} is swap in use"] if name in swaps else []
+        uses += [f"{name} is a part of a mounted btrfs"] if name in pooled else []
         if holders := io.listdir(f"/sys/dev/block/{part}/holders"):
             uses.append(f"{name} is held by {', '.join(holders)} (device mapper, LVM, RAID or multipath)")
     return uses
+
+
+def _swaps(io: IO) -> set[str]:
+    return {line.split()[0] for line in (io.read_text("/proc/swaps") or "").splitlines()[1:] if line}
+
+
+def _pooled(io: IO) -> set[str]:
+    """The devices of mounted file systems of btrfs: such a mount has a number of its own, which is none of them."""
+    systems = [f"/sys/fs/btrfs/{name}/devices" for name in io.listdir("/sys/fs/btrfs")]
+    return {f"/dev/{name}" for devices in systems for name in io.listdir(devices)}
+
+
+def of_the_system(io: IO, mounts: list[dict[str, str]]) -> set[str]:
+    """The numbers of all that the root file system and swap are on."""
+    root = next((entry for entry in reversed(mounts) if entry["where"] == "/"), {"number": "", "filesystem": ""})
+    numbers = [root["number"], *(io.block_number(name) for name in _swaps(io))]
+    if root["filesystem"] == "btrfs":
+        numbers += [io.block_number(name) for name in _pooled(io)]
+    return {found for number in numbers if number for found in _beneath(io, number)} | {*filter(None, numbers)}
+
+
+def _whole(io: IO, number: str) -> str:
+    """The number of the disk that a device is a partition of; empty when it is none."""
+    block = f"/sys/dev/block/{number}"
+    if not io.exists(f"{block}/partition"):
+        return ""
+    return (io.read_text(f"{io.realpath(block)}/../dev") or "").strip()
 
 
 def _beneath(io: IO, number: str) -> set[str]:
@@ -182,8 +214,7 @@ def _beneath(io: IO, number: str) -> set[str]:
     if not number or not io.exists(block):
         return set()
     found = {number}
-    if io.exists(f"{block}/partition"):
-        found |= _beneath(io, (io.read_text(f"{io.realpath(block)}/../dev") or "").strip())
+    found |= _beneath(io, _whole(io, number))
     for name in io.listdir(f"{block}/slaves"):
         found |= _beneath(io, (io.read_text(f"{block}/slaves/{name}/dev") or "").strip())
     return found
@@ -272,7 +303,7 @@ def refusals(disk: dict[str, Any], found: dict[str, Any], where: str) -> list[Fi
     if found["size"] < minimum:
         what = f"it has {found['size']} bytes, fewer than {minimum}."
         refuse("too_small", what, "Name a larger disk.")
-    if not _is_ours(disk, found) and _holding(found) and not disk.get("wipe"):
+    if not _is_ours(disk, found) and _holding(disk, found) and not disk.get("wipe"):
         refuse(
             "holds_data",
             f"it holds {'; '.join(found['holds'])}. A disk that holds anything is never written.",
@@ -285,10 +316,11 @@ def _is_ours(disk: dict[str, Any], found: dict[str, Any]) -> bool:
     return bool(found["xfs"] and found["xfs"]["complete"] and found["xfs"]["label"] == disk["label"])
 
 
-def _holding(found: dict[str, Any]) -> bool:
-    """Whether the disk holds anything but what a mkfs of ours left when it was killed."""
+def _holding(disk: dict[str, Any], found: dict[str, Any]) -> bool:
+    """Whether the disk holds anything but what a mkfs of ours left when it was killed: its superblock has our label."""
     if found["begun"]:
-        return any(not text.startswith(("xfs filesystem", "data of an unknown form")) for text in found["holds"])
+        own = f"xfs filesystem {_quoted(disk['label'])}"
+        return any(text != own and not text.startswith("data of an unknown form") for text in found["holds"])
     return bool(found["holds"])
 
 
@@ -310,6 +342,8 @@ def _changes(disk: dict[str, Any], found: dict[str, Any], udev: bool) -> list[Ch
         changes.append(Change(mount, "mount", "", f"{device}, {access}", data))
     elif (root := found["root"]) and f"{root['owner']}:{root['group']} {root['mode']}" != access:
         changes.append(Change(mount, "own", f"{root['owner']}:{root['group']} {root['mode']}", access, data))
+    elif found["begun"]:
+        changes.append(Change(mount, "forget", "the note of a run that was cut short", "", data))
     return changes
 
 
@@ -361,6 +395,8 @@ def apply(io: IO, plan: Plan) -> None:
                 owner=disk.get("owner") or "root",
                 group=disk.get("group") or "root",
             )
+            # Until a disk is mounted, a run may have been killed within its mkfs, and nobody else has used it.
+            io.remove(_note(disk))
 
 
 def _format(io: IO, disk: dict[str, Any]) -> None:
@@ -382,11 +418,7 @@ def _format(io: IO, disk: dict[str, Any]) -> None:
 
 
 def _mount(io: IO, disk: dict[str, Any]) -> None:
-    """Mount it. The directory beneath is closed to all but root, so nothing is written there without the disk.
-
-    The note goes only now: until a disk is mounted, a run may have been killed within its mkfs.
-    """
-    io.remove(_note(disk))
+    """Mount it. The directory beneath is closed to all but root, so nothing is written there without the disk."""
     io.make_directory(disk["mount"].rpartition("/")[0] or "/", mode="0755")
     io.make_directory(disk["mount"], mode="0000")
     io.run(["/usr/bin/systemctl", "start", unit_name(disk["mount"])])

@@ -55,7 +55,7 @@ def plan(current: dict[str, Any], wanted: dict[str, Any]) -> Plan:
         found = current.get(entry["path"])
         if state == "absent":
             if found:
-                changes.append(Change(entry["path"], "delete", before=_text(found), data=entry))
+                changes.append(Change(entry["path"], "delete", before=_text(found, entry), data=entry))
             continue
         facts = _differences(found, entry, state)
         if facts:
@@ -99,7 +99,7 @@ def _shown_content(found: dict[str, Any] | None, entry: dict[str, Any], *, is_ot
     old, new = (found or {}).get("text", ""), entry["content"] or ""
     if entry.get("secret"):
         digests = ((found or {}).get("sha256"), hashlib.sha256(new.encode()).hexdigest())
-        before, after = (f"secret, sha256 {digest[:12]}" if digest else "" for digest in digests)
+        before, after = (_digested(digest) if digest else "" for digest in digests)
         return before, after
     if found and "text" not in found and is_other:
         return f"content: sha256 {found['sha256'][:12]}", redact(new)
@@ -122,8 +122,14 @@ def _changed_secrets_marked(text: str, other: str, age: str) -> str:
     return "\n".join(shown)
 
 
-def _text(found: dict[str, Any]) -> str:
+def _text(found: dict[str, Any], entry: dict[str, Any]) -> str:
+    if entry.get("secret") and "sha256" in found:
+        return _digested(found["sha256"])
     return redact(found.get("text") or found["type"])
+
+
+def _digested(digest: str) -> str:
+    return f"secret, sha256 {digest[:12]}"
 
 
 def apply(io: IO, plan: Plan) -> None:

@@ -16,7 +16,7 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from ..change import Change, Plan
+from ..change import Change, Plan, is_wait, wait_for
 from ..errors import HoldfastError
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from ..services import Services
 
 CREDENTIALS = "/etc/holdfast/message_queue.json"
+MADE = "/var/lib/holdfast/message_queue.made"
 QUEUE_TYPE = "quorum"
 WAIT_SECONDS = 60
 ALL = ".*"
@@ -56,12 +57,14 @@ def question(wanted: dict[str, Any]) -> dict[str, Any]:
 
 
 def read(io: IO, asked: dict[str, Any]) -> dict[str, Any]:
-    """``{state, virtual_hosts: {name: queue type}, users: {name: {hash, tags, permissions: {vhost: [c, w, r]}}}}``.
+    """``{state, made, virtual_hosts: {name: queue type}, users: {name: {hash, tags, permissions: {vhost: [c, w,
+    r]}}}}``.
 
     ``state`` is ``absent`` where nothing answers, ``refused`` where the administrator's password is another, else
-    ``present``. A user's hash is salted. Only what was asked for, and guest, is told.
+    ``present``; ``made`` is whether all was there once. A user's hash is salted. Only what was asked for, and guest, is
+    told.
     """
-    nothing: dict[str, Any] = {"state": "absent", "virtual_hosts": {}, "users": {}}
+    nothing: dict[str, Any] = {"state": "absent", "made": io.exists(MADE), "virtual_hosts": {}, "users": {}}
     access = _access(io, asked["credentials"])
     if not access:
         return nothing
@@ -84,7 +87,7 @@ def read(io: IO, asked: dict[str, Any]) -> dict[str, Any]:
         for entry in body["vhosts"]
         if entry["name"] in asked["virtual_hosts"]
     }
-    return {"state": "present", "virtual_hosts": virtual_hosts, "users": users}
+    return {**nothing, "state": "present", "virtual_hosts": virtual_hosts, "users": users}
 
 
 def _access(io: IO, path: str) -> dict[str, str]:
@@ -101,6 +104,8 @@ def _tags(tags: Any) -> list[str]:
 
 
 def plan(current: dict[str, Any], wanted: dict[str, Any]) -> Plan:
+    if current["state"] == "absent" and current["made"]:
+        return Plan([wait_for("the message queue", "its management API is silent.", wanted=wanted)])
     return Plan(_changes(current, wanted))
 
 
@@ -153,6 +158,8 @@ def apply(io: IO, plan: Plan) -> None:
             f"{wanted['credentials']} is missing or damaged. Fix: apply the files of the role rabbitmq first."
         )
     current = _wait(io, wanted)
+    if is_wait(plan):
+        return
     if current["state"] == "refused":
         stdin = access["password"] + "\n"
         # With any other argument it would not read its input.
@@ -166,6 +173,7 @@ def apply(io: IO, plan: Plan) -> None:
                 f"The message queue refused to {step.action} {step.subject}: status {status}, {answer}. "
                 "Fix: see `journalctl -u rabbitmq-server` on the host."
             )
+    io.write(MADE, "", mode="0600")
 
 
 def _wait(io: IO, wanted: dict[str, Any]) -> dict[str, Any]:

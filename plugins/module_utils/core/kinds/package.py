@@ -41,9 +41,13 @@ def read(io: IO, asked: dict[str, Any]) -> dict[str, Any]:
     wanted = set(asked["packages"])
     installed: dict[str, str] = {}
     broken, held = [], []
-    for line in io.run(
+    listed = io.run(
         ["/usr/bin/dpkg-query", "-W", "-f", "${Package}\\t${db:Status-Abbrev}\\t${Version}\\n"], check=False
-    ).out.splitlines():
+    )
+    if listed.rc not in (0, 127):
+        fix = "Fix: repair /var/lib/dpkg on the host (dpkg --audit)."
+        raise HoldfastError(f"`dpkg-query` tells no packages: {listed.err.strip()[-500:] or listed.rc}. {fix}")
+    for line in listed.out.splitlines():
         name, status, version = line.split("\t")
         if status[1:2] in ("F", "H", "U", "W", "t") or status[2:3] == "R":
             broken.append(name)
@@ -130,6 +134,9 @@ def _enabled(io: IO) -> set[str]:
         ["/usr/bin/systemctl", "list-unit-files", "--no-legend", "--state=enabled", "--type=service,socket"],
         check=False,
     )
+    if listed.rc != 0 and listed.err.strip():
+        # Taken for none enabled before, all that the host has would be disabled afterwards.
+        raise HoldfastError(f"systemd tells no units: {listed.err.strip()[-500:]}. Fix: see `systemctl status`.")
     return {line.split()[0] for line in listed.out.splitlines() if line.strip()}
 
 

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 NEEDS = ("core/rings",)
 
 STEP = "rings/swift_ring"
+DISKS = "devices/disk"
 DIRECTORY = "/etc/swift"
 DEVICES = "/srv/node"
 BACKUPS_KEPT = 20
@@ -211,8 +212,27 @@ def _data(io: IO, ring: str, devices: str) -> list[str]:
 
 def join(host: str, answers: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     """What plan looks at: the host itself and the answers of every host to this kind's question."""
-    states = {name: answer[STEP] for name, answer in answers.items() if STEP in answer}
-    return {"host": host, "states": {name: state for name, state in states.items() if "error" not in state}}
+    states = {}
+    for name, answer in answers.items():
+        if "error" in answer.get(STEP, {"error": ""}):
+            continue
+        unmounted = _unmounted(answer.get(DISKS) or {})
+        more = {"unmounted": unmounted} if unmounted else {}
+        states[name] = {ring: {**state, **more} for ring, state in answer[STEP].items()}
+    return {"host": host, "states": states}
+
+
+def _unmounted(answer: Mapping[str, Any]) -> list[str]:
+    """Disks of Swift that an earlier run prepared to the end, and that are not mounted: as on a host installed anew."""
+    return [
+        f"{device} ({found['mount']})"
+        for device, found in (answer.get("disks") or {}).items()
+        if found["number"]
+        and found["mount"].startswith(f"{DEVICES}/")
+        and found["xfs"]
+        and found["xfs"]["complete"]
+        and not (found["holds"] or found["begun"] or found["mounted"])
+    ]
 
 
 def plan(current: dict[str, Any], wanted: dict[str, Any]) -> Plan:

@@ -73,10 +73,11 @@ def question(wanted: dict[str, Any]) -> dict[str, Any]:
 def read(io: IO, asked: dict[str, Any]) -> dict[str, Any]:
     """What LVM, the kernel and the disks say.
 
-    ``{host, mapper, configuration, listed, groups: {name: {tags, missing, pools, devices}},
+    ``{host, mapper, configuration, listed, groups: {name: {uuid, tags, missing, size, pools, twins, system}},
     disks: {device: {number, size, ..., group, holds, begun}}}``. ``mapper`` is whether the kernel has device-mapper,
     ``listed`` whether LVM's list of devices is there, ``group`` the volume group that a disk is a part of, an empty
-    text when it is LVM's and of none. ``holds`` is asked of a disk only that is in no group of the asked name.
+    text when it is LVM's and of none; ``twins`` whether another group has the same name, ``system`` whether the root
+    file system or swap is in it. ``holds`` is asked of a disk only that is in no group of the asked name.
     """
     mounts = disks.mounts_of(io)
     found: dict[str, Any] = {
@@ -94,7 +95,7 @@ def read(io: IO, asked: dict[str, Any]) -> dict[str, Any]:
     for group in asked["groups"]:
         for device in group["devices"]:
             found["disks"][device] = _inspect(io, device, mounts, group, parts)
-    found["groups"] = _groups(io, [group["name"] for group in asked["groups"]], parts)
+    found["groups"] = _groups(io, [group["name"] for group in asked["groups"]], mounts)
     return found
 
 
@@ -119,7 +120,7 @@ def parts_of(io: IO, devices: list[str]) -> dict[str, str]:
     return {number: row["vg_name"] for row in rows if (number := io.block_number(row["pv_name"]))}
 
 
-def _groups(io: IO, names: list[str], parts: dict[str, str]) -> dict[str, dict[str, Any]]:
+def _groups(io: IO, names: list[str], mounts: list[dict[str, str]]) -> dict[str, dict[str, Any]]:
     rows = report(io, "vgs", "vg", "vg_name,vg_uuid,vg_tags,vg_missing_pv_count,vg_size", [])
     found: dict[str, dict[str, Any]] = {
         row["vg_name"]: {
@@ -128,12 +129,18 @@ def _groups(io: IO, names: list[str], parts: dict[str, str]) -> dict[str, dict[s
             "missing": int(row["vg_missing_pv_count"] or 0),
             "size": int(row["vg_size"]),
             "pools": {},
+            "twins": any(o["vg_name"] == row["vg_name"] and o["vg_uuid"] != row["vg_uuid"] for o in rows),
+            "system": False,
         }
         for row in rows
         if row["vg_name"] in names
     }
     if found:
-        for row in report(io, "lvs", "lv", "vg_name,lv_name,lv_layout,lv_size", list(found)):
+        system = disks.of_the_system(io, mounts)
+        columns = "vg_name,lv_name,lv_layout,lv_size,lv_kernel_major,lv_kernel_minor"
+        for row in report(io, "lvs", "lv", columns, list(found)):
+            number = f"{row.get('lv_kernel_major')}:{row.get('lv_kernel_minor')}"
+            found[row["vg_name"]]["system"] |= number in system
             if "pool" in row["lv_layout"].split(","):
                 found[row["vg_name"]]["pools"][row["lv_name"]] = int(row["lv_size"])
     return found
@@ -208,7 +215,17 @@ def _refusals(group: dict[str, Any], current: dict[str, Any]) -> list[Finding]:
                 "Load the module dm_mod there, or give the back end to a host with a kernel of its own.",
             )
         )
+    if stands and stands["twins"]:
+        what = "several volume groups have this name, and LVM can tell them apart by their UUIDs alone."
+        fix = "Rename the other one: vgs -o vg_name,vg_uuid,vg_tags, and vgrename UUID NAME."
+        findings.append(_refusal("ambiguous", f"{host}: {name}", what, fix))
+        return findings
     if stands and group["tag"] not in stands["tags"]:
+        if stands["system"] and group.get("adopt") == name:
+            what = "the host's own root file system or swap is in this volume group."
+            fix = "Give the back end a volume group of its own, on disks of its own."
+            findings.append(_refusal("system", f"{host}: {name}", what, fix))
+            return findings
         if group.get("adopt") != name:
             tags = f" (tags: {', '.join(stands['tags'])})" if stands["tags"] else ""
             findings.append(
@@ -236,6 +253,11 @@ def _refusals(group: dict[str, Any], current: dict[str, Any]) -> list[Finding]:
         found = current["disks"][device]
         where = f"{host}: {device}"
         if stands and found["group"] == name:
+            continue
+        if found["group"] == name:
+            what = "it is a part of a volume group of this name, which LVM does not list."
+            fix = f"Give it to LVM on the host (lvm lvmdevices --adddev {device}), then run again."
+            findings.append(_refusal("unlisted", where, what, fix))
             continue
         if found["group"]:
             what = f"it is a part of the volume group {found['group']}, which is not {name}."

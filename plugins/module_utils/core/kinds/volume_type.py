@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ...io.openstack import Api
-from ..change import Change, Plan
+from ..change import Change, Plan, is_wait, wait_for
 from ..errors import Finding, HoldfastError
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 NEEDS = ("io/openstack",)
 CREDENTIALS = "/etc/holdfast/volume.json"
+MADE = "/var/lib/holdfast/volume_types.made"
 SERVICE_TYPES = ("block-storage", "volumev3")
 # The first version in which a volume tells its cluster.
 VERSION = {"OpenStack-API-Version": "volume 3.61"}
@@ -83,13 +84,14 @@ def question(wanted: dict[str, Any]) -> dict[str, Any]:
 
 
 def read(io: IO, asked: dict[str, Any]) -> dict[str, Any]:
-    """``{state, types: {name: {id, description, public, extra_specs, qos, in_use}}, qos: {name: {id, consumer, specs}},
-    quotas: {name: number}, former: {back end: volumes}}``.
+    """``{state, made, types: {name: {id, description, public, extra_specs, qos, in_use}}, qos: {name: {id, consumer,
+    specs}}, quotas: {name: number}, former: {back end: volumes}}``.
 
-    ``state`` is ``absent`` where nothing answers. ``former`` are services of back ends that are not named, with the
-    number of volumes, up to 1000, that nobody else manages.
+    ``state`` is ``absent`` where nothing answers; ``made`` is whether all was there once. ``former`` are services of
+    back ends that are not named, with the number of volumes, up to 1000, that nobody else manages.
     """
     nothing: dict[str, Any] = {"state": "absent", "types": {}, "qos": {}, "quotas": {}, "former": {}}
+    nothing["made"] = io.exists(MADE)
     credentials = io.read_text(asked["credentials"])
     if credentials is None:
         return nothing
@@ -165,6 +167,8 @@ def _is_elsewhere(volume: Mapping[str, Any], clusters: list[str]) -> bool:
 
 def plan(current: dict[str, Any], wanted: dict[str, Any]) -> Plan:
     """Limits before the types that have them, quotas after; what is removed goes the other way round."""
+    if current["state"] == "absent" and current["made"]:
+        return Plan([wait_for("the volume service", "its API is silent.", wanted=wanted)])
     return Plan(tuple(_changes(current, wanted)), tuple(_findings(current, wanted)))
 
 
@@ -292,6 +296,8 @@ def apply(io: IO, plan: Plan) -> None:
     identity = Api(access)
     volumes = _wait(identity)
     try:
+        if is_wait(plan):
+            return
         current = _read(volumes, asked)
         refused = tuple(_findings(current, wanted))
         if refused:
@@ -299,6 +305,7 @@ def apply(io: IO, plan: Plan) -> None:
         for change in _changes(current, wanted):
             _do(io, volumes, current, change)
         _wait_for_backends(volumes, wanted.get("backends") or [], wanted.get("clusters") or [])
+        io.write(MADE, "", mode="0600")
     finally:
         identity.close()
         volumes.close()

@@ -98,6 +98,16 @@ def test_a_confirmed_change_stays(script: Path, changed: Here, tmp_path: Path) -
     assert [guard.SYSTEMCTL, "stop", "holdfast-guard@network.timer"] in changed.commands
 
 
+def test_what_a_killed_confirmation_left_undoes_no_other_change(script: Path, changed: Here, tmp_path: Path) -> None:
+    state = tmp_path / "state/network"
+    (state / "confirmed").mkdir()
+    (state / "confirmed/paths").write_text("left")
+    assert guard.confirm(changed, "network")
+    assert run(script, "network") == ""
+    assert (tmp_path / "etc/old").read_text() == "after"
+    assert not (state / "confirmed").exists()
+
+
 def test_after_a_restart_the_files_are_back_before_the_network_and_nothing_else_is_run(
     script: Path, changed: Here, tmp_path: Path
 ) -> None:
@@ -117,6 +127,25 @@ def test_undoing_that_was_killed_is_finished(script: Path, changed: Here, tmp_pa
     run(script, word)
     assert_as_before(tmp_path)
     assert not guard.is_pending(changed, "network")
+
+
+@pytest.mark.parametrize("word", ["network", "--boot"])
+def test_undoing_on_a_full_disk_loses_no_file_and_is_made_up_for(
+    script: Path, changed: Here, tmp_path: Path, word: str
+) -> None:
+    full = tmp_path / "bin"
+    full.mkdir()
+    (full / "cp").write_text("#!/bin/sh\nexit 1\n")
+    (full / "cp").chmod(0o755)
+    path = {**os.environ, "PATH": f"{full}:{os.environ['PATH']}"}
+    subprocess.run(["/bin/sh", script, word], check=False, capture_output=True, env=path)
+    assert (tmp_path / "etc/old").read_text() == "after"
+    assert (tmp_path / "log").exists() == (word == "network"), "what can be undone is"
+    assert guard.is_pending(changed, "network")
+    run(script, word)
+    assert_as_before(tmp_path)
+    assert not guard.is_pending(changed, "network")
+    assert sorted(os.listdir(tmp_path / "etc")) == ["gone", "link", "old"]
 
 
 def test_undoing_twice_keeps_the_trace_of_the_last(script: Path, changed: Here, tmp_path: Path) -> None:

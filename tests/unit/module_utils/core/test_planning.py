@@ -68,6 +68,22 @@ def test_a_kind_that_could_not_be_read_forbids_the_run(monkeypatch):
     assert result.phases("b") == ["services"]
 
 
+def test_a_disk_that_two_kinds_would_have_by_two_names_is_refused(monkeypatch):
+    monkeypatch.setattr(planning, "STEPS", ())
+    model = SimpleNamespace(hosts={"a": None})
+
+    def refused(osd, **more):
+        swift = {"disks": {"/dev/disk/by-id/one": {"number": "8:16"}, "/dev/disk/by-id/none": {"number": None}}}
+        answer = {"devices/disk": swift, "ceph_daemons/ceph_osd": {"disks": osd}, **more}
+        return planning.plan(model, None, {}, {"a": answer}).findings
+
+    (finding,) = refused({"/dev/disk/by-path/one": {"number": "8:16"}})
+    assert (finding.code, finding.where) == ("disk.twice", "a: /dev/disk/by-path/one")
+    assert "/dev/disk/by-id/one" in finding.what
+    assert not refused({"/dev/disk/by-path/two": {"number": "8:32"}, "/dev/x": {"number": None}})
+    assert not refused({}, **{"devices/volume_group": {"error": "no report"}})
+
+
 def test_plan_json_holds_no_data_of_a_change():
     change = Change("x", "create", after="shown", data={"password": "hidden-value"})
     finding = Finding("advice", "c", "w", "what", "fix")

@@ -3,6 +3,8 @@ import json
 import os
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -54,6 +56,59 @@ def test_lock_is_refused_taken_over_and_released(tmp_path, monkeypatch):
     assert lock.current(io) is None
 
 
+STALE = {"pid": 3, "started": "1"}
+
+
+@pytest.mark.parametrize("stale", [None, STALE], ids=["free", "stale"])
+def test_of_runs_that_ask_at_the_same_moment_one_has_the_lock(tmp_path, monkeypatch, stale):
+    monkeypatch.setattr(lock, "PATH", str(tmp_path / "lock.json"))
+    if stale:
+        lock.take(Host(), {"holder": stale})
+
+    class Slow(Host):
+        def remove(self, path):
+            time.sleep(0.05)
+            super().remove(path)
+
+    def fdopen(*arguments, opened=os.fdopen):
+        time.sleep(0.05)
+        return opened(*arguments)
+
+    monkeypatch.setattr(host.os, "fdopen", fdopen)
+    holders = [{"pid": number, "started": "5"} for number in range(10, 14)]
+    with ThreadPoolExecutor(len(holders)) as pool:
+        answers = list(pool.map(lambda holder: lock.take(Slow(), {"holder": holder, "stale": stale}), holders))
+    (winner,) = [holder for holder, answer in zip(holders, answers, strict=True) if answer is None]
+    assert answers.count(winner) == len(holders) - 1
+    assert lock.current(Host()) == winner
+
+
+@pytest.mark.parametrize("left", ["", '{"pid": 2, "sta'])
+def test_a_lock_that_says_nothing_is_nobodys(tmp_path, monkeypatch, left):
+    monkeypatch.setattr(lock, "PATH", str(tmp_path / "lock.json"))
+    (tmp_path / "lock.json").write_text(left)
+    io, ours, theirs = Host(), {"pid": 1, "started": "5"}, {"pid": 2, "started": "6"}
+    assert lock.take(io, {"holder": ours}) is None
+    assert lock.current(io) == ours
+    assert lock.take(io, {"holder": theirs}) == ours
+
+
+def test_a_lock_that_is_given_back_while_it_is_asked_for_is_taken(tmp_path, monkeypatch):
+    monkeypatch.setattr(lock, "PATH", str(tmp_path / "lock.json"))
+    io, ours, theirs = Host(), {"pid": 1, "started": "5"}, {"pid": 2, "started": "6"}
+    assert lock.take(io, {"holder": theirs}) is None
+    create = io.create
+
+    def and_it_goes(path, content):
+        made = create(path, content)
+        lock.release(io, theirs)
+        return made
+
+    monkeypatch.setattr(io, "create", and_it_goes)
+    assert lock.take(io, {"holder": ours}) is None
+    assert lock.current(io) == ours
+
+
 def test_a_holder_is_stale_only_when_its_process_is_gone():
     held = deployment.holder("site.yml")
     assert held["pid"] == os.getppid()
@@ -61,6 +116,17 @@ def test_a_holder_is_stale_only_when_its_process_is_gone():
     assert deployment.is_stale({**held, "started": "0"})
     assert deployment.is_stale({**held, "boot": "earlier"})
     assert not deployment.is_stale({**held, "machine": "another", "started": "0"})
+
+
+@pytest.mark.parametrize(
+    "elsewhere",
+    [
+        pytest.param({"controller": "twin", "boot": "another"}, id="a copy of this machine"),
+        pytest.param({"namespace": "pid:[1]", "started": "0"}, id="a container, whose processes are not seen here"),
+    ],
+)
+def test_a_holder_that_cannot_be_seen_from_here_is_not_stale(elsewhere):
+    assert not deployment.is_stale({**deployment.holder("site.yml"), **elsewhere})
 
 
 def test_a_second_run_of_this_controller_is_refused_while_the_first_lives(tmp_path):

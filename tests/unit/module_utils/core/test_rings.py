@@ -273,9 +273,24 @@ def test_data_without_a_ring_forbids_a_new_one() -> None:
     assert (decision.source, codes(decision.findings)) == (None, ["lost_ring"])
 
 
+def test_disks_that_nobody_mounted_yet_forbid_a_new_ring() -> None:
+    unknown = state(unmounted=["/dev/disk/by-id/one (/srv/node/d1)"])
+    decision = decided({"p1": state(), "s1": unknown, "s2": state()})
+    assert (decision.source, codes(decision.findings)) == (None, ["unknown_data"])
+    assert "s1:/dev/disk/by-id/one" in decision.findings[0].what
+    assert decided({**everywhere(built(THREE)), "s1": unknown}).source == "p1"
+
+
 def test_a_host_that_does_not_answer_forbids_a_new_ring_and_no_change() -> None:
     assert codes(decided({"p1": state(), "s1": state()}).findings) == ["unasked"]
     assert decided({"p1": state(built(THREE)), "s1": state(built(THREE))}).source == "p1"
+
+
+def test_a_change_needs_the_answers_of_half_of_the_hosts() -> None:
+    grown = state(built(THREE), simulation={"moved_percent": 1})
+    assert codes(decided({"s1": grown}, GROWN).findings) == ["unasked"]
+    assert decided({"s1": grown, "s2": grown}, GROWN).steps
+    assert decided({"s1": state(built(THREE))}).findings == []
 
 
 def test_one_host_that_lost_its_files_gets_them_from_another() -> None:
@@ -312,6 +327,15 @@ def test_a_ring_older_than_its_builder_is_a_run_cut_short_and_written() -> None:
     cut = state(view, file={"sha256": "before", "version": 1})
     decision = decided({**everywhere(view), "p1": cut})
     assert verbs(list(decision.steps)) == ["write"]
+
+
+@pytest.mark.parametrize("host", ["p1", "s2"])
+def test_a_builder_older_than_a_ring_in_use_is_refused(host: str) -> None:
+    view = built(THREE)
+    newer = state(view, file={"sha256": "later", "version": view["version"] + 1})
+    decision = decided({**everywhere(view), host: newer})
+    assert (decision.source, codes(decision.findings)) == (None, ["old_builder"])
+    assert host in decision.findings[0].what
 
 
 GROWN = {**WANTED, "rings": [ring([*THREE["devices"], device("s4")])]}

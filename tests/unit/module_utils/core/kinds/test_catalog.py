@@ -232,6 +232,25 @@ def test_where_nothing_answers_nothing_is_there(keystone, io, bare):
     assert len(kind.plan(current, WANTED).changes) == 12
 
 
+@pytest.mark.parametrize("reason", ["silent", "refused", "damaged"])
+def test_a_keystone_that_was_filled_before_and_tells_nothing_is_waited_for(keystone, io, reason):
+    converge(io, WANTED)
+    keystone.changes.clear()
+    if reason == "silent":
+        keystone.ready = False
+    elif reason == "refused":
+        keystone.password = "another"
+    else:
+        io[kind.CREDENTIALS] = "{"
+    plan = kind.plan(kind.read(io, kind.question(WANTED)), WANTED)
+    assert plan.summary() == ["wait for the identity service"]
+    keystone.ready, keystone.password, io[kind.CREDENTIALS] = True, ACCESS["password"], json.dumps(ACCESS)
+    keystone.objects["regions"].clear()
+    kind.apply(io, plan)
+    assert keystone.changes == [], "what it lacks is planned when it answers"
+    assert converge(io, WANTED).summary() == ["create region RegionOne"]
+
+
 def test_a_refused_administrator_is_told_so(keystone, io):
     plan = kind.plan(kind.read(io, kind.question(WANTED)), WANTED)
     keystone.password = "former"

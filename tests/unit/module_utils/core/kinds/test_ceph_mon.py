@@ -66,6 +66,15 @@ def test_a_disk_of_the_cluster_forbids_to_begin_it_anew():
     assert "two:/dev/x" in plan.errors[0].what
 
 
+def test_an_osd_on_volumes_forbids_it_too():
+    answers: dict[str, Any] = {name: {ceph_mon.STEP: EMPTY} for name in NAMES}
+    part = {"whoami": 4, "osd_uuid": "u", "ceph_fsid": FSID, "part": "block", "encrypted": False}
+    answers["two"][ceph_mon.OSD_STEP] = {"disks": {"/dev/x": {"label": None}}, "lvm": {"8:16": part}}
+    plan = ceph_mon.plan(ceph_mon.join("one", answers), wanted())
+    assert [finding.code for finding in plan.errors] == ["ceph_mon.lost"]
+    assert "two:osd.4" in plan.errors[0].what
+
+
 def test_a_disk_of_another_cluster_does_not():
     assert not ceph_mon.plan(joined(EMPTY, ceph_fsid=OTHER), wanted()).errors
 

@@ -14,6 +14,7 @@ from ansible_collections.holdfast.storage.plugins.module_utils.core import ceph
 from ansible_collections.holdfast.storage.plugins.module_utils.core.errors import HoldfastError
 from ansible_collections.holdfast.storage.plugins.module_utils.core.kinds import ceph_osd
 from ansible_collections.holdfast.storage.plugins.module_utils.io.host import Result
+from ansible_collections.holdfast.storage.plugins.module_utils.io.rados_session import RefusedError
 from ansible_collections.holdfast.storage.tests.unit.module_utils.core.test_ceph import COMPLETE, FSID, label
 
 DISK, FAST = "/dev/disk/by-id/ata-one", "/dev/disk/by-partlabel/db-one"
@@ -28,6 +29,7 @@ class FakeCluster:
     def __init__(self) -> None:
         self.numbers: dict[str, int] = {}
         self.secrets: list[dict[str, str]] = []
+        self.silent = False
 
     def __enter__(self) -> FakeCluster:
         return self
@@ -94,6 +96,13 @@ class FakeHost:
         yield
 
     def ceph(self, entity: str, keyring: str, timeout: float) -> FakeCluster:
+        if entity.startswith("osd."):
+            assert keyring == f"{ceph_osd.HOMES}/ceph-{entity[4:]}/keyring"
+            if self.cluster.silent:
+                raise HoldfastError("no answer")
+            if int(entity[4:]) not in self.cluster.numbers.values():
+                raise RefusedError("no such key")
+            return self.cluster
         assert (entity, keyring) == ("client.bootstrap-osd", ceph_osd.KEYRING)
         return self.cluster
 
@@ -300,6 +309,11 @@ def test_nothing_stays_on_the_host_of_an_osd_that_left_and_no_longer_runs():
     gone = {**wanted(remove=[UUID]), "osds": []}
     assert not planned(io, gone)
     io.active.clear()
+    assert not planned(io, gone), "it is down, and the cluster has it still"
+    io.cluster.silent = True
+    assert not planned(io, gone), "nobody knows whether the cluster has it still"
+    io.cluster.silent = False
+    io.cluster.numbers.clear()
     assert converge(io, gone).summary() == ["retire /var/lib/ceph/osd/ceph-0"]
     assert "ceph-osd@0.service" not in io.enabled
     assert not [name for name in io.files if name.startswith(ceph_osd.HOMES)]

@@ -162,6 +162,41 @@ def test_a_volume_group_that_others_made_since_is_not_taken_away(io: Host) -> No
     assert not [argv for argv in io.commands if argv[0].endswith("/vgremove")]
 
 
+def test_an_osd_that_came_to_the_disk_since_a_run_was_killed_is_taken_up_and_not_taken_away(io: Host) -> None:
+    plain.converge(io, wanted())
+    io.files[NOTE] = json.dumps({"device": DISK, "size": plain.SIZE})
+    for volume in io.listing["4"]:
+        volume["tags"]["ceph.osd_fsid"] = plain.OTHER
+    assert plain.converge(io, wanted()).summary() == ["start ceph-osd@4.service"]
+    assert not [argv for argv in io.commands if argv[0].endswith("/vgremove")]
+
+
+def test_a_database_of_another_osd_is_not_taken_away_after_a_run_that_was_killed(io: Host) -> None:
+    plain.converge(io, wanted())
+    io.files[NOTE] = json.dumps({"device": DISK, "size": plain.SIZE})
+    io.files = {name: text for name, text in io.files.items() if "254:16/holders/" not in name}
+    for name in (DISK, REAL[DISK]):
+        io.signatures.pop(name)
+    tags = {"ceph.osd_fsid": plain.OTHER, "ceph.cluster_fsid": FSID}
+    io.listing = {"5": [{"type": part, "devices": [device], "path": "", "tags": tags}
+                        for part, device in (("block", "/dev/vdz"), ("db", REAL[FAST]))]}  # fmt: skip
+    assert "disk.holds_data" in plain.codes(io, wanted())
+
+
+def test_a_listing_that_fails_is_not_taken_for_no_osd(io: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain.converge(io, wanted())
+    answer = io.run
+
+    def broken(argv: list[str], **options: Any) -> Result:
+        return Result(1, "", "no daemon of LVM\n") if argv[1:3] == ["lvm", "list"] else answer(argv, **options)
+
+    monkeypatch.setattr(io, "run", broken)
+    # The volumes are closed, so nothing holds the disk.
+    io.files = {name: text for name, text in io.files.items() if "/holders/" not in name}
+    with pytest.raises(HoldfastError, match="no daemon of LVM"):
+        plain.planned(io, wanted(wipe=DISK))
+
+
 def test_a_database_on_volumes_of_another_osd_is_refused(io: Host) -> None:
     plain.converge(io, wanted())
     io.listing["5"] = [{**io.listing["4"].pop(), "type": "db"}]
@@ -193,6 +228,7 @@ def test_an_osd_is_not_encrypted_afterwards_and_says_so(io: Host) -> None:
 def test_one_that_left_is_closed_and_no_longer_opened_at_boot(io: Host) -> None:
     plain.converge(io, wanted())
     io.active.clear()
+    io.cluster.numbers.clear()
     gone = {**plain.wanted(remove=[UUID]), "osds": []}
     plain.converge(io, gone)
     assert [argv[-1] for argv in io.commands if argv[1:3] == ["lvm", "deactivate"]] == [UUID]

@@ -13,17 +13,22 @@ WANTED = {"databases": [{"name": "glance", "password": "correct horse", "hosts":
 STORED = hashlib.sha256(f"mysql_native_password {database.native_hash('correct horse')}".encode()).hexdigest()
 CURRENT = {
     "reachable": True,
+    "made": True,
+    "reason": "",
     "schemas": {"glance": "utf8mb4"},
     "accounts": {"glance": {HOST: {"password": STORED, "tls": True, "privileges": {"glance": ["ALL"]}}}},
 }
-NOTHING = {"reachable": False, "schemas": {}, "accounts": {}}
+NOTHING = {"reachable": False, "made": False, "reason": "", "schemas": {}, "accounts": {}}
 
 
 class Server:
     """Answers one query; keeps what it was told."""
 
-    def __init__(self, rc=0, out=""):
-        self.answer, self.calls = Result(rc, out, ""), []
+    def __init__(self, rc=0, out="", err="", files=()):
+        self.answer, self.calls, self.files = Result(rc, out, err), [], files
+
+    def exists(self, path):
+        return path in self.files
 
     def run(self, argv, *, stdin, check=True, timeout=None):
         self.calls.append((argv, stdin))
@@ -48,6 +53,17 @@ def test_where_no_server_answers_nothing_is_there():
     assert database.read(server, database.question(WANTED)) == NOTHING
     plan = database.plan(NOTHING, WANTED)
     assert plan.summary() == ["create schema glance", f"create account glance@{HOST}"]
+
+
+def test_a_silent_server_with_schemas_is_no_empty_one():
+    server = Server(rc=1, err="ERROR 2002: Can't connect\n", files=["/var/lib/mysql/glance"])
+    current = database.read(server, database.question(WANTED))
+    assert (current["reachable"], current["made"]) == (False, True)
+    plan = database.plan(current, WANTED)
+    assert plan.summary() == ["wait for the database"]
+    assert "Can't connect" in plan.changes[0].after
+    database.apply(server, plan)
+    assert [stdin for _, stdin in server.calls[1:]] == ["SELECT 1;\n"]
 
 
 def test_read_takes_one_invocation():

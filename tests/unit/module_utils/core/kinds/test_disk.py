@@ -190,6 +190,41 @@ def held(io: FakeHost) -> None:
     io.lists["/sys/dev/block/8:16/holders"] = ["dm-0"]
 
 
+def partition(io: FakeHost) -> None:
+    """The device is a partition of the disk 8:0."""
+    io.files["/sys/dev/block/8:16/partition"] = "1"
+    io.links["/sys/dev/block/8:16"] = "/sys/devices/sda/sda1"
+    io.files["/sys/dev/block/8:16"] = io.files["/sys/dev/block/8:0"] = ""
+    io.files["/sys/devices/sda/sda1/../dev"] = "8:0"
+    io.links["/sys/dev/block/8:0"] = "/sys/devices/sda"
+
+
+def removable_partition(io: FakeHost) -> None:
+    partition(io)
+    del io.files["/sys/dev/block/8:16/removable"]
+    io.files["/sys/dev/block/8:0/removable"] = "1"
+
+
+def held_below(io: FakeHost) -> None:
+    partition(io)
+    io.lists["/sys/dev/block/8:0/holders"] = ["dm-0"]
+
+
+def mounted_btrfs(io: FakeHost) -> None:
+    """A mount of btrfs has a number of its own; the kernel lists the devices of the file system elsewhere."""
+    mounted_partition(io)
+    mounts = io.files["/proc/self/mountinfo"]
+    mounts = mounts.replace("8:17 / /data rw - ext4 /dev/sdb1", "0:41 / /data rw - btrfs /dev/sdc")
+    io.files["/proc/self/mountinfo"] = mounts
+    io.lists["/sys/fs/btrfs"] = ["6d0c9f84-3b7a-4a55-9e5a-0b8f7a3f4a11", "features"]
+    io.lists["/sys/fs/btrfs/6d0c9f84-3b7a-4a55-9e5a-0b8f7a3f4a11/devices"] = ["sdb1", "sdc"]
+
+
+def root_of_btrfs(io: FakeHost) -> None:
+    mounted_btrfs(io)
+    io.files["/proc/self/mountinfo"] = io.files["/proc/self/mountinfo"].replace("0:41 / /data", "0:41 / /")
+
+
 def foreign_label(io: FakeHost) -> None:
     io.format("hf-two")
 
@@ -213,6 +248,10 @@ REFUSED = {
     "swap": (proc("swaps", "/dev/sdb partition 1 0 -2"), "disk.in_use", "swap"),
     "the root disk": (root_disk, "disk.in_use", "root file system"),
     "held": (held, "disk.in_use", "dm-0"),
+    "a partition of a disk that is held": (held_below, "disk.in_use", "dm-0"),
+    "a partition of a mounted btrfs": (mounted_btrfs, "disk.in_use", "/dev/sdb1 is a part of a mounted btrfs"),
+    "the root disk, with btrfs": (root_of_btrfs, "disk.in_use", "/dev/sdb1 is a part of a mounted btrfs"),
+    "a partition of a removable disk": (removable_partition, "disk.removable", "removable"),
     "read-only": (sysfs("ro", "1"), "disk.read_only", "read-only"),
     "removable": (sysfs("removable", "1"), "disk.removable", "removable"),
     "too small": (sysfs("size", "2048"), "disk.too_small", "1048576 bytes"),
@@ -309,6 +348,17 @@ def test_a_note_of_a_killed_run_does_not_give_up_what_others_put_there() -> None
     assert [finding.code for finding in planned(io).errors] == ["disk.holds_data"]
 
 
+@pytest.mark.parametrize("label", ["hf-two", "data", ""])
+def test_a_note_of_a_killed_run_does_not_give_up_an_xfs_of_others(label: str) -> None:
+    io = FakeHost()
+    io.die_in = "mkfs.xfs"
+    with pytest.raises(KeyboardInterrupt):
+        disk.apply(io, planned(io))  # type: ignore[arg-type]
+    io.die_in = ""
+    io.format(label)
+    assert [finding.code for finding in planned(io).errors] == ["disk.holds_data"]
+
+
 def test_a_run_killed_between_mkfs_and_mount_converges_without_another_mkfs() -> None:
     io = FakeHost()
     io.format("hf-one")
@@ -317,6 +367,36 @@ def test_a_run_killed_between_mkfs_and_mount_converges_without_another_mkfs() ->
     disk.apply(io, plan)  # type: ignore[arg-type]
     assert not io.ran("mkfs.xfs")
     assert not planned(io)
+
+
+def test_a_note_that_outlived_the_mount_is_forgotten() -> None:
+    io = FakeHost()
+    disk.apply(io, planned(io))  # type: ignore[arg-type]
+    io.files[f"{disk.NOTES}/hf-one"] = f"formatting {DEVICE} of {SIZE} bytes\n"
+    plan = planned(io)
+    assert plan.summary() == ["forget /srv/node/d1"]
+    disk.apply(io, plan)  # type: ignore[arg-type]
+    assert not planned(io)
+    assert not [path for path in io.files if path.startswith(disk.NOTES)]
+
+
+def test_the_note_stays_until_the_disk_is_mounted() -> None:
+    io = FakeHost()
+    run = io.run
+
+    def killed(argv: list[str], check: bool = True) -> Result:
+        if argv[1:2] == ["start"]:
+            raise KeyboardInterrupt
+        return run(argv, check)
+
+    io.run = killed  # type: ignore[method-assign]
+    with pytest.raises(KeyboardInterrupt):
+        disk.apply(io, planned(io))  # type: ignore[arg-type]
+    assert [path for path in io.files if path.startswith(disk.NOTES)]
+    io.run = run  # type: ignore[method-assign]
+    disk.apply(io, planned(io))  # type: ignore[arg-type]
+    assert not planned(io)
+    assert len(io.ran("mkfs.xfs")) == 1
 
 
 def test_the_owner_of_a_mounted_disk_is_set() -> None:

@@ -39,6 +39,14 @@ def test_create_update_and_delete(tmp_path):
     assert not os.path.exists(path)
 
 
+def test_a_secret_file_that_goes_is_shown_by_its_digest(tmp_path):
+    path = tmp_path / "cookie"
+    path.write_text("QWERTYUIOP")
+    plan = converge(wanted({"path": str(path), "state": "absent", "secret": True}))
+    assert "QWERTYUIOP" not in repr(plan.diff())
+    assert "secret, sha256" in plan.changes[0].before
+
+
 def test_nothing_to_do_on_what_stands(tmp_path):
     want = wanted({"path": str(tmp_path / "x"), "content": "x\n"})
     converge(want)

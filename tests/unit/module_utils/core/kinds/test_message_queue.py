@@ -22,7 +22,7 @@ class Broker:
     """The management API over a dictionary, and the files and commands of its host."""
 
     def __init__(self, password=ACCESS["password"]):
-        self.password, self.requests, self.commands = password, [], []
+        self.password, self.requests, self.commands, self.files = password, [], [], {}
         self.virtual_hosts = {"/": "classic"}
         self.users = {"holdfast": ("x", "administrator"), "guest": ("y", "administrator")}
         self.permissions = {("/", "guest"): ALL}
@@ -30,6 +30,12 @@ class Broker:
     def read_text(self, path):
         assert path == kind.CREDENTIALS
         return json.dumps(ACCESS)
+
+    def exists(self, path):
+        return path in self.files
+
+    def write(self, path, content, *, mode):
+        self.files[path] = content
 
     def run(self, argv, *, stdin, timeout):
         self.commands.append((argv, stdin))
@@ -114,21 +120,34 @@ def test_an_administrator_with_another_password_is_given_it_through_stdin(broker
 
 
 def test_a_bare_host_has_nothing():
-    class Bare:
+    class Bare(Broker):
         def read_text(self, path):
             return None
 
     current = kind.read(Bare(), kind.question(WANTED))
-    assert current == {"state": "absent", "virtual_hosts": {}, "users": {}}
+    assert current == {"state": "absent", "made": False, "virtual_hosts": {}, "users": {}}
     assert len(kind.plan(current, WANTED).changes) == 3
 
 
 def test_a_damaged_file_of_credentials_counts_as_missing():
-    class Damaged:
+    class Damaged(Broker):
         def read_text(self, path):
             return json.dumps(ACCESS)[:-3]
 
     assert kind.read(Damaged(), kind.question(WANTED))["state"] == "absent"
+
+
+def test_a_silent_broker_that_had_users_is_waited_for(broker, monkeypatch):
+    converge(broker)
+    broker.virtual_hosts.clear()
+    broker.requests.clear()
+    with monkeypatch.context() as silent:
+        silent.setattr(kind, "request", lambda *_: (0, None))
+        plan = kind.plan(kind.read(broker, kind.question(WANTED)), WANTED)
+    assert plan.summary() == ["wait for the message queue"]
+    kind.apply(broker, plan)
+    assert not broker.requests, "what it lacks is planned when it answers"
+    assert converge(broker).summary() == ["create virtual host glance"]
 
 
 def test_a_broker_that_stays_silent_is_an_error(broker, monkeypatch):

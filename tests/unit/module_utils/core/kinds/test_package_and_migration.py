@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 import pytest
 
+from ansible_collections.holdfast.storage.plugins.module_utils.core.errors import HoldfastError
 from ansible_collections.holdfast.storage.plugins.module_utils.core.kinds import migration, package
 from ansible_collections.holdfast.storage.plugins.module_utils.io.host import Result
 
@@ -64,6 +65,19 @@ class AptHost:
         return ["x_Packages"]
 
 
+class Mute(AptHost):
+    """A host that does not tell its units when it is asked first."""
+
+    asked = 0
+
+    def run(self, argv, **options):
+        if "list-unit-files" in argv:
+            self.asked += 1
+            if self.asked == 1:
+                return Result(1, "", "no bus")
+        return super().run(argv, **options)
+
+
 def planned(rows, names, policy=None):
     wanted = {"packages": names}
     return package.plan(package.read(FakeHost(rows, policy), package.question(wanted)), wanted)
@@ -88,6 +102,23 @@ def test_interrupted_dpkg_is_finished_first():
 def test_policy_of_a_killed_run_is_removed_and_a_foreign_one_kept():
     assert planned(["a\tii \t1"], ["a"], package.POLICY_TEXT).summary() == ["delete /usr/sbin/policy-rc.d"]
     assert not planned(["a\tii \t1"], ["a"], "#!/bin/sh\nexit 101\n")
+
+
+def test_units_that_cannot_be_listed_are_not_taken_for_none():
+    io, wanted = Mute(), {"packages": ["cinder-api"]}
+    with pytest.raises(HoldfastError, match="no bus"):
+        package.apply(io, package.plan(package.read(io, package.question(wanted)), wanted))
+    assert "ssh.service" in io.enabled
+    assert not io.installed
+
+
+def test_packages_that_cannot_be_listed_are_not_taken_for_none():
+    class Broken(FakeHost):
+        def run(self, argv, **_):
+            return Result(2, "", "dpkg-query: error: parsing file")
+
+    with pytest.raises(HoldfastError, match="parsing file"):
+        package.read(Broken([]), {"packages": ["a"]})
 
 
 def test_units_that_packages_enable_are_disabled_also_when_a_run_was_killed():

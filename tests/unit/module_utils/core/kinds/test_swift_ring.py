@@ -142,6 +142,29 @@ def test_data_on_the_disks_is_seen_where_there_is_no_ring() -> None:
     assert answer(io)[swift_ring.STEP]["object"]["data"] == ["/srv/node/d1/objects"]
 
 
+def disk_answer(**found: Any) -> dict[str, Any]:
+    ours = {"xfs": {"label": "hf-one", "complete": True}, "holds": [], "begun": False, "mounted": None}
+    return {"disks": {"/dev/one": {"number": "8:16", "mount": "/srv/node/d1", **ours, **found}}}
+
+
+@pytest.mark.parametrize(
+    ("disks", "code"),
+    [
+        (disk_answer(), ["swift_ring.unknown_data"]),
+        (disk_answer(mounted={"number": "8:16"}), []),
+        (disk_answer(begun=True), []),
+        (disk_answer(xfs=None), []),
+        (disk_answer(xfs={"label": "hf-two", "complete": True}, holds=["xfs filesystem labelled 'hf-two'"]), []),
+        (disk_answer(mount="/srv/nfs/fast"), []),
+        ({"disks": {"/dev/none": {"number": None, "mount": "/srv/node/d1"}}}, []),
+        ({"error": "OSError: broken"}, []),
+    ],
+)
+def test_what_a_prepared_disk_holds_is_unknown_until_it_is_mounted(disks: dict[str, Any], code: list[str]) -> None:
+    answers = {"p1": answer(FakeHost()), "s1": {**answer(FakeHost()), "devices/disk": disks}}
+    assert [finding.code for finding in planned("p1", answers)[0].errors] == code
+
+
 class Harm:
     """What a hostile builder would hold."""
 

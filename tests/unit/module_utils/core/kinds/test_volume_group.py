@@ -30,6 +30,7 @@ class FakeHost:
         self.tags: dict[str, set[str]] = {}
         self.pools: dict[str, int] = {}
         self.missing = 0
+        self.lists: dict[str, list[str]] = {}
         self.files: dict[str, str] = {
             "/proc/sys/kernel/hostname": "storage1\n",
             "/proc/self/mountinfo": "22 1 8:1 / / rw - ext4 /dev/sda1 rw",
@@ -55,7 +56,7 @@ class FakeHost:
         return path in self.files or path in self.numbers
 
     def listdir(self, path: str) -> list[str]:
-        return []
+        return self.lists.get(path, [])
 
     def read_text(self, path: str) -> str | None:
         return self.files.get(path)
@@ -107,7 +108,8 @@ class FakeHost:
                 for name, size in self.pools.items()
             ]
             rows.append({"vg_name": "volumes", "lv_name": "volume-1", "lv_layout": "thin,sparse", "lv_size": "1"})
-            return self.report("lv", rows)
+            numbers = {"lv_kernel_major": "253", "lv_kernel_minor": "0"}
+            return self.report("lv", [{**row, **(numbers if row["lv_name"] == "volume-1" else {})} for row in rows])
         if command == self.die_in != "lvm":
             self.parts |= dict.fromkeys(argv[argv.index("volumes") + 1 :], "")
             self.signatures |= {disk: ["LVM2_member"] for disk in argv[argv.index("volumes") + 1 :]}
@@ -204,6 +206,15 @@ def test_a_disk_of_another_group_is_refused_whatever_is_said() -> None:
     assert refused(io, wanted(wipe=[TWO], adopt="volumes")) == ["volume_group.member"]
 
 
+def test_a_group_that_lvm_does_not_list_is_told_as_it_is() -> None:
+    io = FakeHost()
+    io.parts[ONE] = "volumes"
+    io.signatures[ONE] = ["LVM2_member"]
+    plan = planned(io, wanted(devices=[ONE]))
+    assert [finding.code for finding in plan.errors] == ["volume_group.unlisted"]
+    assert f"--adddev {ONE}" in plan.errors[0].fix
+
+
 def test_a_group_of_the_name_without_the_tag_is_anothers() -> None:
     io = FakeHost()
     io.parts = {ONE: "volumes", TWO: "volumes"}
@@ -220,6 +231,49 @@ def test_a_group_is_adopted_by_name_and_gets_nothing_but_the_tag() -> None:
     assert applied(io, wanted(adopt="volumes")).summary() == ["adopt volumes"]
     assert io.wrote() == ["vgchange"]
     assert not planned(io, wanted())
+
+
+def root_volume(io: FakeHost) -> None:
+    io.files["/proc/self/mountinfo"] = "22 1 253:0 / / rw - ext4 /dev/mapper/volumes-volume--1 rw"
+    io.files["/sys/dev/block/253:0"] = ""
+
+
+def swap_volume(io: FakeHost) -> None:
+    io.files["/proc/swaps"] = "Filename Type Size Used Priority\n/dev/dm-0 partition 1 0 -2\n"
+    io.numbers["/dev/dm-0"] = "253:0"
+
+
+def root_of_btrfs(io: FakeHost) -> None:
+    io.files["/proc/self/mountinfo"] = "22 1 0:30 / / rw - btrfs /dev/mapper/volumes-volume--1 rw"
+    io.lists = {"/sys/fs/btrfs": ["id"], "/sys/fs/btrfs/id/devices": ["dm-0"]}
+    io.numbers["/dev/dm-0"] = "253:0"
+    io.files["/sys/dev/block/253:0"] = ""
+
+
+@pytest.mark.parametrize("use", [root_volume, swap_volume, root_of_btrfs])
+def test_the_systems_own_group_is_not_adopted(use: Any) -> None:
+    io = FakeHost()
+    io.parts = {ONE: "volumes"}
+    io.tags["volumes"] = set()
+    use(io)
+    assert refused(io, wanted(devices=[ONE], adopt="volumes")) == ["volume_group.system"]
+
+
+def test_two_groups_of_the_same_name_are_refused() -> None:
+    io = FakeHost()
+    applied(io, wanted())
+    io.commands.clear()
+    run = io.run
+
+    def twice(argv: Any, **options: Any) -> Result:
+        done = run(argv, **options)
+        if not argv[0].endswith("/vgs"):
+            return done
+        rows = json.loads(done.out)["report"][0]["vg"]
+        return io.report("vg", [{**rows[0], "vg_tags": "", "vg_uuid": "other"}, *rows])
+
+    io.run = twice  # type: ignore[method-assign]
+    assert refused(io, wanted()) == ["volume_group.ambiguous"]
 
 
 def test_a_new_disk_extends_the_group_and_the_pool_and_an_absent_one_stays() -> None:

@@ -136,6 +136,12 @@ class IO(dict):
     def read_text(self, path):
         return self.get(path)
 
+    def exists(self, path):
+        return path in self
+
+    def write(self, path, content, *, mode):
+        self[path] = content
+
     def run(self, argv, *, user, timeout):
         assert user == "cinder"
         assert timeout
@@ -293,6 +299,19 @@ def test_where_nothing_answers_nothing_is_there(cloud, io, case):
     current = volume_type.read(IO(cloud=cloud) if case == "bare" else io, volume_type.question(WANTED))
     assert current["state"] == "absent"
     assert len(volume_type.plan(current, WANTED).changes) == 4
+
+
+def test_a_silent_service_that_had_types_is_waited_for(cloud, io):
+    converge(io, WANTED)
+    cloud.changes.clear()
+    cloud.ready = False
+    plan = volume_type.plan(volume_type.read(io, volume_type.question(WANTED)), WANTED)
+    assert plan.summary() == ["wait for the volume service"]
+    cloud.ready = True
+    cloud.types.clear()
+    volume_type.apply(io, plan)
+    assert cloud.changes == [], "what it lacks is planned when it answers"
+    assert converge(io, WANTED).summary() == ["create volume type gold", "create volume type bronze"]
 
 
 def test_an_interrupted_batch_goes_on_where_it_stopped(cloud, io):
