@@ -17,6 +17,7 @@ _PROTECTED = {
     r"swift_conf_overrides\.swift\.conf\.storage-policy:.*": "policies are those of swift_policies, as the rings",
     r"swift_conf_overrides\.[a-z-]+\.conf\.default\.(devices|mount_check|swift_dir|user)": "disks and rings are there",
     r"cinder_conf_overrides\.default\.(host|cluster|enabled_backends)": "it is what volumes know their service by",
+    r"cinder_conf_overrides\.coordination\..*": "the lock manager is that of the group etcd",
     r"glance_conf_overrides\.(default\.enabled_backends|glance_store\.default_backend)": "glance_stores says it",
     r"glance_conf_overrides\.default\.show_(multiple_locations|image_direct_url)": "it shows users where images are",
     r"keystone_conf_overrides\.(token\.provider|fernet_tokens\..*|credential\..*)": "Holdfast makes and rotates keys",
