@@ -18,7 +18,7 @@ try:  # Private, and only for messages: without it they name the host instead of
 except ImportError:  # pragma: no cover
     Origin = None
 
-_CONNECTION = ("ansible_host", "ansible_connection")
+_CONNECTION = ("ansible_host", "ansible_port", "ansible_connection")
 
 
 class InventoryReader:
@@ -84,6 +84,7 @@ class InventoryReader:
             variables=variables,
             others=frozenset(str(key) for key in raw if key not in mine and key != secret_store.VARIABLE),
             connect=connection["ansible_host"],
+            port=connection["ansible_port"],
             local=connection["ansible_connection"] == "local" or name in ("localhost", "127.0.0.1", "::1"),
         )
 
