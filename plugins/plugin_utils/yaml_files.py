@@ -11,14 +11,16 @@ from typing import Any
 import yaml
 
 from ansible_collections.holdfast.storage.plugins.module_utils.core.errors import Finding, HoldfastError
-from ansible_collections.holdfast.storage.plugins.module_utils.core.schema import nearest
+from ansible_collections.holdfast.storage.plugins.module_utils.core.schema import nearest, shown
 from ansible_collections.holdfast.storage.plugins.plugin_utils import secret_store
 
 _DIRECTORIES = ("group_vars", "host_vars")
 _ENDINGS = ("", ".yml", ".yaml", ".json")
 _GROUP_KEYS = ("hosts", "children", "vars")
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_NO_KEY = 'Write the key as plain text, and an expression in quotes: "{{ name }}".'
 _NULL = "tag:yaml.org,2002:null"
+_KINDS = {"int": "whole number", "float": "number", "bool": "truth value", "timestamp": "date"}
 _TAGS = re.compile(
     r"tag:yaml\.org,2002:(str|int|float|bool|null|map|seq|timestamp|binary|set|omap|pairs|merge|value)|!unsafe|!vault"
     r"|!vault-encrypted"
@@ -48,7 +50,8 @@ def hosts_file(path: str, loader: Any) -> list[Finding]:
     findings = list(_of_nodes(path, root))
     if not isinstance(root, yaml.MappingNode):
         return [*findings, _no_mapping(path, root, "The file", "groups")]
-    return [*findings, *(found for key, group in _pairs(root) for found in _group(path, key.value, group))]
+    findings += [found for key, group in _pairs(root) for found in _group(path, key.value, group)]
+    return [*findings, *_loops(path, root)]
 
 
 def problems(path: str, loader: Any) -> list[Finding]:
@@ -103,7 +106,8 @@ def _composed(path: str, content: bytes) -> yaml.Node | Finding | None:
 def _of_nodes(path: str, root: yaml.Node) -> Iterator[Finding]:
     for node in _nodes(root):
         yield from _tag(path, node)
-        yield from _doubles(path, node)
+        yield from _values(path, node)
+        yield from _keys(path, node)
 
 
 def _group(path: str, name: str, node: yaml.Node) -> Iterator[Finding]:
@@ -129,6 +133,32 @@ def _group(path: str, name: str, node: yaml.Node) -> Iterator[Finding]:
             for host, variables in _pairs(value):
                 if not isinstance(variables, yaml.MappingNode) and variables.tag != _NULL:
                     yield _no_mapping(path, variables, f"The host {host.value} of the group {name}", "variables")
+
+
+def _loops(path: str, root: yaml.Node) -> Iterator[Finding]:
+    """Groups that are below themselves."""
+    below: dict[str, set[str]] = {}
+    for parent, child in _children(root):
+        reached, waiting = set[str](), [child.value]
+        while waiting:
+            name = waiting.pop()
+            if name not in reached:
+                reached.add(name)
+                waiting.extend(below.get(name, ()))
+        if parent in reached:
+            what = f"The group {child.value} stands under {parent}, which is the same or stands under it."
+            yield _finding(path, child.start_mark.line + 1, what, "Take one of the two out.")
+        else:
+            below.setdefault(parent, set()).add(child.value)
+
+
+def _children(groups: yaml.Node) -> Iterator[tuple[str, yaml.Node]]:
+    """The name of each group, with the key of each group under it, at any depth."""
+    for parent, group in _pairs(groups):
+        for key, children in _pairs(group):
+            if key.value == "children":
+                yield from ((parent.value, child) for child, _ in _pairs(children))
+                yield from _children(children)
 
 
 def _pairs(node: yaml.Node) -> list[tuple[yaml.Node, yaml.Node]]:
@@ -167,16 +197,38 @@ def _tag(path: str, node: yaml.Node) -> Iterator[Finding]:
         yield _finding(path, node.start_mark.line + 1, what, "Take the tag out, or quote the value.")
 
 
-def _doubles(path: str, node: yaml.Node) -> Iterator[Finding]:
+def _values(path: str, node: yaml.Node) -> Iterator[Finding]:
+    """A plain value that looks like a number, a date or a truth value, and is none: 2024-13-45."""
+    if not isinstance(node, yaml.ScalarNode) or node.tag.rpartition(":")[2] not in _KINDS:
+        return
+    try:
+        yaml.SafeLoader("").construct_object(node)
+    except (ValueError, LookupError, AttributeError, yaml.YAMLError):
+        seen = "What stands here" if secret_store.is_encrypted(path) else shown(node.value)
+        what = f"{seen} is no {_KINDS[node.tag.rpartition(':')[2]]}, and YAML takes it for one."
+        yield _finding(path, node.start_mark.line + 1, what, "Quote it if it is text, or correct it.")
+
+
+def _keys(path: str, node: yaml.Node) -> Iterator[Finding]:
+    """Keys that are there twice, or that are no plain values; and merges of what has no keys."""
     if isinstance(node, yaml.MappingNode):
         lines: dict[str, int] = {}
-        for key, _ in node.value:
-            if isinstance(key, yaml.ScalarNode):
-                line = key.start_mark.line + 1
+        for key, value in node.value:
+            line = key.start_mark.line + 1
+            if not isinstance(key, yaml.ScalarNode):
+                yield _finding(path, line, "A list or a mapping is no key.", _NO_KEY)
+            elif key.value == "<<" and not _can_be_merged(value):
+                yield _finding(path, line, "<< merges mappings, and this is none.", "Name a mapping: <<: *name.")
+            else:
                 if key.value in lines:
                     what = f"The key {key.value} is in line {lines[key.value]} already."
                     yield _finding(path, line, what, "Leave one of the two.")
                 lines[key.value] = line
+
+
+def _can_be_merged(value: yaml.Node) -> bool:
+    merged = value.value if isinstance(value, yaml.SequenceNode) else [value]
+    return all(isinstance(item, yaml.MappingNode) for item in merged)
 
 
 def _finding(path: str, line: int, what: str, fix: str) -> Finding:

@@ -149,6 +149,13 @@ def test_all_problems_are_told_at_once_with_file_and_line(inventory, validate):
         ("a: 1\n---\nb: 2\n", "main.yml:2: This is not YAML: expected a single document"),
         ("- a: 1\n", "main.yml:1: The file holds a list instead of a mapping of variables."),
         ("a: 1\nb: \x00\n", "main.yml:2: There is the control character 0x00"),
+        ("a: 1\nb: 2024-13-45\n", "main.yml:2: '2024-13-45' is no date, and YAML takes it for one."),
+        (f"a: {'9' * 5000}\n", "is no whole number, and YAML takes it for one."),
+        (
+            "a: {{ b }}\n",
+            "main.yml:1: A list or a mapping is no key. Fix: Write the key as plain text, and an expression",
+        ),
+        ("a: {<<: 7}\n", "main.yml:1: << merges mappings, and this is none."),
     ],
 )
 def test_yaml_errors_name_file_and_line(inventory, validate, text, told):
@@ -173,6 +180,9 @@ def test_yaml_errors_name_file_and_line(inventory, validate, text, told):
         ("all:\n  hosts: [a, b]\n", "hosts.yml:2: hosts of the group all holds a list"),
         ("all:\n  hosts: {a: 10.0.0.1}\n", "hosts.yml:2: The host a of the group all holds a plain value"),
         ("all:\n  children: {x: {y: {}}}\n", "hosts.yml:2: The key y of the group x is none of"),
+        ("all:\n  hosts: {a: {b: 2024-13-45}}\n", "hosts.yml:2: '2024-13-45' is no date"),
+        ("x: {children: {y: }}\ny: {children: {x: }}\n", "hosts.yml:2: The group x stands under y, which is the same"),
+        ("x: {children: {x: }}\n", "hosts.yml:1: The group x stands under x, which is the same"),
         ("- a\n", "hosts.yml:1: The file holds a list instead of a mapping of groups."),
     ],
 )
