@@ -9,13 +9,15 @@ from collections.abc import Iterator
 from typing import Any
 
 import yaml
+from ansible import context
 
 from ansible_collections.holdfast.storage.plugins.module_utils.core.errors import Finding, HoldfastError
 from ansible_collections.holdfast.storage.plugins.module_utils.core.schema import nearest, shown
 from ansible_collections.holdfast.storage.plugins.plugin_utils import secret_store
 
 _DIRECTORIES = ("group_vars", "host_vars")
-_ENDINGS = ("", ".yml", ".yaml", ".json")
+_YAML_ENDINGS = (".yml", ".yaml", ".json")
+_ENDINGS = ("", *_YAML_ENDINGS)
 _GROUP_KEYS = ("hosts", "children", "vars")
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _NO_KEY = 'Write the key as plain text, and an expression in quotes: "{{ name }}".'
@@ -32,9 +34,22 @@ def beside(directory: str, loader: Any) -> list[Finding]:
     return [finding for file in _files(directory) for finding in problems(file, loader)]
 
 
+def on_command_line(loader: Any) -> list[Finding]:
+    """What is wrong with the files of variables that the command line names; without a loader, those in clear."""
+    files = [text[1:] for text in context.CLIARGS.get("extra_vars") or () if text.startswith("@")]
+    clear = [file for file in files if loader or not (os.path.exists(file) and secret_store.is_encrypted(file))]
+    return [finding for file in clear for finding in problems(file, loader)]
+
+
 def told(findings: list[Finding]) -> str:
     """Findings as one message."""
     return "\n".join([f"{len(findings)} problem{'' if len(findings) == 1 else 's'} in files.", *map(str, findings)])
+
+
+def not_text(path: str, loader: Any) -> list[Finding]:
+    """Why a file can not be read as text, if so."""
+    content = _content(path, loader)
+    return [content] if isinstance(content, Finding) else []
 
 
 def hosts_file(path: str, loader: Any) -> list[Finding]:
@@ -44,7 +59,9 @@ def hosts_file(path: str, loader: Any) -> list[Finding]:
         return [content]
     root = _composed(path, content)
     if isinstance(root, Finding):
-        return [root]
+        return [root] if path.endswith(_YAML_ENDINGS) else []
+    if not path.endswith(_YAML_ENDINGS) and not isinstance(root, yaml.MappingNode):
+        return []  # Nothing that Ansible would take for YAML.
     if root is None or any(key.value == "plugin" for key, _ in _pairs(root)):
         return []  # Nothing, or the settings of an inventory plugin.
     findings = list(_of_nodes(path, root))
@@ -52,6 +69,14 @@ def hosts_file(path: str, loader: Any) -> list[Finding]:
         return [*findings, _no_mapping(path, root, "The file", "groups")]
     findings += [found for key, group in _pairs(root) for found in _group(path, key.value, group)]
     return [*findings, *_loops(path, root)]
+
+
+def is_yaml(path: str, loader: Any) -> bool:
+    """Whether a file of hosts is YAML by its name, or by what it holds when its name does not say."""
+    if path.endswith(_YAML_ENDINGS):
+        return True
+    content = _content(path, loader)
+    return not isinstance(content, Finding) and isinstance(_composed(path, content), yaml.MappingNode)
 
 
 def problems(path: str, loader: Any) -> list[Finding]:
@@ -76,10 +101,10 @@ def _content(path: str, loader: Any) -> bytes | Finding:
             content = secret_store.decrypted(loader, stream.read(), path)
     except OSError as error:
         what = f"It can not be read: {error.strerror}."
-        return Finding("error", "inventory.file", _short(path), what, "Put the file there, or take the link out.")
+        return Finding("error", "inventory.file", short(path), what, "Put the file there, or take the link out.")
     except HoldfastError as error:
         what, _, fix = error.message.partition(". ")
-        return Finding("error", "inventory.vault", _short(path), f"{what}.", fix)
+        return Finding("error", "inventory.vault", short(path), f"{what}.", fix)
     try:
         text = content.decode()
     except UnicodeDecodeError as error:
@@ -232,10 +257,11 @@ def _can_be_merged(value: yaml.Node) -> bool:
 
 
 def _finding(path: str, line: int, what: str, fix: str) -> Finding:
-    return Finding("error", "inventory.yaml", f"{_short(path)}:{line}", what, fix)
+    return Finding("error", "inventory.yaml", f"{short(path)}:{line}", what, fix)
 
 
-def _short(path: str) -> str:
+def short(path: str) -> str:
+    """Relative to the working directory where that is shorter."""
     relative = os.path.relpath(path)
     return path if relative.startswith("../..") else relative
 

@@ -197,6 +197,75 @@ def test_a_file_of_hosts_that_is_none_is_told_together_with_files_of_variables(i
     assert "WARNING" not in output
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (
+            "a ansible_host=1.2.3.4\n[b:varz]\n",
+            "hosts:2: This is not INI of hosts: Section [b:varz] has unknown type",
+        ),
+        ("a\n[b\n", "hosts:2: This is not INI of hosts: the line can not be read."),
+        ('a ansible_host="1.2.3.4\n', "hosts:1: This is not INI of hosts: Error parsing host definition"),
+        (
+            "[b:children]\nc\n",
+            "hosts: This is not INI of hosts: Section [b:children] includes undefined group 'c'.",
+        ),
+        ("[b:children]\nc\n[c:children]\nb\n", "hosts: This is not INI of hosts: Adding group"),
+        ("a\udcff\n", "hosts:1: The byte 0xff is not UTF-8."),
+        ("all:\n  hosts: {a: {}, a: {}}\n", "hosts:2: The key a is in line 2 already."),
+    ],
+)
+def test_a_file_of_hosts_that_does_not_say_what_it_is(inventory, validate, text, told):
+    directory = inventory(cases.good("lab"))
+    (directory / "hosts.yml").unlink()
+    (directory / "hosts").write_text(text, errors="surrogateescape")
+    (directory / "host_vars").mkdir()
+    (directory / "host_vars/a.yml").write_text("x: 'open\n")
+    status, output = validate("-i", directory)
+    assert status != 0
+    assert told in output
+    assert "a.yml:" in output
+    assert "WARNING" not in output
+
+
+def test_an_inventory_in_ini_passes(inventory, validate):
+    content = cases.good("networks-only")
+    directory = inventory(content)
+    (directory / "hosts.yml").unlink()
+    lines = [f"{name} ansible_host={own['ansible_host']}" for name, own in content["hosts"].items()]
+    (directory / "hosts").write_text("\n".join([*lines, "[rack]", *content["hosts"], ""]))
+    ports = {"networks_ports": next(iter(content["hosts"].values()))["networks_ports"]}
+    (directory / "group_vars/rack.yml").write_text(yaml.safe_dump(ports))
+    status, output = validate("-i", directory)
+    assert status == 0, output
+
+
+def test_a_key_of_a_merge_may_be_replaced(inventory, validate):
+    directory = inventory(cases.good("lab"))
+    with (directory / MAIN).open("a") as stream:
+        stream.write("site_net: &net {mtu: 9000}\nsite_other: {<<: *net, mtu: 1500}\n")
+    status, output = validate("-i", directory)
+    assert status == 0, output
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("a: 1\na: 2\n", "more.yml:2: The key a is in line 1 already."),
+        ("a: [\n", "more.yml:2: This is not YAML"),
+        (None, "more.yml: It can not be read: No such file or directory."),
+    ],
+)
+def test_a_file_of_variables_on_the_command_line(inventory, validate, tmp_path_factory, text, told):
+    more = tmp_path_factory.mktemp("more") / "more.yml"
+    if text:
+        more.write_text(text)
+    status, output = validate("-i", inventory(cases.good("lab")), "-e", f"@{more}")
+    assert status != 0
+    assert told in output
+    assert "WARNING" not in output
+
+
 def test_a_file_of_variables_that_is_not_there(inventory, validate):
     directory = inventory(cases.good("lab"))
     (directory / "group_vars/keystone.yml").symlink_to("/nowhere/keystone.yml")
