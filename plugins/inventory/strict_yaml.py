@@ -41,17 +41,15 @@ class _Ini(ini.InventoryModule):  # type: ignore[misc]
     line: int | None = None
     reason = ""
 
-    def _raise_error(self, message: str) -> None:
-        # What refers to a group that never came is found at the end of the file.
-        self.line = None if "undefined group" in message else self._origin.line_num
-        self.reason = message
-        super()._raise_error(message)
-
     def _parse(self, lines: list[str]) -> None:
         try:
             super()._parse(lines)
-        except (ValueError, LookupError, TypeError, AttributeError):
-            self.line, self.reason = self._origin.line_num, "the line can not be read"
+        except Exception as error:
+            text = str(getattr(error, "message", error))
+            # What groups are to each other is found at the end of the file, and not in one line.
+            of_groups = "undefined group" in text or "dependency loop" in text
+            self.line = None if of_groups else self._origin.line_num
+            self.reason = text if of_groups or isinstance(error, AnsibleError) else "the line can not be read"
             raise
 
 
