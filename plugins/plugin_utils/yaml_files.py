@@ -94,6 +94,19 @@ def problems(path: str, loader: Any) -> list[Finding]:
     return list(_of_nodes(path, root))
 
 
+def with_secrets(directory: str, variable: str) -> Iterator[str]:
+    """The files of variables beside an inventory, in clear, that give a mapping of secrets, whether used or not."""
+    for path in _files(directory):
+        if secret_store.is_encrypted(path):
+            continue
+        content = _content(path, None)
+        root = None if isinstance(content, Finding) else _composed(path, content)
+        if isinstance(root, yaml.MappingNode) and any(
+            _pairs(value) for key, value in _pairs(root) if key.value == variable
+        ):
+            yield path
+
+
 def _content(path: str, loader: Any) -> bytes | Finding:
     """The file's text, decrypted; or why there is none."""
     try:

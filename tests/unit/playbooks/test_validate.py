@@ -305,6 +305,45 @@ def test_secrets_in_the_open_are_refused_and_not_shown(inventory, validate):
     assert secret not in output
 
 
+def test_secrets_of_the_site_in_the_open_are_refused_and_not_shown(inventory, validate):
+    directory = inventory(cases.good("lab"))
+    secret = "b7Qm2Lk9Wc4Rt8Yb3Nf6"
+    with (directory / MAIN).open("a") as stream:
+        stream.write(f"ansible_become_password: {secret}\nsite_smtp: {{user: a, password: {secret}}}\n")
+        stream.write(f"keystone_conf_overrides: {{ldap: {{password: {secret}}}}}\n")
+        stream.write('ansible_ssh_pass: \'{{ lookup("env", "NO_SUCH") }}\'\nsite_token_file: x\nsite_pass: /etc/pass\n')
+    (directory / "group_vars/nobody.yml").write_text(f"holdfast_secrets: {{a: {secret}}}\n")
+    status, output = validate("-i", directory, "-vvv")
+    assert status != 0
+    for place in ("ansible_become_password", "site_smtp.password", "keystone_conf_overrides.ldap.password"):
+        assert f"{place}: is (a secret, not shown), in a file that is not encrypted." in output
+    assert "nobody.yml: holdfast_secrets: sets secrets in a file that is not encrypted" in output
+    assert "ansible_ssh_pass" not in output
+    assert "site_token_file" not in output
+    assert "site_pass" not in output
+    assert secret not in output
+
+
+def test_secrets_of_the_site_in_a_vault_pass(inventory, validate):
+    directory = inventory(cases.good("lab"))
+    vault = Path(sys.executable).parent / "ansible-vault"
+    file = directory / "group_vars/all/site.yml"
+    file.write_text("site_password: hunter2\n")
+    password = ["--vault-password-file", validate.password]
+    subprocess.run([vault, "encrypt", file, *password], check=True, capture_output=True, cwd=directory)
+    inline = subprocess.run(
+        [vault, "encrypt_string", "x", "--name", "ansible_become_password", *password],
+        check=True,
+        capture_output=True,
+        text=True,
+        cwd=directory,
+    )
+    with (directory / MAIN).open("a") as stream:
+        stream.write(f"{inline.stdout}\nkeystone_conf_overrides: {{ldap: {{password: '{{{{ site_password }}}}'}}}}\n")
+    status, output = validate("-i", directory)
+    assert status == 0, output
+
+
 def test_secrets_in_a_vault_are_checked(inventory, validate):
     directory = inventory(cases.good("lab"))
     file = directory / "group_vars/all/secrets.yml"
