@@ -39,6 +39,7 @@ SUBJECTS = (
     "keystone",
     "certificates",
     "secrets",
+    "lab",
 )
 
 ACKNOWLEDGE = "holdfast_acknowledge"

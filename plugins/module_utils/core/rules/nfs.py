@@ -41,6 +41,14 @@ def servers(draft: Draft) -> Iterator[Finding]:
                 yield _twice(draft, host, (*path, "label"), name, f"{DISKS}[{first}]")
             if "device" not in disk:
                 continue
+            if disk.get("wipe", disk["device"]) != disk["device"]:
+                yield draft.error(
+                    "nfs.wipe",
+                    (*path, "wipe"),
+                    f"is {disk['wipe']!r}, which is not the device.",
+                    f"Repeat the device word for word: wipe: {disk['device']}, or take it out.",
+                    host,
+                )
             device = posixpath.normpath(disk["device"])
             if reason := unfit_name(device, host.is_container):
                 yield draft.error("nfs.disk-name", (*path, "device"), f"is {device!r}{reason[0]}", reason[1], host)
