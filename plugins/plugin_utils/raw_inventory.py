@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -22,6 +23,7 @@ except ImportError:  # pragma: no cover
 
 # What others must not read, by its name: passwords of connections, of options, and the site's own.
 _SECRET = re.compile(r"(?:.*_)?(?:pass(?:word|wd|phrase)?|secret|token)", re.I)
+_BITS = 4096
 _CONNECTION = ("ansible_host", "ansible_port", "ansible_connection")
 
 
@@ -146,6 +148,8 @@ def plain(value: Any) -> Any:
         return [plain(item) for item in value]
     if value is None or isinstance(value, bool):
         return value
+    if isinstance(value, int) and value.bit_length() > _BITS:
+        return math.inf  # No schema takes it, and Python shows no number of so many digits.
     for kind in (int, float):
         if isinstance(value, kind):
             return kind(value)

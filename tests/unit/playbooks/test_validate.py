@@ -373,6 +373,22 @@ def test_a_vault_that_no_password_opens_is_named(inventory, validate, tmp_path_f
     assert "secrets.yml can not be decrypted" in output
 
 
+def test_an_expression_that_makes_a_number_beyond_counting(inventory, validate):
+    directory = inventory(cases.changed({"set": {"vars/swift_replicas": "{{ 10 ** 5000 }}"}}))
+    status, output = validate("-i", directory)
+    assert status != 0
+    assert "swift_replicas: is inf, which is no number that can be counted with" in output
+
+
+def test_a_password_of_the_vault_that_is_not_there():
+    environment = {**os.environ, "HOLDFAST_VAULT_PASSWORD_FILE": "/nowhere/password"}
+    done = subprocess.run(
+        [ROOT / "scripts/vault-password"], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode != 0
+    assert done.stderr.startswith("error: HOLDFAST_VAULT_PASSWORD_FILE: is /nowhere/password, which can not be read.")
+
+
 def test_an_expression_that_is_no_expression(inventory, validate):
     directory = inventory(cases.changed({"set": {"vars/holdfast_region": "{{ nope"}}))
     status, output = validate("-i", directory)

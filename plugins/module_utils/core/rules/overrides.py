@@ -35,9 +35,9 @@ _PROTECTED = {
     ),
 }
 
-# What a section and an option may be called so that the file still means the same.
-_SECTION = re.compile(r"[^\s\[\]]([^\[\]\r\n]*[^\s\[\]])?")
-_OPTION = re.compile(r"[^\s=:\[\]#;]([^=:\[\]\r\n]*[^\s=:\[\]])?")
+# What a section and an option may be called so that the file still means the same. Ansible evaluates no keys.
+_SECTION = re.compile(r"(?!.*\{\{)[^\s\[\]]([^\[\]\r\n]*[^\s\[\]])?")
+_OPTION = re.compile(r"(?!.*\{\{)[^\s=:\[\]#;]([^=:\[\]\r\n]*[^\s=:\[\]])?")
 
 
 @rule
@@ -77,7 +77,7 @@ def names(draft: Draft) -> Iterator[Finding]:
                             "overrides.name",
                             path,
                             f"{str(key)!r} is no name of {'an option' if form is _OPTION else 'a section'}.",
-                            "Write names without brackets, equals signs, colons and line breaks.",
+                            "Write names without brackets, equals signs, colons, expressions and line breaks.",
                             owner,
                         )
                 if isinstance(wanted, str) and re.search(r"[\r\n]", wanted):
