@@ -20,7 +20,8 @@ from ansible_collections.holdfast.storage.plugins.module_utils.core.model import
 from ansible_collections.holdfast.storage.plugins.module_utils.io.deployment import COLLECTION, descriptions, holder
 from ansible_collections.holdfast.storage.plugins.plugin_utils import secret_store
 from ansible_collections.holdfast.storage.plugins.plugin_utils.deployment_action import DeploymentAction
-from ansible_collections.holdfast.storage.plugins.plugin_utils.raw_inventory import InventoryReader, short
+from ansible_collections.holdfast.storage.plugins.plugin_utils.raw_inventory import InventoryReader
+from ansible_collections.holdfast.storage.plugins.plugin_utils.yaml_files import short
 
 ADDRESSES_FILE = "group_vars/all/addresses.yml"
 _ADDRESSES_NOTE = """\

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Inventory plugin ``strict_yaml``: gives no hosts, but refuses YAML files of hosts that are not what they look like.
+"""Inventory plugin ``strict_yaml``: gives no hosts, but refuses files of hosts that are not what they look like.
 
-Ansible tries every plugin on a file that is not YAML, tells what each of them thinks of it, and stops before it looks
-at the variables; keys of a group that it does not know it passes over.
+Ansible tries every plugin on a file that none of them can read, tells what each of them thinks of it, and stops before
+it looks at the variables; keys of a group that it does not know it passes over.
 """
 
 from __future__ import annotations
@@ -10,17 +10,21 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from ansible.plugins.inventory import BaseInventoryPlugin
+from ansible.errors import AnsibleError
+from ansible.inventory.data import InventoryData
+from ansible.parsing.dataloader import DataLoader
+from ansible.plugins.inventory import BaseInventoryPlugin, ini
 from ansible.utils.display import Display
 
+from ansible_collections.holdfast.storage.plugins.module_utils.core.errors import Finding
 from ansible_collections.holdfast.storage.plugins.plugin_utils import secret_store, yaml_files
 
 DOCUMENTATION = r"""
 name: strict_yaml
 version_added: "1.0.0"
-short_description: Refuse YAML files of hosts with errors, keys twice or unknown keys
+short_description: Refuse files of hosts with errors, keys twice or unknown keys
 description:
-  - Looks at YAML files of hosts and groups, and leaves the good ones to the plugins after it.
+  - Looks at files of hosts and groups in YAML or INI, and leaves the good ones to the plugins after it.
   - For a bad one it tells every problem of the file, and of the files in C(group_vars) and C(host_vars) beside it, each
     with its line, and ends the program with status 4, as Ansible's own errors of parsing do.
   - Enable it before all others, in C(enable_plugins) of the section C(inventory) of C(ansible.cfg).
@@ -28,7 +32,25 @@ author:
   - Holdfast contributors (@holdfast)
 """
 
-_ENDINGS = (".yml", ".yaml", ".json")
+_INI_ENDINGS = ("", ".ini", ".cfg")
+
+
+class _Ini(ini.InventoryModule):  # type: ignore[misc]
+    """Ansible's own, which knows the line of an error while it reads and forgets it before it tells."""
+
+    line: int | None = None
+    reason = ""
+
+    def _parse(self, lines: list[str]) -> None:
+        try:
+            super()._parse(lines)
+        except Exception as error:
+            text = str(getattr(error, "message", error))
+            # What groups are to each other is found at the end of the file, and not in one line.
+            of_groups = "undefined group" in text or "dependency loop" in text
+            self.line = None if of_groups else self._origin.line_num
+            self.reason = text if of_groups or isinstance(error, AnsibleError) else "the line can not be read"
+            raise
 
 
 class InventoryModule(BaseInventoryPlugin):  # type: ignore[misc]
@@ -37,14 +59,38 @@ class InventoryModule(BaseInventoryPlugin):  # type: ignore[misc]
     NAME = "holdfast.storage.strict_yaml"
 
     def verify_file(self, path: str) -> bool:
-        """Whether the file is for this plugin: it is YAML by its name, in clear, and something is wrong with it."""
-        if not super().verify_file(path) or not path.endswith(_ENDINGS) or secret_store.is_encrypted(path):
+        """Whether the file is for this plugin: it is in YAML or INI, in clear, and something is wrong with it.
+
+        Or with a file of ``-e @FILE``: without its variables Ansible reads no inventory, and blames that.
+        """
+        if not super().verify_file(path) or secret_store.is_encrypted(path):
             return False
-        return bool(yaml_files.hosts_file(path, None))
+        return bool(_problems(path, None) or yaml_files.on_command_line(None))
 
     def parse(self, inventory: Any, loader: Any, path: str, cache: bool = True) -> None:
         """Tell what is wrong, and end: after an error that is raised, Ansible tries the other plugins."""
-        super().parse(inventory, loader, path, cache)
-        findings = [*yaml_files.hosts_file(path, loader), *yaml_files.beside(os.path.dirname(path), loader)]
+        # Not the parent's parse: it reads the files of -e, and fails with another's words when one is bad.
+        del inventory, cache
+        findings = [*_problems(path, loader), *yaml_files.on_command_line(loader)]
+        findings += yaml_files.beside(os.path.dirname(path), loader)
         Display().error(yaml_files.told(findings), wrap_text=False)
         raise SystemExit(4)
+
+
+def _problems(path: str, loader: Any) -> list[Finding]:
+    """What is wrong with a file of hosts. One that may be of any other kind, such as a script, is left alone."""
+    if yaml_files.is_yaml(path, loader):
+        return yaml_files.hosts_file(path, loader)
+    if os.path.splitext(path)[1] not in _INI_ENDINGS or os.path.isdir(path) or os.access(path, os.X_OK):
+        return []
+    if unreadable := yaml_files.not_text(path, loader):
+        return unreadable
+    reader = _Ini()
+    try:
+        reader.parse(InventoryData(), DataLoader(), path, cache=False)
+    except AnsibleError as error:
+        cause = error.__cause__ or error
+        reason = " ".join(str(reader.reason or getattr(cause, "message", cause)).split()).rstrip(".")
+        where = f"{yaml_files.short(path)}{f':{reader.line}' if reader.line else ''}"
+        return [Finding("error", "inventory.ini", where, f"This is not INI of hosts: {reason}.", "Correct the line.")]
+    return []

@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import math
 import os
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -11,14 +13,18 @@ from ansible.errors import AnsibleError
 
 from ansible_collections.holdfast.storage.plugins.module_utils.core.inventory import HostProblem, RawHost
 from ansible_collections.holdfast.storage.plugins.module_utils.core.schema import KeyPath, RoleVariables
-from ansible_collections.holdfast.storage.plugins.plugin_utils import secret_store
+from ansible_collections.holdfast.storage.plugins.plugin_utils import secret_store, yaml_files
+from ansible_collections.holdfast.storage.plugins.plugin_utils.yaml_files import short
 
 try:  # Private, and only for messages: without it they name the host instead of the file.
     from ansible._internal._datatag._tags import Origin
 except ImportError:  # pragma: no cover
     Origin = None
 
-_CONNECTION = ("ansible_host", "ansible_connection")
+# What others must not read, by its name: passwords of connections, of options, and the site's own.
+_SECRET = re.compile(r"(?:.*_)?(?:pass(?:word|wd|phrase)?|secret|token)", re.I)
+_BITS = 4096
+_CONNECTION = ("ansible_host", "ansible_port", "ansible_connection")
 
 
 class InventoryReader:
@@ -48,6 +54,9 @@ class InventoryReader:
         found: dict[str, str] = {}
         if not secret_store.is_encrypted(home):
             found[short(str(home))] = "stands in a file that is not encrypted."
+        for file in yaml_files.with_secrets(inventory_dir, secret_store.VARIABLE):
+            if os.path.realpath(file) != os.path.realpath(home):
+                found[short(file)] = f"sets secrets in a file that is not encrypted: {_home_only(home)}"
         for source in self._sources.values():
             value = source.get(secret_store.VARIABLE)
             if not value:
@@ -58,12 +67,13 @@ class InventoryReader:
                     continue
                 encrypted = os.path.exists(str(file)) and secret_store.is_encrypted(str(file))
                 state = "sets secrets in another file" if encrypted else "sets secrets in a file that is not encrypted"
-                found[short(str(file))] = f"{state}: Holdfast keeps them in {short(str(home))} only."
+                found[short(str(file))] = f"{state}: {_home_only(home)}"
         return found
 
     def _host(self, name: str) -> RawHost:
         raw = self._hostvars.raw_get(name)
         self._sources[name] = raw
+        self._refuse_open_secrets(name, raw)
         mine = [
             key
             for key in raw
@@ -84,8 +94,26 @@ class InventoryReader:
             variables=variables,
             others=frozenset(str(key) for key in raw if key not in mine and key != secret_store.VARIABLE),
             connect=connection["ansible_host"],
+            port=connection["ansible_port"],
             local=connection["ansible_connection"] == "local" or name in ("localhost", "127.0.0.1", "::1"),
         )
+
+    def _refuse_open_secrets(self, host: str, variables: Mapping[str, Any]) -> None:
+        """Secrets of the site that anybody reads who can read the inventory. Holdfast's own are told by themselves."""
+        for name, value in variables.items():
+            if self._roles.is_reserved(name) and not name.endswith("_conf_overrides"):
+                continue
+            for path, leaf in _leaves((name,), value):
+                if _SECRET.fullmatch(str(path[-1])) and _is_open(leaf):
+                    self.problems.append(
+                        HostProblem(
+                            "secrets.open",
+                            host,
+                            path,
+                            "is (a secret, not shown), in a file that is not encrypted.",
+                            "Encrypt it with `ansible-vault encrypt_string`, or refer to a variable in a vault file.",
+                        )
+                    )
 
     def _connection(self, templar: Any, host: str, raw: Mapping[str, Any], key: str) -> str:
         try:
@@ -120,10 +148,34 @@ def plain(value: Any) -> Any:
         return [plain(item) for item in value]
     if value is None or isinstance(value, bool):
         return value
+    if isinstance(value, int) and value.bit_length() > _BITS:
+        return math.inf  # No schema takes it, and Python shows no number of so many digits.
     for kind in (int, float):
         if isinstance(value, kind):
             return kind(value)
     return _text(value)
+
+
+def _leaves(path: KeyPath, value: Any) -> Iterator[tuple[KeyPath, Any]]:
+    """The values below a mapping that are none themselves, each with its place."""
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _leaves((*path, str(key)), inner)
+    else:
+        yield path, value
+
+
+def _is_open(value: Any) -> bool:
+    """Whether a value stands in a file that is not encrypted, and is neither an expression nor a path."""
+    tag = _tag(value)
+    if isinstance(value, bool) or not isinstance(value, (str, int)) or not tag or not tag.path:
+        return False
+    text = str(value)
+    return bool(text) and "{{" not in text and not text.startswith("/") and not secret_store.is_encrypted(tag.path)
+
+
+def _home_only(home: os.PathLike[str]) -> str:
+    return f"Holdfast keeps them in {short(str(home))} only."
 
 
 def _is_written(value: Any) -> bool:
@@ -163,11 +215,3 @@ def _path(value: Any) -> str | None:
 
 def _tag(value: Any) -> Any:
     return Origin.get_tag(value) if Origin else None
-
-
-def short(path: str) -> str:
-    """Relative to the working directory where that is shorter."""
-    if not path.startswith("/"):
-        return path
-    relative = os.path.relpath(path)
-    return path if relative.startswith("../..") else relative

@@ -9,16 +9,20 @@ from collections.abc import Iterator
 from typing import Any
 
 import yaml
+from ansible import context
 
 from ansible_collections.holdfast.storage.plugins.module_utils.core.errors import Finding, HoldfastError
-from ansible_collections.holdfast.storage.plugins.module_utils.core.schema import nearest
+from ansible_collections.holdfast.storage.plugins.module_utils.core.schema import nearest, shown
 from ansible_collections.holdfast.storage.plugins.plugin_utils import secret_store
 
 _DIRECTORIES = ("group_vars", "host_vars")
-_ENDINGS = ("", ".yml", ".yaml", ".json")
+_YAML_ENDINGS = (".yml", ".yaml", ".json")
+_ENDINGS = ("", *_YAML_ENDINGS)
 _GROUP_KEYS = ("hosts", "children", "vars")
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_NO_KEY = 'Write the key as plain text, and an expression in quotes: "{{ name }}".'
 _NULL = "tag:yaml.org,2002:null"
+_KINDS = {"int": "whole number", "float": "number", "bool": "truth value", "timestamp": "date"}
 _TAGS = re.compile(
     r"tag:yaml\.org,2002:(str|int|float|bool|null|map|seq|timestamp|binary|set|omap|pairs|merge|value)|!unsafe|!vault"
     r"|!vault-encrypted"
@@ -30,9 +34,22 @@ def beside(directory: str, loader: Any) -> list[Finding]:
     return [finding for file in _files(directory) for finding in problems(file, loader)]
 
 
+def on_command_line(loader: Any) -> list[Finding]:
+    """What is wrong with the files of variables that the command line names; without a loader, those in clear."""
+    files = [text[1:] for text in context.CLIARGS.get("extra_vars") or () if text.startswith("@")]
+    clear = [file for file in files if loader or not (os.path.exists(file) and secret_store.is_encrypted(file))]
+    return [finding for file in clear for finding in problems(file, loader)]
+
+
 def told(findings: list[Finding]) -> str:
     """Findings as one message."""
     return "\n".join([f"{len(findings)} problem{'' if len(findings) == 1 else 's'} in files.", *map(str, findings)])
+
+
+def not_text(path: str, loader: Any) -> list[Finding]:
+    """Why a file can not be read as text, if so."""
+    content = _content(path, loader)
+    return [content] if isinstance(content, Finding) else []
 
 
 def hosts_file(path: str, loader: Any) -> list[Finding]:
@@ -42,13 +59,24 @@ def hosts_file(path: str, loader: Any) -> list[Finding]:
         return [content]
     root = _composed(path, content)
     if isinstance(root, Finding):
-        return [root]
+        return [root] if path.endswith(_YAML_ENDINGS) else []
+    if not path.endswith(_YAML_ENDINGS) and not isinstance(root, yaml.MappingNode):
+        return []  # Nothing that Ansible would take for YAML.
     if root is None or any(key.value == "plugin" for key, _ in _pairs(root)):
         return []  # Nothing, or the settings of an inventory plugin.
     findings = list(_of_nodes(path, root))
     if not isinstance(root, yaml.MappingNode):
         return [*findings, _no_mapping(path, root, "The file", "groups")]
-    return [*findings, *(found for key, group in _pairs(root) for found in _group(path, key.value, group))]
+    findings += [found for key, group in _pairs(root) for found in _group(path, key.value, group)]
+    return [*findings, *_loops(path, root)]
+
+
+def is_yaml(path: str, loader: Any) -> bool:
+    """Whether a file of hosts is YAML by its name, or by what it holds when its name does not say."""
+    if path.endswith(_YAML_ENDINGS):
+        return True
+    content = _content(path, loader)
+    return not isinstance(content, Finding) and isinstance(_composed(path, content), yaml.MappingNode)
 
 
 def problems(path: str, loader: Any) -> list[Finding]:
@@ -66,6 +94,19 @@ def problems(path: str, loader: Any) -> list[Finding]:
     return list(_of_nodes(path, root))
 
 
+def with_secrets(directory: str, variable: str) -> Iterator[str]:
+    """The files of variables beside an inventory, in clear, that give a mapping of secrets, whether used or not."""
+    for path in _files(directory):
+        if secret_store.is_encrypted(path):
+            continue
+        content = _content(path, None)
+        root = None if isinstance(content, Finding) else _composed(path, content)
+        if isinstance(root, yaml.MappingNode) and any(
+            _pairs(value) for key, value in _pairs(root) if key.value == variable
+        ):
+            yield path
+
+
 def _content(path: str, loader: Any) -> bytes | Finding:
     """The file's text, decrypted; or why there is none."""
     try:
@@ -73,10 +114,10 @@ def _content(path: str, loader: Any) -> bytes | Finding:
             content = secret_store.decrypted(loader, stream.read(), path)
     except OSError as error:
         what = f"It can not be read: {error.strerror}."
-        return Finding("error", "inventory.file", _short(path), what, "Put the file there, or take the link out.")
+        return Finding("error", "inventory.file", short(path), what, "Put the file there, or take the link out.")
     except HoldfastError as error:
         what, _, fix = error.message.partition(". ")
-        return Finding("error", "inventory.vault", _short(path), f"{what}.", fix)
+        return Finding("error", "inventory.vault", short(path), f"{what}.", fix)
     try:
         text = content.decode()
     except UnicodeDecodeError as error:
@@ -103,7 +144,8 @@ def _composed(path: str, content: bytes) -> yaml.Node | Finding | None:
 def _of_nodes(path: str, root: yaml.Node) -> Iterator[Finding]:
     for node in _nodes(root):
         yield from _tag(path, node)
-        yield from _doubles(path, node)
+        yield from _values(path, node)
+        yield from _keys(path, node)
 
 
 def _group(path: str, name: str, node: yaml.Node) -> Iterator[Finding]:
@@ -129,6 +171,32 @@ def _group(path: str, name: str, node: yaml.Node) -> Iterator[Finding]:
             for host, variables in _pairs(value):
                 if not isinstance(variables, yaml.MappingNode) and variables.tag != _NULL:
                     yield _no_mapping(path, variables, f"The host {host.value} of the group {name}", "variables")
+
+
+def _loops(path: str, root: yaml.Node) -> Iterator[Finding]:
+    """Groups that are below themselves."""
+    below: dict[str, set[str]] = {}
+    for parent, child in _children(root):
+        reached, waiting = set[str](), [child.value]
+        while waiting:
+            name = waiting.pop()
+            if name not in reached:
+                reached.add(name)
+                waiting.extend(below.get(name, ()))
+        if parent in reached:
+            what = f"The group {child.value} stands under {parent}, which is the same or stands under it."
+            yield _finding(path, child.start_mark.line + 1, what, "Take one of the two out.")
+        else:
+            below.setdefault(parent, set()).add(child.value)
+
+
+def _children(groups: yaml.Node) -> Iterator[tuple[str, yaml.Node]]:
+    """The name of each group, with the key of each group under it, at any depth."""
+    for parent, group in _pairs(groups):
+        for key, children in _pairs(group):
+            if key.value == "children":
+                yield from ((parent.value, child) for child, _ in _pairs(children))
+                yield from _children(children)
 
 
 def _pairs(node: yaml.Node) -> list[tuple[yaml.Node, yaml.Node]]:
@@ -167,23 +235,46 @@ def _tag(path: str, node: yaml.Node) -> Iterator[Finding]:
         yield _finding(path, node.start_mark.line + 1, what, "Take the tag out, or quote the value.")
 
 
-def _doubles(path: str, node: yaml.Node) -> Iterator[Finding]:
+def _values(path: str, node: yaml.Node) -> Iterator[Finding]:
+    """A plain value that looks like a number, a date or a truth value, and is none: 2024-13-45."""
+    if not isinstance(node, yaml.ScalarNode) or node.tag.rpartition(":")[2] not in _KINDS:
+        return
+    try:
+        yaml.SafeLoader("").construct_object(node)
+    except (ValueError, LookupError, AttributeError, yaml.YAMLError):
+        seen = "What stands here" if secret_store.is_encrypted(path) else shown(node.value)
+        what = f"{seen} is no {_KINDS[node.tag.rpartition(':')[2]]}, and YAML takes it for one."
+        yield _finding(path, node.start_mark.line + 1, what, "Quote it if it is text, or correct it.")
+
+
+def _keys(path: str, node: yaml.Node) -> Iterator[Finding]:
+    """Keys that are there twice, or that are no plain values; and merges of what has no keys."""
     if isinstance(node, yaml.MappingNode):
         lines: dict[str, int] = {}
-        for key, _ in node.value:
-            if isinstance(key, yaml.ScalarNode):
-                line = key.start_mark.line + 1
+        for key, value in node.value:
+            line = key.start_mark.line + 1
+            if not isinstance(key, yaml.ScalarNode):
+                yield _finding(path, line, "A list or a mapping is no key.", _NO_KEY)
+            elif key.value == "<<" and not _can_be_merged(value):
+                yield _finding(path, line, "<< merges mappings, and this is none.", "Name a mapping: <<: *name.")
+            else:
                 if key.value in lines:
                     what = f"The key {key.value} is in line {lines[key.value]} already."
                     yield _finding(path, line, what, "Leave one of the two.")
                 lines[key.value] = line
 
 
+def _can_be_merged(value: yaml.Node) -> bool:
+    merged = value.value if isinstance(value, yaml.SequenceNode) else [value]
+    return all(isinstance(item, yaml.MappingNode) for item in merged)
+
+
 def _finding(path: str, line: int, what: str, fix: str) -> Finding:
-    return Finding("error", "inventory.yaml", f"{_short(path)}:{line}", what, fix)
+    return Finding("error", "inventory.yaml", f"{short(path)}:{line}", what, fix)
 
 
-def _short(path: str) -> str:
+def short(path: str) -> str:
+    """Relative to the working directory where that is shorter."""
     relative = os.path.relpath(path)
     return path if relative.startswith("../..") else relative
 

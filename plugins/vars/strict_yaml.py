@@ -20,7 +20,8 @@ name: strict_yaml
 version_added: "1.0.0"
 short_description: Refuse files of variables with YAML errors or with a key twice
 description:
-  - Reads the YAML files in the directories C(group_vars) and C(host_vars) beside an inventory or a playbook.
+  - Reads the YAML files in the directories C(group_vars) and C(host_vars) beside an inventory or a playbook, and those
+    that C(-e @FILE) names.
   - Fails with every error in every one of them, each with its file and line, before Ansible uses them.
   - A file that no vault password decrypts, that is not UTF-8 or that is no mapping is told by its name, too.
   - Enable it before P(ansible.builtin.host_group_vars#vars), in C(vars_plugins_enabled) of C(ansible.cfg).
@@ -41,7 +42,7 @@ class VarsModule(BaseVarsPlugin):  # type: ignore[misc]
         del entities, cache
         directory = path if os.path.isdir(path) else os.path.dirname(path)
         if directory not in _TOLD:
-            findings = yaml_files.beside(directory, loader)
+            findings = [*yaml_files.on_command_line(loader), *yaml_files.beside(directory, loader)]
             _TOLD[directory] = yaml_files.told(findings) if findings else ""
         if _TOLD[directory]:
             raise AnsibleParserError(_TOLD[directory])

@@ -23,7 +23,7 @@ _KERNEL = frozenset({"iscsi", "fc", "nvme", "nvmet_tcp"})
 
 # Groups of hosts that follow from their back ends of the type lvm, by the protocol: who serves it in the flow table.
 DERIVED: Mapping[str, str] = {"iscsi": "cinder_iscsi", "nvmet_tcp": "cinder_nvme"}
-_IN_NAME = re.compile(r"iscsi|nvme|lightos|fc(?![a-z])|fibre", re.I)
+_IN_NAME = re.compile(r"iscsi|nvme|lightos|fc(?![a-z])|fibre|solidfire|storpool|drbd|powerflex|spdk", re.I)
 
 
 def can_be_clustered(backend: Backend) -> bool:
@@ -36,11 +36,25 @@ def can_be_clustered(backend: Backend) -> bool:
 def connects_by_kernel(backend: Backend) -> bool:
     """Whether the kernel connects its volumes to a host (iSCSI, Fibre Channel, NVMe), which no container can."""
     if backend.get("type") == "driver":
-        protocol = backend.get("protocol")
-        if protocol:
-            return protocol in _KERNEL
+        said = _said(backend)
+        if said:
+            return said in _KERNEL
         return bool(_IN_NAME.search(str(backend.get("driver", ""))))
     return backend.get("type") == "lvm"
+
+
+def is_mounted(backend: Backend) -> bool:
+    """Whether the kernel mounts a file system for its volumes, which no container can either."""
+    if backend.get("type") == "driver":
+        said = _said(backend)
+        return said == "nfs" if said else bool(re.search("nfs", str(backend.get("driver", "")), re.I))
+    return backend.get("type") == "nfs"
+
+
+def _said(backend: Backend) -> str:
+    """How a driver connects, as its back end says: by ``protocol``, or by an option such as netapp_storage_protocol."""
+    options = (value for name, value in (backend.get("options") or {}).items() if name.endswith("_storage_protocol"))
+    return str(backend.get("protocol") or next(options, "")).lower()
 
 
 def derived_groups(variables: Mapping[str, Any], groups: Iterable[str]) -> frozenset[str]:

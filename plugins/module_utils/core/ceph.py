@@ -128,6 +128,8 @@ def caps_problem(service: str, text: str) -> str:
             _RIGHTS[service], rights[1]
         ):
             return f"{grant!r} is not of the form 'allow RIGHTS' or 'profile NAME'"
+        elif service == "mon" and set(rights[1]) >= set("rwx"):
+            return f"it allows everything: with {grant!r} a client may make keys"
     return ""
 
 

@@ -45,6 +45,7 @@ class RawHost:
         variables: its variables with a reserved prefix, and their values as plain Python.
         others: names of its other variables, among which misspelt ones are looked for.
         connect: ``ansible_host``, or empty.
+        port: ``ansible_port``, or empty.
         local: whether it is the controller itself (``ansible_connection: local``).
     """
 
@@ -52,6 +53,7 @@ class RawHost:
     variables: Mapping[str, Any]
     others: frozenset[str] = frozenset()
     connect: str = ""
+    port: str = ""
     local: bool = False
 
 
@@ -138,7 +140,11 @@ class _Check:
         return Draft(
             hosts={
                 name: DraftHost(
-                    name, host.groups | derived_groups(own[name], host.groups), own[name], host.connect or name
+                    name,
+                    host.groups | derived_groups(own[name], host.groups),
+                    own[name],
+                    host.connect or name,
+                    "" if host.local else f"{host.connect or name}:{host.port or 22}".lower(),
                 )
                 for name, host in self.raw.hosts.items()
             },

@@ -22,6 +22,38 @@ CLIENTS: Mapping[str, tuple[str, ...]] = {
     "glance": ("glance_api",),
     "nova": ("nova_compute",),
 }
+_FLAGS = (
+    "rw", "hard", "sync", "async", "dirsync", "atime", "noatime", "diratime", "nodiratime", "relatime", "norelatime",
+    "strictatime", "nostrictatime", "lazytime", "nolazytime", "dev", "nodev", "suid", "nosuid", "exec", "noexec", "bg",
+    "fg", "ac", "noac", "cto", "nocto", "intr", "nointr", "resvport", "noresvport", "sharecache", "nosharecache", "acl",
+    "noacl", "rdirplus", "nordirplus", "fsc", "nofsc", "migration", "nomigration", "tcp",
+)  # fmt: skip
+_NUMBERS = (
+    "rsize", "wsize", "timeo", "retrans", "retry", "acregmin", "acregmax", "acdirmin", "acdirmax", "actimeo",
+    "nconnect", "max_connect",
+)  # fmt: skip
+MOUNT_OPTIONS: Mapping[str, str] = {
+    **dict.fromkeys(_FLAGS, ""),
+    **dict.fromkeys(_NUMBERS, "=[0-9]+"),
+    **dict.fromkeys(("nfsvers", "vers"), r"=4(\.[0-2])?"),
+    "minorversion": "=[0-2]",
+    "proto": "=tcp",
+    "port": "=2049",
+    "sec": "=(sys|krb5[ip]?)(:(sys|krb5[ip]?))*",
+    "lookupcache": "=(all|none|pos|positive)",
+    "local_lock": "=none",
+    "clientaddr": "=[0-9.]+",
+    "xprtsec": "=(none|tls|mtls)",
+}
+"""What a share may be mounted with, and the form of the option's value: version 4, by one port."""
+_LOST = "with which writes are given up when the server is away: data is lost"
+UNSAFE_MOUNT_OPTIONS: Mapping[str, str] = {
+    "soft": _LOST,
+    "softerr": _LOST,
+    "ro": "with which nothing can be written",
+    "udp": "which NFS of version 4 does not speak",
+    "nolock": "with which two hosts may write one file at once",
+}
 OPTIONS = "rw,sync,root_squash,no_subtree_check,sec=sys"
 """How shares are exported, beside whom root of a client is: the service that owns the share, and no more than that.
 

@@ -218,6 +218,8 @@ def _read(path: Path) -> Mapping[str, Any]:
 
 _FORMATS: Mapping[str, Callable[[str], Any]] = {"ipv4": ipv4, "ipv4-network": ipv4_network}
 
+_LINE_BREAK = re.compile(r"[\r\n\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
+
 _EXAMPLES = {
     "ipv4": "an IPv4 address such as 172.29.236.10",
     "ipv4-network": "an IPv4 network such as 172.29.244.0/22",
@@ -243,7 +245,7 @@ def _validator_class() -> tuple[Any, Any]:
         {
             "integer": lambda _, value: isinstance(value, int) and not isinstance(value, bool),
             "number": lambda _, value: (
-                isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+                isinstance(value, (int, float)) and not isinstance(value, bool) and _is_countable(value)
             ),
         }
     )
@@ -251,7 +253,18 @@ def _validator_class() -> tuple[Any, Any]:
     for name, parse in _FORMATS.items():
         formats.checks(name, raises=ValueError)(functools.partial(_has_format, parse))
     extend: Any = jsonschema.validators.extend
-    return extend(jsonschema.Draft202012Validator, type_checker=strict), formats
+
+    def pattern(_: Any, wanted: str, value: Any, __: Any) -> Iterator[Any]:
+        # To `$` and to [^...] a line break is nothing special, and none belongs into a value of a form.
+        if isinstance(value, str) and (_LINE_BREAK.search(value) or not re.search(wanted, value)):
+            yield jsonschema.ValidationError("form")
+
+    return extend(jsonschema.Draft202012Validator, {"pattern": pattern}, type_checker=strict), formats
+
+
+def _is_countable(value: float) -> bool:
+    # A whole number may be larger than any that isfinite takes.
+    return isinstance(value, int) or math.isfinite(value)
 
 
 def _has_format(parse: Callable[[str], Any], value: Any) -> bool:
@@ -305,6 +318,9 @@ def _explain(name: str, error: Any) -> list[Problem]:
             return refused(f"schema.{wanted}", f"is {seen}, {error.cause}.", f"Give {example}{about}")
         case "pattern" | "minLength" if not value:
             return refused("schema.empty", "is empty.", f"Give a value{about}")
+        case "pattern" if _LINE_BREAK.search(value):
+            what, fix = f"is {seen}, of several lines or with a line break at its end.", "Write it in one line"
+            return refused("schema.form", what, f"{fix}{about}")
         case "pattern":
             form = schema.get("x-pattern", f"of the form {wanted}")
             return refused("schema.form", f"is {seen}, which is not {form}.", f"Give {form}{about}")

@@ -39,6 +39,7 @@ SUBJECTS = (
     "keystone",
     "certificates",
     "secrets",
+    "lab",
 )
 
 ACKNOWLEDGE = "holdfast_acknowledge"
@@ -53,6 +54,8 @@ class DraftHost:
     variables: Mapping[str, Any]
     connect: str = ""
     """Where Ansible connects to: ``ansible_host``, or else the host's name."""
+    reached: str = ""
+    """The same with the port; empty for the controller itself."""
 
     @property
     def ports(self) -> Mapping[str, Mapping[str, Any]]:

@@ -155,6 +155,14 @@ def _device(
 # -- pools ----------------------------------------------------------------------------------------------------------
 
 
+def known_pools(draft: Draft) -> list[str] | None:
+    """The names of the pools that there are; None where a cluster of others may have more, or some were refused."""
+    names = [pool["name"] for _, pool in entries(draft.variables.get(POOLS)) if "name" in pool]
+    if draft.was_refused((POOLS,)) or not (names or (draft.group("ceph_mon") and not draft.variables.get(EXTERNAL))):
+        return None
+    return names
+
+
 @rule
 def pools(draft: Draft) -> Iterator[Finding]:
     """Pools have names of their own, sizes that protect, and numbers that Ceph takes."""
@@ -253,6 +261,7 @@ def spread(draft: Draft) -> Iterator[Finding]:
     if any(OSDS not in host.variables or draft.was_refused(("ceph_rack",), host) for host in hosts):
         return
     total: float = 0
+    of_classes: dict[str, float] = {}
     for index, pool in entries(draft.variables.get(POOLS)):
         path: KeyPath = (POOLS, index)
         domain = pool.get("failure_domain") or draft.variables.get("ceph_failure_domain", "host")
@@ -282,7 +291,11 @@ def spread(draft: Draft) -> Iterator[Finding]:
             yield draft.error(
                 "ceph.pool-hosts", (*path, "size"), what, f"Add a {domain}, or keep {len(domains) or 'no'} copies."
             )
-        total += pool.get("pg_num", 0) * pool.get("size", 0)
+        copies = pool.get("pg_num", 0) * pool.get("size", 0)
+        if "device_class" in pool:
+            of_classes[pool["device_class"]] = of_classes.get(pool["device_class"], 0) + copies
+        else:
+            total += copies
     if draft.group("ceph_rgw"):
         listed_too = {pool.get("name") for _, pool in entries(draft.variables.get(POOLS))}
         implied = {name: count for name, count in ceph.RGW_POOLS.items() if name not in listed_too}
@@ -293,13 +306,19 @@ def spread(draft: Draft) -> Iterator[Finding]:
             what = f"has hosts, and pools of a gateway have 3 copies, for which there {_are(len(domains))} with OSDs."
             fix = f"Add hosts with OSDs, or list {listed(implied)} in {POOLS} with fewer copies."
             yield draft.error("ceph.pool-hosts", ("ceph_rgw",), what, fix)
-    osds = sum(len(list(entries(host.variables[OSDS]))) for host in hosts)
-    if osds and total / osds > PGS_PER_OSD:
+    osds = [osd for host in hosts for _, osd in entries(host.variables[OSDS])]
+    if not osds:
+        return
+    loads = {"an OSD": total / len(osds)}
+    for name, copies in of_classes.items():
+        members = sum(osd.get("class") == name for osd in osds)
+        loads[f"an OSD of the class {name}"] = total / len(osds) + copies / members
+    which = max(loads, key=lambda name: loads[name])
+    if loads[which] > PGS_PER_OSD:
         yield draft.error(
             "ceph.pgs-per-osd",
             (POOLS,),
-            f"puts {total / osds:.0f} placement groups on an OSD ({total:g} copies of them on {osds} OSDs), and Ceph "
-            f"stops at {PGS_PER_OSD}.",
+            f"puts {loads[which]:.0f} copies of placement groups on {which}, and Ceph stops at {PGS_PER_OSD}.",
             "Lower pg_num, so that there are about 100 on an OSD.",
         )
 

@@ -12,7 +12,7 @@ from ..errors import Finding
 from ..flows import CEPH, CEPH_CLIENTS
 from ..schema import KeyPath, ipv4_network, nearest
 from . import Draft, address_of, entries, listed, rule
-from .ceph import CLIENTS, DAEMONS, EXTERNAL, POOLS
+from .ceph import CLIENTS, DAEMONS, EXTERNAL, POOLS, known_pools
 
 _RESERVED_CLIENTS = re.compile(r"admin|bootstrap-.*|rgw.*|crash|glance|cinder|cinder-backup")
 
@@ -21,7 +21,7 @@ _RESERVED_CLIENTS = re.compile(r"admin|bootstrap-.*|rgw.*|crash|glance|cinder|ci
 def clients(draft: Draft) -> Iterator[Finding]:
     """Clients have names of their own, and only rights that Ceph understands, on pools that are there."""
     names: dict[str, int] = {}
-    known = [pool["name"] for _, pool in entries(draft.variables.get(POOLS)) if "name" in pool]
+    known = known_pools(draft)
     for index, client in entries(draft.variables.get(CLIENTS)):
         path: KeyPath = (CLIENTS, index)
         name = client.get("name")
@@ -41,13 +41,13 @@ def clients(draft: Draft) -> Iterator[Finding]:
                 )
                 continue
             for pool in ceph.pools_in(text):
-                if known and pool not in known and not draft.was_refused((POOLS,)):
+                if known is not None and pool not in known:
                     near = nearest(pool, known)
                     yield draft.error(
                         "ceph.caps-pool",
                         where,
                         f"names the pool {pool!r}, which is not in {POOLS}.",
-                        f"{f'Did you mean {near}? ' if near else ''}Pools: {', '.join(known)}.",
+                        f"{f'Did you mean {near}? ' if near else ''}Pools: {', '.join(known) or 'none'}.",
                     )
 
 

@@ -8,11 +8,12 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ..block import can_be_clustered, connects_by_kernel, types_of
+from ..block import can_be_clustered, connects_by_kernel, is_mounted, types_of
 from ..config import is_sensitive
 from ..errors import Finding
 from ..schema import KeyPath, nearest, shown
 from . import Draft, DraftHost, entries, listed, rule
+from .ceph import known_pools
 
 BACKENDS, TYPES = "cinder_backends", "cinder_volume_types"
 # Options that are made from other keys of a back end.
@@ -81,7 +82,7 @@ def backends(draft: Draft) -> Iterator[Finding]:
                     host,
                 )
         if _needs_a_kernel(backend) and host.is_container:
-            how = "mounts" if kind == "nfs" else "connects (iSCSI, Fibre Channel or NVMe)"
+            how = "mounts" if is_mounted(backend) else "connects (iSCSI, Fibre Channel or NVMe)"
             yield draft.error(
                 "cinder.backend-container",
                 (*path, "type"),
@@ -150,7 +151,7 @@ def copies(draft: Draft) -> Iterator[Finding]:
 
 
 def _needs_a_kernel(backend: Mapping[str, Any]) -> bool:
-    return connects_by_kernel(backend) or backend.get("type") == "nfs"
+    return connects_by_kernel(backend) or is_mounted(backend)
 
 
 @rule
@@ -260,7 +261,7 @@ def references(draft: Draft) -> Iterator[Finding]:
     """Pools and secrets that back ends and backups name are there."""
     if not draft.group(*GROUPS):
         return
-    pools = [pool["name"] for _, pool in entries(draft.variables.get("ceph_pools")) if "name" in pool]
+    pools = known_pools(draft)
     for host, index, backend in listed_backends(draft):
         path: KeyPath = (BACKENDS, index)
         if "pool" in backend and backend.get("type") == "rbd":
@@ -289,16 +290,16 @@ def references(draft: Draft) -> Iterator[Finding]:
 
 
 def _known_pool(
-    draft: Draft, path: KeyPath, pool: str | None, pools: list[str], host: DraftHost | None
+    draft: Draft, path: KeyPath, pool: str | None, pools: list[str] | None, host: DraftHost | None
 ) -> Iterator[Finding]:
-    if pool is None or not pools or pool in pools or draft.was_refused(("ceph_pools",)):
+    if pool is None or pools is None or pool in pools:
         return
     near = nearest(pool, pools)
     yield draft.error(
         "cinder.pool-unknown",
         path,
         f"is {pool!r}, which is no pool of ceph_pools.",
-        f"{f'Did you mean {near}? ' if near else ''}Pools: {', '.join(pools)}.",
+        f"{f'Did you mean {near}? ' if near else ''}Pools: {', '.join(pools) or 'none'}.",
         host,
     )
 

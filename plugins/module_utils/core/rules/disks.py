@@ -25,7 +25,7 @@ _UNSTABLE = re.compile(
     r"|(?:pmem|zd)\d+s?(?:p\d+)?|dm-\d+|md\d+(?:p\d+)?|sr\d+|sg\d+|block/\d+:\d+|disk/by-diskseq/.+)"
 )
 _NO_DISK = re.compile(
-    r"/dev/(?:null|zero|full|u?random|k?mem|port|kmsg|console|tty.*|fd\d*|fd/.*|std(?:in|out|err)|n?st\d+|cdrom.*|dvd.*"
+    r"/dev/(?:null|zero|full|root|u?random|k?mem|port|kmsg|console|tty.*|fd\d*|fd/.*|std(?:in|out|err)|n?st\d+|cdrom.*|dvd.*"
     r"|z?ram\d+|shm(?:/.*)?|pts(?:/.*)?|disk|disk/[^/]+|mapper|mapper/control|loop-control|char/.*|input/.*|bus/.*|net/.*"
     r"|mqueue(?:/.*)?|hugepages(?:/.*)?)"
 )

@@ -11,6 +11,7 @@ from itertools import combinations
 from ..errors import Finding
 from ..schema import KeyPath, nearest
 from . import Draft, entries, listed, rule
+from .ceph import known_pools
 
 STORES = "glance_stores"
 
@@ -68,14 +69,14 @@ def stores(draft: Draft) -> Iterator[Finding]:
                 yield draft.error(
                     "glance.store-pool", (*path, "pool"), "is missing: an rbd store needs it.", "Give the pool of Ceph."
                 )
-            pools = [pool["name"] for _, pool in entries(draft.variables.get("ceph_pools")) if "name" in pool]
-            if pools and store.get("pool") not in (*pools, None):
+            pools = known_pools(draft)
+            if pools is not None and store.get("pool") not in (*pools, None):
                 near = nearest(store["pool"], pools)
                 yield draft.error(
                     "glance.store-pool",
                     (*path, "pool"),
                     f"is {store['pool']!r}, which is no pool of ceph_pools.",
-                    f"{f'Did you mean {near}? ' if near else ''}Pools: {', '.join(pools)}.",
+                    f"{f'Did you mean {near}? ' if near else ''}Pools: {', '.join(pools) or 'none'}.",
                 )
         elif kind == "swift":
             swift_stores += 1

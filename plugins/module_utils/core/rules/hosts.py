@@ -112,6 +112,23 @@ def two_addresses(draft: Draft) -> Iterator[Finding]:
 
 
 @rule
+def reached_twice(draft: Draft) -> Iterator[Finding]:
+    """Two names are two machines: what is one by both would be told two things at once."""
+    seen: dict[str, str] = {}
+    for name, host in draft.hosts.items():
+        other = seen.setdefault(host.reached, name) if host.reached else name
+        # Who has no other address on mgmt than this is told so there (networks.address-twice).
+        if other != name and _has_own_mgmt(host):
+            yield draft.error(
+                "hosts.reached-twice",
+                ("ansible_host",),
+                f"is {host.connect!r}, where {other} is reached too: one machine under two names.",
+                "Give each host its own address or name.",
+                host,
+            )
+
+
+@rule
 def idle(draft: Draft) -> Iterator[Finding]:
     """Where there are services, a host without one may have been forgotten."""
     known = known_groups()

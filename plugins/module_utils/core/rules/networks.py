@@ -9,12 +9,13 @@ from itertools import combinations
 from typing import Any
 
 from ..errors import Finding
-from ..schema import KeyPath, ipv4, ipv4_network
+from ..schema import KeyPath, dotted, ipv4, ipv4_network
 from . import Draft, DraftHost, DraftNetwork, entries, listed, rule
 
 BRIDGES = "networks_bridges"
 PORTS = "networks_ports"
 ADDRESSES = "networks_addresses"
+SOURCES = "firewall_admin_sources"
 
 _UNFIT = {
     IPv4Network("0.0.0.0/8"): "this network",
@@ -249,6 +250,14 @@ def virtual_address(draft: Draft) -> Iterator[Finding]:
             f"{address} is the gateway of mgmt.",
             f"Give a free address in {mgmt.cidr}.",
         )
+    for place, holder in _of_others(draft):
+        if address == holder and address != mgmt.gateway:
+            yield draft.error(
+                "networks.virtual-address",
+                path,
+                f"{address} is given in {dotted(place)} too: there it is another machine's.",
+                f"Give a free address in {mgmt.cidr}.",
+            )
     public = str(draft.variables.get("haproxy_name", "")).lower()
     for name, host in sorted(draft.hosts.items()):
         if public == name.lower():
@@ -264,6 +273,30 @@ def virtual_address(draft: Draft) -> Iterator[Finding]:
                 path,
                 f"{address} is the address of {name}: it has to move between load balancers and belongs to no host.",
                 f"Give a free address in {mgmt.cidr}.",
+            )
+
+
+def _of_others(draft: Draft) -> Iterator[tuple[KeyPath, IPv4Address]]:
+    """Addresses of routers and name servers, which are no hosts of the inventory, with their places."""
+    for network in draft.networks.values():
+        for index, server in enumerate(network.content.get("dns") or ()):
+            if server:
+                yield (BRIDGES, network.name, "dns", index), ipv4(server)
+        for index, route in entries(network.content.get("routes")):
+            if "via" in route:
+                yield (BRIDGES, network.name, "routes", index, "via"), ipv4(route["via"])
+
+
+@rule
+def administrators(draft: Draft) -> Iterator[Finding]:
+    """SSH is accepted from networks that packets can come from."""
+    for index, text in enumerate(draft.variables.get(SOURCES) or ()):
+        if isinstance(text, str) and (purpose := _purpose(ipv4_network(text))):
+            yield draft.error(
+                "networks.admin-source",
+                (SOURCES, index),
+                f"is {text}, {purpose}: no connection comes from there.",
+                "Give the networks of the administrators, the controller's among them.",
             )
 
 

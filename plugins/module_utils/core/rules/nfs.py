@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Iterator
 from ipaddress import IPv4Network
 
@@ -40,6 +41,14 @@ def servers(draft: Draft) -> Iterator[Finding]:
                 yield _twice(draft, host, (*path, "label"), name, f"{DISKS}[{first}]")
             if "device" not in disk:
                 continue
+            if disk.get("wipe", disk["device"]) != disk["device"]:
+                yield draft.error(
+                    "nfs.wipe",
+                    (*path, "wipe"),
+                    f"is {disk['wipe']!r}, which is not the device.",
+                    f"Repeat the device word for word: wipe: {disk['device']}, or take it out.",
+                    host,
+                )
             device = posixpath.normpath(disk["device"])
             if reason := unfit_name(device, host.is_container):
                 yield draft.error("nfs.disk-name", (*path, "device"), f"is {device!r}{reason[0]}", reason[1], host)
@@ -130,6 +139,14 @@ def _known(draft: Draft, path: KeyPath, text: str, purpose: str, host: DraftHost
     storage = draft.networks.get("storage")
     if address := address_of(server):
         ways = [storage.cidr, *(IPv4Network(to) for to in _routes(storage.content))] if storage else []
+        if storage and address in (storage.cidr[0], storage.cidr[-1]):
+            yield draft.error(
+                "nfs.network",
+                path,
+                f"is {text!r}, and {server} is an end of {storage.cidr}, which no host has.",
+                "Give the server's address on br-storage.",
+                host,
+            )
         if ways and not any(address in way for way in ways):
             yield draft.error(
                 "nfs.network",
@@ -174,6 +191,31 @@ def _known(draft: Draft, path: KeyPath, text: str, purpose: str, host: DraftHost
 def _routes(content: object) -> list[str]:
     routes = content.get("routes") if isinstance(content, dict) else None
     return [route["to"] for _, route in entries(routes) if "to" in route]
+
+
+@rule
+def mount_options(draft: Draft) -> Iterator[Finding]:
+    """Shares are mounted so that no write is lost, by options that there are and a protocol that passes."""
+    text = draft.variables.get("nfs_mount_options")
+    for option in text.split(",") if text else ():
+        if reason := _unfit_option(option):
+            yield draft.error("nfs.mount-option", ("nfs_mount_options",), *reason)
+
+
+def _unfit_option(option: str) -> tuple[str, str] | None:
+    """Why no share may be mounted with an option, and what to do about it; None when it may."""
+    name, equals, value = option.partition("=")
+    if not name:
+        return f"has {option!r} between commas, which is no option.", "Take it out, with its comma."
+    if reason := nfs.UNSAFE_MOUNT_OPTIONS.get(name):
+        return f"has {option!r}, {reason}.", "Take it out."
+    if name not in nfs.MOUNT_OPTIONS:
+        near = nearest(name, nfs.MOUNT_OPTIONS)
+        fix = f"{f'Did you mean {near}? ' if near else ''}Give an option of nfs(5)."
+        return f"has {option!r}, which is no option of nfs(5).", fix
+    if not re.fullmatch(nfs.MOUNT_OPTIONS[name], f"{equals}{value}"):
+        return f"has {option!r}, whose value does not work here.", "Give another value, or take the option out."
+    return None
 
 
 @rule

@@ -17,6 +17,7 @@ _PROTECTED = {
     r"swift_conf_overrides\.swift\.conf\.storage-policy:.*": "policies are those of swift_policies, as the rings",
     r"swift_conf_overrides\.[a-z-]+\.conf\.default\.(devices|mount_check|swift_dir|user)": "disks and rings are there",
     r"cinder_conf_overrides\.default\.(host|cluster|enabled_backends)": "it is what volumes know their service by",
+    r"cinder_conf_overrides\.coordination\..*": "the lock manager is that of the group etcd",
     r"glance_conf_overrides\.(default\.enabled_backends|glance_store\.default_backend)": "glance_stores says it",
     r"glance_conf_overrides\.default\.show_(multiple_locations|image_direct_url)": "it shows users where images are",
     r"keystone_conf_overrides\.(token\.provider|fernet_tokens\..*|credential\..*)": "Holdfast makes and rotates keys",
@@ -34,9 +35,9 @@ _PROTECTED = {
     ),
 }
 
-# What a section and an option may be called so that the file still means the same.
-_SECTION = re.compile(r"[^\s\[\]]([^\[\]\r\n]*[^\s\[\]])?")
-_OPTION = re.compile(r"[^\s=:\[\]#;]([^=:\[\]\r\n]*[^\s=:\[\]])?")
+# What a section and an option may be called so that the file still means the same. Ansible evaluates no keys.
+_SECTION = re.compile(r"(?!.*\{\{)[^\s\[\]]([^\[\]\r\n]*[^\s\[\]])?")
+_OPTION = re.compile(r"(?!.*\{\{)[^\s=:\[\]#;]([^=:\[\]\r\n]*[^\s=:\[\]])?")
 
 
 @rule
@@ -76,7 +77,7 @@ def names(draft: Draft) -> Iterator[Finding]:
                             "overrides.name",
                             path,
                             f"{str(key)!r} is no name of {'an option' if form is _OPTION else 'a section'}.",
-                            "Write names without brackets, equals signs, colons and line breaks.",
+                            "Write names without brackets, equals signs, colons, expressions and line breaks.",
                             owner,
                         )
                 if isinstance(wanted, str) and re.search(r"[\r\n]", wanted):

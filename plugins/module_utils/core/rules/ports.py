@@ -139,6 +139,26 @@ def vlan_names(draft: Draft) -> Iterator[Finding]:
 
 
 @rule
+def vlan_ids(draft: Draft) -> Iterator[Finding]:
+    """A network has one VLAN id, wherever it is tagged."""
+    ids: dict[str, dict[int, DraftHost]] = defaultdict(dict)
+    for host in draft.hosts.values():
+        for name, port in host.ports.items():
+            if port.get("vlan"):
+                ids[name].setdefault(port["vlan"], host)
+    for name, hosts in ids.items():
+        if len(hosts) > 1:
+            said = " and ".join(f"{vlan} on {host.name}" for vlan, host in sorted(hosts.items()))
+            yield draft.advice(
+                "networks.vlan-differs",
+                (PORTS, name, "vlan"),
+                f"is {said}: unless the switches make one of them, these hosts do not reach each other.",
+                "Give the network the same VLAN on every host.",
+                list(hosts.values())[-1],
+            )
+
+
+@rule
 def single_bonds(draft: Draft) -> Iterator[Finding]:
     """A bond of one interface protects from nothing."""
     for host in draft.hosts.values():

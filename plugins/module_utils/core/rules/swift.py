@@ -303,12 +303,13 @@ def _ring(draft: Draft, title: str, path: KeyPath, replicas: int, disks: list[Di
 
 
 def _disks(draft: Draft) -> Iterator[Disk]:
+    leaving = draft.variables.get("swift_remove_devices") or ()
     for host in draft.group("swift_storage"):
         for index, disk in entries(host.variables.get(DISKS)):
             zone = disk.get("zone", host.variables.get("swift_zone"))
             policies = disk.get("policies")
-            if disk.get("weight") == 0:
-                continue  # It is being emptied.
+            if disk.get("weight") == 0 or f"{host.name}/{kind.name(disk, index)}" in leaving:
+                continue  # It is being emptied, or leaves.
             yield Disk(
                 host=host.name,
                 device=str(disk.get("device", index)),

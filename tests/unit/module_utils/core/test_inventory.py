@@ -72,6 +72,15 @@ def test_a_file_of_variables_that_nothing_uses(file, severity):
     assert [found.severity for found in findings if found.code == "hosts.variable-file"] == [severity] * bool(severity)
 
 
+def test_two_vlans_of_one_network_are_advised_against():
+    port = {"interface": "eth1", "vlan": 10}
+    content = cases.changed({"set": {f"hosts/storage{n}/networks_ports/storage": port for n in (1, 2)}})
+    content["hosts"]["storage3"]["networks_ports"]["storage"] = {**port, "vlan": 11}
+    _, findings = inventory.build(cases.raw(content), cases.roles())
+    (advice,) = (finding for finding in findings if finding.code == "networks.vlan-differs")
+    assert "is 10 on storage1 and 11 on storage3" in advice.what
+
+
 def test_a_password_in_a_url_is_not_shown():
     content = cases.changed(
         {"set": {"vars/cinder_conf_overrides": {"database": {"connection": "mysql://a:hunter2@c"}}}}

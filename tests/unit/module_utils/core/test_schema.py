@@ -90,6 +90,13 @@ def test_no_damage_to_an_inventory_breaks_the_rules(data):
     cases.errors(content)
 
 
+@pytest.mark.parametrize("name", ["swift_replicas", "swift_move_limit_percent"])
+def test_a_number_that_is_larger_than_any_fraction(name):
+    (problem,) = cases.roles().check(name, 10**400)
+    assert problem.code == "schema.range"
+    assert "(401 characters)" in problem.what
+
+
 def test_secrets_are_not_shown():
     assert schema.shown("hunter2", ("users", 0, "password")) == "(a secret, not shown)"
     assert schema.shown(3600, ("token_seconds",)) == "3600"
