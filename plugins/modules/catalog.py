@@ -13,6 +13,8 @@ description:
   - What is not named is left alone; what is named with I(state=absent) is removed.
   - A password is set when the user is made, and when it is another than the one that was last set from this host.
     A salted digest is kept in C(/var/lib/holdfast/catalog.json) for that.
+  - Where that file is and the identity service gives no token, the plan is to C(wait for) it. The module waits, and
+    then does what remains.
 author:
   - Holdfast contributors (@holdfast)
 extends_documentation_fragment:

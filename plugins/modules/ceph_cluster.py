@@ -13,6 +13,8 @@ description:
   - It runs on a host with C(/etc/ceph/ceph.conf), the keyring of C(client.admin) and python3-rados, and waits for the
     monitors to agree when there is something to change.
   - What is not listed stays. A pool, key or option is never removed.
+  - Where the cluster answered once and does not now, the plan is to C(wait for) it. The module waits, and then does
+    what remains.
 options:
   fsid:
     description: UUID of the cluster. Another cluster is refused.

@@ -11,9 +11,9 @@ version_added: "1.0.0"
 description:
   - Makes the store of the monitor on this host when it has none. Its unit is started by M(holdfast.storage.unit).
   - With O(bootstrap) the monitors begin a new cluster together. Without it the monitor gets the map of the cluster that
-    is there, and joins it; it fails where that cluster does not answer. Called by its action in
-    a deployment, this follows
-    from what all hosts hold.
+    is there, and joins it; it fails where that cluster does not answer. Called by its action in a deployment, this
+    follows from what all hosts hold. No cluster is begun where a monitor answered once, or where a disk or logical
+    volume belongs to an OSD of it.
   - The monitor's address has to be on an interface of the host.
   - A store of another cluster is refused. A run that was killed anywhere converges when it is run again.
 options:

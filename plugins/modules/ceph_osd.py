@@ -14,7 +14,8 @@ description:
     is; one of another cluster is refused, whatever is said about wiping.
   - All disks are looked at before the first is written; one refusal, and none is written.
   - The host's addresses on the public and the cluster network have to be on interfaces before anything is made.
-  - An OSD keeps its number when a run that made it was killed and is run again.
+  - An OSD keeps its number when a run that made it was killed and is run again. With O(osds[].mode=lvm) it is
+    begun anew; volumes of any other OSD are not taken away.
   - The host needs C(/etc/ceph/ceph.conf) and C(/var/lib/ceph/bootstrap-osd/ceph.keyring).
 options:
   fsid:

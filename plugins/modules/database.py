@@ -12,6 +12,8 @@ description:
   - Runs on a server's own host, over its unix socket, as root.
   - Each account may do everything in its own schema and nothing elsewhere, and must connect by TLS.
   - Other accounts of the same user name, and anonymous accounts, are removed. Schemas are never dropped.
+  - Where a schema is on the disk and no server answers, the plan is to C(wait for) the database. The
+    module asks it again, and then does what remains, or fails.
 author:
   - Holdfast contributors (@holdfast)
 extends_documentation_fragment:

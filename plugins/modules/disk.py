@@ -11,8 +11,9 @@ version_added: "1.0.0"
 description:
   - Makes an XFS with a given label on each disk, mounts it by a systemd mount unit and sets its owner.
   - A disk that holds anything is refused and not written, whatever it holds - a file system, a partition table, LVM,
-    LUKS, RAID, BlueStore, or bytes that are not zero and that no tool knows. So are disks in use, read-only or
-    removable ones, and names that can belong to another disk after a boot while a stable name exists.
+    LUKS, RAID, BlueStore, or bytes that are not zero and that no tool knows. So are disks in use, partitions of one
+    that is, read-only or removable ones, and names that can belong to another disk after a boot while a stable name
+    exists.
   - All disks are looked at before the first is written; one refusal, and none is written.
   - A disk that carries the label already is taken as it is.
   - A run that was killed anywhere converges when it is run again.

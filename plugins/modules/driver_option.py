@@ -53,6 +53,11 @@ actions:
   type: list
   elements: str
   sample: ["check options of cinder's drivers"]
+findings:
+  description: What was refused and why, when the module fails for that.
+  returned: failure
+  type: list
+  elements: dict
 """
 
 from ansible_collections.holdfast.storage.plugins.module_utils import runner

@@ -48,6 +48,11 @@ actions:
   returned: success
   type: list
   elements: str
+findings:
+  description: What was refused and why, when the module fails for that.
+  returned: failure
+  type: list
+  elements: dict
 """
 
 from ansible_collections.holdfast.storage.plugins.module_utils.core.kinds import erasure

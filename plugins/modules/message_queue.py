@@ -13,6 +13,8 @@ description:
   - Queues of the virtual hosts are quorum queues unless their maker asks for another type.
   - A user has full rights in its virtual host and none elsewhere. The user C(guest) is removed.
   - Other users and virtual hosts are left alone.
+  - Where all was there once (C(/var/lib/holdfast/message_queue.made)) and nothing answers, the plan is to C(wait for)
+    the message queue. The module waits, and then does what remains.
 author:
   - Holdfast contributors (@holdfast)
 extends_documentation_fragment:

@@ -134,6 +134,11 @@ actions:
   type: list
   elements: str
   sample: ["create /etc/systemd/network/00-holdfast-br-mgmt.netdev", "create br-mgmt"]
+findings:
+  description: What was refused and why, when the module fails for that.
+  returned: failure
+  type: list
+  elements: dict
 """
 
 from ansible_collections.holdfast.storage.plugins.module_utils import guarded

@@ -12,6 +12,7 @@ description:
   - Installs what is missing, without recommended packages, in one apt transaction.
   - Services that Debian would start with default settings are kept from it and disabled, until something enables them.
   - Finishes what an interrupted dpkg left.
+  - Fails where dpkg does not tell what is installed, or systemd which units there are.
 author:
   - Holdfast contributors (@holdfast)
 extends_documentation_fragment:

@@ -9,7 +9,7 @@ short_description: Compute what the deployment needs
 version_added: "1.0.0"
 description:
   - Compares what M(holdfast.storage.probe) found on the hosts of the play with what the model wants.
-  - All of them at once, so that what spans hosts is seen.
+  - All of them at once, so that what spans hosts is seen, and what spans kinds, such as a disk that two would have.
   - Fails with all findings when something forbids the run, before anything is changed.
 author:
   - Holdfast contributors (@holdfast)

@@ -11,7 +11,8 @@ description:
   - Sends the C(read) functions of the kinds as one script to C(python3 -I -S -) on the host.
   - The questions are those that M(holdfast.storage.model) left.
   - The answer, digests and never contents, stands in the run directory afterwards.
-  - On the host that keeps the lock it takes the lock of the deployment too, and refuses when a living run holds it.
+  - On the host that keeps the lock it takes the lock of the deployment too, and refuses when another run holds it,
+    unless that was a run of this machine that is gone.
 author:
   - Holdfast contributors (@holdfast)
 extends_documentation_fragment:

@@ -13,8 +13,10 @@ description:
   - It plans in memory. Nothing is written before the whole plan is allowed, and nothing at all in check mode.
   - A device keeps its number, and so its data, when its address changes. It leaves a ring only when O(remove) names it.
   - Refused are a device that is in a builder and not in O(rings), another part power, fewer replicas, other fragments
-    of an erasure-coded policy, a ring whose builder is lost, builders that differ without one coming from the other,
-    and a change that moves more than O(move_limit_percent).
+    of an erasure-coded policy, a ring whose builder is lost or older than the ring, builders that differ without one
+    coming from the other, a change that moves more than O(move_limit_percent), and one for which fewer than half of
+    O(hosts) answered. A new ring is refused while one of them did not, or while disks that were prepared before are not
+    mounted.
   - What min_part_hours holds back is written down in the builder. The first run after that time does the rest, and runs
     until then change nothing.
   - The module works on the rings of its own host. Its action, which Ansible calls in its place, tells it what the

@@ -10,7 +10,8 @@ short_description: Have systemd units run, with what stands now
 version_added: "1.0.0"
 description:
   - Starts and enables units.
-  - Restarts those whose inputs (files, package versions) differ from what they were started with.
+  - Restarts those whose inputs (files, package versions) differ from what they were started with. One that runs and was
+    started by something else, such as the installation of its package, is restarted too; the plan calls that C(adopt).
   - What a unit was started with is kept in C(/var/lib/holdfast/units), so an owed restart survives a killed run.
   - Waits until each unit is steady and listens where it should.
 author:
@@ -83,6 +84,11 @@ actions:
   type: list
   elements: str
   sample: ["enable swift-object.service", "start swift-object.service"]
+findings:
+  description: What was refused and why, when the module fails for that.
+  returned: failure
+  type: list
+  elements: dict
 """
 
 from ansible_collections.holdfast.storage.plugins.module_utils import runner

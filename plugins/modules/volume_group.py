@@ -11,7 +11,7 @@ version_added: "1.0.0"
 description:
   - Makes each volume group of whole disks, tags it, and makes its thin pool. Adds disks that are new in the list.
   - A disk that holds anything is refused and not written, as by M(holdfast.storage.disk). So is a volume group of the
-    same name without the tag, and a disk that is a part of any other volume group.
+    same name without the tag, one of two with that name, and a disk that is a part of any other volume group.
   - No disk leaves a volume group, and no logical volume is ever removed.
   - All disks are looked at before the first is written; one refusal, and none is written.
   - A run that was killed anywhere converges when it is run again.
@@ -54,7 +54,9 @@ options:
         elements: path
         default: []
       adopt:
-        description: Its name once more. Then a volume group of this name without the tag gets the tag.
+        description:
+          - Its name once more. Then a volume group of this name without the tag gets the tag.
+          - One with the host's root file system or swap is refused all the same.
         type: str
   confined:
     description:

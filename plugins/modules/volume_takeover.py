@@ -75,6 +75,11 @@ actions:
   type: list
   elements: str
   sample: ["move volume 2941de3e-1bcc-42ee-87fa-627fe7d2e4e3"]
+findings:
+  description: What was refused and why, when the module fails for that.
+  returned: failure
+  type: list
+  elements: dict
 """
 
 from ansible_collections.holdfast.storage.plugins.module_utils import runner

@@ -13,6 +13,8 @@ description:
   - Types that are not named are left alone; what is named with I(state=absent) is removed. Of a named type, extra specs
     that are not wanted are removed.
   - Cinder does not change the extra specs of a type that volumes have; that is refused before anything is changed.
+  - Where all was there once (C(/var/lib/holdfast/volume_types.made)) and nothing answers, the plan is to C(wait for)
+    the volume service. The module waits, and then does what remains.
   - With I(backends), services of cinder-volume that are not among them are forgotten, and refused while they hold
     volumes.
 author:
@@ -114,6 +116,11 @@ actions:
   type: list
   elements: str
   sample: ["create limits bronze", "create volume type gold", "update quotas"]
+findings:
+  description: What was refused and why, when the module fails for that.
+  returned: failure
+  type: list
+  elements: dict
 """
 
 from typing import Any
