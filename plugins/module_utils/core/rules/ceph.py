@@ -12,7 +12,7 @@ from .. import ceph
 from ..errors import Finding
 from ..schema import KeyPath, nearest
 from . import Draft, DraftHost, entries, listed, rule
-from .disks import unfit_name
+from .disks import other_wipe, unfit_name
 
 OSDS, POOLS, CLIENTS, EXTERNAL, CONFIG = "ceph_osds", "ceph_pools", "ceph_clients", "ceph_external", "ceph_config"
 FILES = "ceph_filesystems"
@@ -124,14 +124,7 @@ def disks(draft: Draft) -> Iterator[Finding]:
                     "Set mode: lvm, or encrypted: false.",
                     host,
                 )
-            if "wipe" in osd and "device" in osd and osd["wipe"] != osd["device"]:
-                yield draft.error(
-                    "ceph.wipe",
-                    (*path, "wipe"),
-                    f"is {osd['wipe']!r}, which is not the device.",
-                    f"Repeat the device word for word: wipe: {osd['device']}, or take it out.",
-                    host,
-                )
+            yield from other_wipe(draft, "ceph.wipe", path, osd, host)
 
 
 def _device(

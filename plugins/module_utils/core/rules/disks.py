@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from ..errors import Finding
 from ..schema import KeyPath, dotted
@@ -51,6 +52,18 @@ def unfit_name(device: str, container: bool) -> tuple[str, str] | None:
             "Give a disk. Loop devices are for containers (holdfast_host_kind: container).",
         )
     return None
+
+
+def other_wipe(draft: Draft, code: str, path: KeyPath, disk: Mapping[str, Any], host: DraftHost) -> Iterator[Finding]:
+    """What a disk holds is given up when ``wipe`` names it word for word. ``path`` is that of the disk's entry."""
+    if "wipe" in disk and "device" in disk and disk["wipe"] != disk["device"]:
+        yield draft.error(
+            code,
+            (*path, "wipe"),
+            f"is {disk['wipe']!r}, which is not the device.",
+            f"Repeat the device word for word: wipe: {disk['device']}, or take it out.",
+            host,
+        )
 
 
 @rule

@@ -13,7 +13,7 @@ from ..errors import Finding
 from ..schema import KeyPath, dotted, nearest
 from . import Draft, DraftHost, address_of, entries, listed, rule
 from .cinder import BACKENDS, listed_backends
-from .disks import unfit_name, used
+from .disks import other_wipe, unfit_name, used
 from .glance import STORES
 
 DISKS, SHARES = "nfs_disks", "nfs_shares"
@@ -41,14 +41,7 @@ def servers(draft: Draft) -> Iterator[Finding]:
                 yield _twice(draft, host, (*path, "label"), name, f"{DISKS}[{first}]")
             if "device" not in disk:
                 continue
-            if disk.get("wipe", disk["device"]) != disk["device"]:
-                yield draft.error(
-                    "nfs.wipe",
-                    (*path, "wipe"),
-                    f"is {disk['wipe']!r}, which is not the device.",
-                    f"Repeat the device word for word: wipe: {disk['device']}, or take it out.",
-                    host,
-                )
+            yield from other_wipe(draft, "nfs.wipe", path, disk, host)
             device = posixpath.normpath(disk["device"])
             if reason := unfit_name(device, host.is_container):
                 yield draft.error("nfs.disk-name", (*path, "device"), f"is {device!r}{reason[0]}", reason[1], host)

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..errors import Finding
 from ..schema import KeyPath, dotted, shown
-from . import Draft, rule
+from . import Draft, DraftHost, rule
 
 # What no host may have otherwise, and where it is said instead. By path below the variable, in lower case.
 _PROTECTED = {
@@ -43,51 +43,51 @@ _OPTION = re.compile(r"(?!.*\{\{)[^\s=:\[\]#;]([^=:\[\]\r\n]*[^\s=:\[\]])?")
 @rule
 def protected(draft: Draft) -> Iterator[Finding]:
     """Overrides leave alone what the rest of the deployment relies on."""
-    for host in draft.hosts.values():
-        for name, value in {**draft.variables, **host.variables}.items():
-            if not name.endswith("_conf_overrides"):
-                continue
-            owner = host if name in host.variables else None
-            for path, wanted in _leaves((name,), value):
-                text = dotted(path)
-                for pattern, reason in _PROTECTED.items():
-                    if re.fullmatch(pattern, text, re.I):
-                        yield draft.error(
-                            "overrides.protected",
-                            path,
-                            f"is {shown(wanted, path)}, and may not be overridden: {reason}.",
-                            "Take it out.",
-                            owner,
-                        )
+    for owner, path, wanted in _overrides(draft):
+        text = dotted(path)
+        for pattern, reason in _PROTECTED.items():
+            if re.fullmatch(pattern, text, re.I):
+                yield draft.error(
+                    "overrides.protected",
+                    path,
+                    f"is {shown(wanted, path)}, and may not be overridden: {reason}.",
+                    "Take it out.",
+                    owner,
+                )
 
 
 @rule
 def names(draft: Draft) -> Iterator[Finding]:
     """Sections and options have names, and values are one line: none of them can write another option."""
+    for owner, path, wanted in _overrides(draft):
+        for key in path[1:]:
+            form = _OPTION if key == path[-1] else _SECTION
+            if not form.fullmatch(str(key)):
+                yield draft.error(
+                    "overrides.name",
+                    path,
+                    f"{str(key)!r} is no name of {'an option' if form is _OPTION else 'a section'}.",
+                    "Write names without brackets, equals signs, colons, expressions and line breaks.",
+                    owner,
+                )
+        if isinstance(wanted, str) and re.search(r"[\r\n]", wanted):
+            yield draft.error(
+                "overrides.value",
+                path,
+                f"is {shown(wanted, path)}, of several lines: the next one would be an option of its own.",
+                "Write the value in one line.",
+                owner,
+            )
+
+
+def _overrides(draft: Draft) -> Iterator[tuple[DraftHost | None, KeyPath, Any]]:
+    """Every option that is overridden: the host whose own it is, or None, its place, and its value."""
     for host in draft.hosts.values():
         for name, value in {**draft.variables, **host.variables}.items():
-            if not name.endswith("_conf_overrides"):
-                continue
-            owner = host if name in host.variables else None
-            for path, wanted in _leaves((name,), value):
-                for key in path[1:]:
-                    form = _OPTION if key == path[-1] else _SECTION
-                    if not form.fullmatch(str(key)):
-                        yield draft.error(
-                            "overrides.name",
-                            path,
-                            f"{str(key)!r} is no name of {'an option' if form is _OPTION else 'a section'}.",
-                            "Write names without brackets, equals signs, colons, expressions and line breaks.",
-                            owner,
-                        )
-                if isinstance(wanted, str) and re.search(r"[\r\n]", wanted):
-                    yield draft.error(
-                        "overrides.value",
-                        path,
-                        f"is {shown(wanted, path)}, of several lines: the next one would be an option of its own.",
-                        "Write the value in one line.",
-                        owner,
-                    )
+            if name.endswith("_conf_overrides"):
+                owner = host if name in host.variables else None
+                for path, wanted in _leaves((name,), value):
+                    yield owner, path, wanted
 
 
 def _leaves(path: KeyPath, value: Any) -> Iterator[tuple[KeyPath, Any]]:

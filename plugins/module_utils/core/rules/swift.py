@@ -12,7 +12,7 @@ from ..errors import Finding
 from ..kinds import disk as kind
 from ..schema import KeyPath, nearest
 from . import Draft, DraftHost, entries, listed, rule
-from .disks import unfit_name
+from .disks import other_wipe, unfit_name
 
 DISKS = "swift_disks"
 POLICIES = "swift_policies"
@@ -67,14 +67,7 @@ def disk_names(draft: Draft) -> Iterator[Finding]:
                     )
                 yield from _twice(draft, host, devices, device, (*path, "device"), index)
             yield from _twice(draft, host, labels, kind.name(disk, index).lower(), (*path, "label"), index)
-            if "wipe" in disk and "device" in disk and disk["wipe"] != disk["device"]:
-                yield draft.error(
-                    "swift.wipe",
-                    (*path, "wipe"),
-                    f"is {disk['wipe']!r}, which is not the device.",
-                    f"Repeat the device word for word: wipe: {disk['device']}, or take it out.",
-                    host,
-                )
+            yield from other_wipe(draft, "swift.wipe", path, disk, host)
 
 
 @rule
