@@ -16,13 +16,15 @@ A kind is a Python module with these functions, all on JSON values, keyword-free
 ``apply(io, plan) -> None``
     On the host, in the module. Does each change; may be killed at any point and run again.
 
-Some have two more:
+Some have more:
 
 ``join(host, answers) -> current``
     On the controller. What ``plan`` gets, from the answers of all hosts by host and step; for what no host can decide
     by itself.
 ``NEEDS``
     Further sources that ``read`` imports, such as ``core/rings``; the probe sends them too.
+``result(current, wanted) -> dict``
+    On the host. What the module returns beyond the plan.
 
 The module of a kind has the same name, takes ``wanted`` as its arguments and does read, plan, diff, apply, read
 again (see ``runner.run``). ``registry.STEPS`` gives the phases of each.
