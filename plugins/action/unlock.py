@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import shlex
 from typing import Any
 
 from ansible_collections.holdfast.storage.plugins.module_utils.core import lock
@@ -15,9 +14,6 @@ class ActionModule(DeploymentAction):
 
     def act(self, options: dict[str, Any]) -> dict[str, Any]:
         run = self.run_directory()
-        holder = run.read("lock.json")["holder"]
-        path = shlex.quote(lock.PATH)
-        mine = shlex.quote(f'"pid": {holder["pid"]}, "started": "{holder["started"]}"')
-        self._low_level_execute_command(f"grep -qF {mine} {path} && rm -f {path}", sudoable=True)
+        self._low_level_execute_command(lock.release(run.read("lock.json")["holder"]), sudoable=True)
         run.write("lock.json", {"host": self.host, "holder": None})
         return {"changed": False}
