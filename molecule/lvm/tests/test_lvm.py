@@ -171,7 +171,7 @@ def test_what_a_volume_acknowledged_is_there_after_a_power_cut_while_a_host_writ
         assert not told.done(), told.result().output
         site.power("storage1", "cycled")
         run = told.result()
-    (acknowledged,) = map(int, re.findall(r"after (\d+) bytes that are on the device", run.output))
+    acknowledged = int(re.findall(r"after (\d+) bytes that are on the device", run.output)[-1])
     assert acknowledged >= 16 * MIB
     site.wait_for_service()
     site.wait(name, status="available")
