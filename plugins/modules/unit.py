@@ -12,6 +12,7 @@ description:
   - Starts and enables units.
   - Restarts those whose inputs (files, package versions) differ from what they were started with. One that runs and was
     started by something else, such as the installation of its package, is restarted too; the plan calls that C(adopt).
+    One without inputs, such as a target, never is.
   - What a unit was started with is kept in C(/var/lib/holdfast/units), so an owed restart survives a killed run.
   - Waits until each unit is steady and listens where it should.
 author:

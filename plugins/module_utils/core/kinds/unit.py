@@ -2,7 +2,8 @@
 """systemd units that run, and run with what stands now.
 
 What a unit was started with (files and package versions, by digest) is kept on the host. A unit whose record differs
-is restarted, so a restart that a killed run owed happens in the next one: there is no handler to lose.
+is restarted, so a restart that a killed run owed happens in the next one: there is no handler to lose. One that has no
+inputs, such as a target, has nothing to be restarted for.
 """
 
 from __future__ import annotations
@@ -148,7 +149,7 @@ def plan(current: dict[str, Any], wanted: dict[str, Any]) -> Plan:
         if now.get("active") != "active" or now.get("sub") == "auto-restart":
             findings += [_port_taken(name, place, who) for place, who in now.get("taken", {}).items()]
             changes.append(Change(name, "start", before=now.get("active", "inactive"), after="active", data=data))
-        elif now.get("started_with") != inputs:
+        elif inputs and now.get("started_with") != inputs:
             before, after = _differing(now.get("started_with"), inputs)
             changes.append(Change(name, _verb(unit, now.get("started_with"), inputs), before, after, data))
     return Plan(changes, findings)
@@ -222,7 +223,7 @@ def _wait(io: IO, started: list[Change]) -> None:
     began = time.monotonic()
     names = [change.subject for change in started]
     waiting = {place for change in started for place in change.data.get("listens") or ()}
-    silent_units = any(not change.data.get("listens") for change in started)
+    silent_units = any(not change.data.get("listens") and change.data["started_with"] for change in started)
     show = [SYSTEMCTL, "show", "--property=ActiveState,SubState,MainPID,NRestarts", *names]
     seen, since = "", began
     while True:

@@ -48,6 +48,16 @@ def test_unit_started_by_something_else_is_restarted_once():
     assert unit.plan(current(started_with=None), WANTED).summary() == ["adopt glance-api.service"]
 
 
+def test_what_nothing_goes_into_is_started_and_never_again():
+    """A target, by which others start at boot: started anew, it would take all of them with it."""
+    target = {**WANTED["units"][0], "name": "ceph-mon.target", "inputs": [], "packages": []}
+    state = {"active": "active", "sub": "active", "enabled": False, "started_with": None}
+    stands = {"units": {"ceph-mon.target": state}, "files": {}, "versions": {}}
+    assert unit.plan(stands, {"units": [target]}).summary() == ["enable ceph-mon.target"]
+    state.update(active="inactive", sub="dead")
+    assert unit.plan(stands, {"units": [target]}).summary() == ["enable ceph-mon.target", "start ceph-mon.target"]
+
+
 def test_unit_that_flaps_counts_as_not_running():
     assert unit.plan(current(active="activating", sub="auto-restart"), WANTED).summary() == ["start glance-api.service"]
 
