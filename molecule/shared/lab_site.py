@@ -20,7 +20,10 @@ import yaml
 
 PROJECT = Path(os.environ["MOLECULE_PROJECT_DIRECTORY"])
 SCENARIO = Path(os.environ["MOLECULE_SCENARIO_DIRECTORY"])
-INVENTORY = SCENARIO / "inventory"
+# A scenario without an inventory of its own has the lab of `make lab`.
+OWN = (SCENARIO / "inventory").exists()
+INVENTORY = SCENARIO / "inventory" if OWN else PROJECT / "inventory/lab"
+LAB = (SCENARIO if OWN else PROJECT) / ".lab"
 
 
 @dataclass(frozen=True)
@@ -92,7 +95,7 @@ class Site:
     def play(self, playbook: str, *arguments: str, **variables: Any) -> Run:
         """Run one of the project's playbooks on the scenario's lab."""
         # An inventory elsewhere is of this lab too.
-        return play(PROJECT / "playbooks" / playbook, *arguments, **{"lab_dir": str(SCENARIO / ".lab"), **variables})
+        return play(PROJECT / "playbooks" / playbook, *arguments, **{"lab_dir": str(LAB), **variables})
 
     def converge(self, *arguments: str, **variables: Any) -> Run:
         """Run the scenario's playbook."""
@@ -102,13 +105,17 @@ class Site:
         """What a command prints on each host."""
         return {name: host.run(command).stdout for name, host in self.hosts.items()}
 
-    def power(self, name: str, state: str) -> None:
-        """Restart a host as an operator does, or have its power cut and back, until it has booted."""
-        host = self.hosts[name]
-        boot = host.check_output("cat /proc/sys/kernel/random/boot_id")
-        run = self.play("lab_up.yml", f"--limit={name}", lab_state=state)
+    def power(self, state: str, *names: str) -> None:
+        """Restart hosts as an operator does, or have their power cut and back, until they have booted."""
+
+        def told(command: str) -> list[str]:
+            return [self.hosts[name].run(command).stdout.strip() for name in names]
+
+        boot = "cat /proc/sys/kernel/random/boot_id"
+        before = told(boot)
+        run = self.play("lab_up.yml", f"--limit={','.join(names)}", lab_state=state)
         assert run.rc == 0, run.output
-        wait(lambda: host.check_output("cat /proc/sys/kernel/random/boot_id") != boot, f"{name} boots")
+        wait(lambda: not {"", *before} & {*told(boot)}, f"{', '.join(names)} boot")
         # With all that starts at boot: what is asked next is not of a host that still boots.
-        wait(lambda: host.run("systemctl is-system-running").stdout.strip() in ("running", "degraded"), f"{name} is up")
-        assert host.check_output("systemctl --failed --no-legend") == ""
+        wait(lambda: {*told("systemctl is-system-running")} <= {"running", "degraded"}, f"{', '.join(names)} are up")
+        assert told("systemctl --failed --no-legend") == [""] * len(names)

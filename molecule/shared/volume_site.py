@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from lab_site import INVENTORY, SCENARIO, Site, wait
+from lab_site import INVENTORY, LAB, Site, wait
 
 # clouds.yaml calls the cloud after the deployment.
 CLOUD = yaml.safe_load((INVENTORY / "group_vars/all/main.yml").read_text())["holdfast_deployment"]
-CLOUDS = SCENARIO / ".lab/clouds.yaml"
+CLOUDS = LAB / "clouds.yaml"
 
 
 class VolumeSite(Site):

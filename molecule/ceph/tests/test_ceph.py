@@ -64,6 +64,17 @@ class Cluster(Site):
 
         wait(healthy, "the cluster is healthy and clean")
 
+    def wait_for_files(self) -> None:
+        """Until the file system has its server, and one that stands by."""
+
+        def served() -> bool:
+            servers = self.ceph("fs dump")
+            states = [entry["state"] for entry in servers["filesystems"][0]["mdsmap"]["info"].values()]
+            assert (states, len(servers["standbys"])) == (["up:active"], 1)
+            return True
+
+        wait(served, "one server is active and one stands by")
+
     def fingerprint(self) -> str:
         """Of all that a run may change in the cluster. Two that are equal: nothing was changed between."""
         return str(self.hosts[HOSTS[0]].check_output(FINGERPRINT))
@@ -98,13 +109,7 @@ def test_a_file_system_has_a_server_and_one_that_stands_by(site: Cluster) -> Non
         [wanted["data_pool"]],
     )
 
-    def served() -> bool:
-        servers = site.ceph("fs dump")
-        states = [entry["state"] for entry in servers["filesystems"][0]["mdsmap"]["info"].values()]
-        assert (states, len(servers["standbys"])) == (["up:active"], 1)
-        return True
-
-    wait(served, "one server is active and one stands by")
+    site.wait_for_files()
 
 
 def test_no_client_may_do_more_than_it_was_given(site: Cluster) -> None:
@@ -181,6 +186,17 @@ def test_again_and_in_check_mode_nothing_changes(site: Cluster) -> None:
         assert run.rc == 0, run.output
         assert not run.changes(), run.output
     assert site.fingerprint() == before
+
+
+def test_it_comes_back_by_itself_when_the_power_of_all_hosts_was_cut(site: Cluster) -> None:
+    first, last = (site.hosts[name] for name in (HOSTS[0], HOSTS[-1]))
+    first.check_output(f"echo kept | rados --pool {POOLS[0]['name']} put outage -")
+    site.power("cycled", *HOSTS)
+    site.wait()
+    site.wait_for_files()
+    assert last.check_output(f"rados --pool {POOLS[0]['name']} get outage -") == "kept"
+    run = site.converge()
+    assert (run.rc, run.changes()) == (0, []), run.output
 
 
 # -- refusals: each changes nothing -----------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
-from lab_site import INVENTORY, SCENARIO, Site
+from lab_site import INVENTORY, LAB, Site
 
 OSDS = yaml.safe_load((INVENTORY / "group_vars/all/main.yml").read_text())["ceph_osds"]
 SPARE = "/dev/disk/by-id/holdfast-spare"
@@ -88,11 +88,11 @@ def test_osds_are_open_and_up_after_a_reboot_and_after_a_power_cut(host: Any, si
     # Each number comes when the object is written, until the host is gone.
     script = f"n=0; while echo {how} $n | rados --pool volumes put {how}-$n -; do n=$((n+1)); echo $n; done"
     alive = ("-o", "ServerAliveInterval=5")
-    command = ["ssh", "-F", str(SCENARIO / ".lab/ssh/config"), *alive, "storage1", script]
+    command = ["ssh", "-F", str(LAB / "ssh/config"), *alive, "storage1", script]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as writer:
         assert writer.stdout
         acknowledged = [writer.stdout.readline()]
-        site.power("storage1", how)
+        site.power(how, "storage1")
         acknowledged += writer.communicate(timeout=600)[0].split()
     wait_clean(host, len(OSDS))
     objects = range(int(acknowledged[-1]))

@@ -7,7 +7,7 @@ import json
 
 import pytest
 import yaml
-from lab_site import INVENTORY, SCENARIO
+from lab_site import INVENTORY, LAB
 from volume_site import VolumeSite
 
 MANAGERS = ("control1", "storage1")
@@ -23,7 +23,7 @@ def site(request: pytest.FixtureRequest) -> VolumeSite:
 def test_the_stories_of_volumes_hold(site: VolumeSite) -> None:
     run = site.play("verify.yml")
     assert run.rc == 0, run.output
-    told = json.loads((SCENARIO / ".lab/verify.json").read_text())
+    told = json.loads((LAB / "verify.json").read_text())
     assert {story["id"] for story in told if story["realm"] == "block"} >= {
         "block.write",
         "block.restored",

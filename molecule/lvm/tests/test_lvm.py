@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from attached_site import MIB, AttachedSite, cut, refused_and_the_same
-from lab_site import SCENARIO, wait
+from lab_site import LAB, wait
 from volume_site import CLOUD, CLOUDS
 
 from ansible_collections.holdfast.storage.plugins.module_utils.core.stories import attached
@@ -59,7 +59,7 @@ def ways(host: Any) -> list[str]:
 def test_the_stories_of_attached_volumes_hold(site: LocalSite) -> None:
     run = site.play("verify.yml")
     assert run.rc == 0, run.output
-    told = {story["id"]: story for story in json.loads((SCENARIO / ".lab/verify.json").read_text())}
+    told = {story["id"]: story for story in json.loads((LAB / "verify.json").read_text())}
     wanted = {"block.iscsi_written", "block.iscsi_restored", "block.chap", "block.nvme_written"}
     assert wanted <= set(told)
     assert told["block.iscsi_written"]["evidence"]["ways"] == 2
@@ -133,7 +133,7 @@ def test_targets_and_content_are_there_after_a_reboot_and_after_a_power_cut(site
     with contextlib.ExitStack() as held:
         for kind in TARGETS:
             held.enter_context(site.reserved(volumes[kind]))
-        site.power("storage1", how)
+        site.power(how, "storage1")
         for kind, place in TARGETS.items():
             found = f"ls -d {place}/*{volumes[kind]}*"
             wait(lambda found=found: storage.run(found).rc == 0, f"the target of the {kind} volume is back")
@@ -169,7 +169,7 @@ def test_what_a_volume_acknowledged_is_there_after_a_power_cut_while_a_host_writ
         told = pool.submit(site.attach, volume, name, whole, write=True, multipath=kind == "local")
         wait(lambda: told.done() or int(storage.check_output(written).split()[6]) > 40000, "sectors are written")
         assert not told.done(), told.result().output
-        site.power("storage1", "cycled")
+        site.power("cycled", "storage1")
         run = told.result()
     acknowledged = int(re.findall(r"after (\d+) bytes that are on the device", run.output)[-1])
     assert acknowledged >= 16 * MIB
@@ -182,7 +182,7 @@ def test_what_a_volume_acknowledged_is_there_after_a_power_cut_while_a_host_writ
 @pytest.mark.parametrize("how", ["restarted", "cycled"])
 def test_the_host_that_attaches_is_ready_after_a_reboot_and_after_a_power_cut(site: LocalSite, how: str) -> None:
     compute = site.hosts["compute1"]
-    site.power("compute1", how)
+    site.power(how, "compute1")
     assert compute.check_output("systemctl is-active multipathd.service") == "active"
     assert (ways(compute), sessions(compute)) == ([], [])
     # Written before the other host was lost.

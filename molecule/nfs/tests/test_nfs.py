@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from attached_site import MIB, AttachedSite, cut, refused_and_the_same
-from lab_site import SCENARIO, wait
+from lab_site import LAB, wait
 
 FILLED = "/dev/disk/by-id/holdfast-filled"
 SHARES = "/srv/nfs/d1"
@@ -36,7 +36,7 @@ def mounted(host: Any) -> dict[str, dict[str, str]]:
 def test_the_stories_of_volumes_and_images_hold(site: AttachedSite) -> None:
     run = site.play("verify.yml")
     assert run.rc == 0, run.output
-    told = {story["id"]: story for story in json.loads((SCENARIO / ".lab/verify.json").read_text())}
+    told = {story["id"]: story for story in json.loads((LAB / "verify.json").read_text())}
     assert {"block.nfs", "block.nfs_written", "image.upload", "image.fetched"} <= set(told)
 
 
@@ -108,7 +108,7 @@ def test_what_was_written_is_there_after_a_restart_that_ended_cleanly(site: Atta
     volume = site.volume("restarted", "--type", "files")["id"]
     run = site.attach(volume, "restarted", 16 * MIB, write=True)
     assert run.rc == 0, run.output
-    site.power("storage1", "restarted")
+    site.power("restarted", "storage1")
     site.wait_for_service()
     # Where a mount hangs, the host is switched off in the end, and XFS has its log to replay.
     said = storage.check_output("dmesg | grep 'XFS ('")
@@ -130,7 +130,7 @@ def test_a_write_outlives_a_power_cut_of_the_server(site: AttachedSite) -> None:
         told = pool.submit(site.attach, volume, "cycled", 192 * MIB, write=True)
         wait(lambda: told.done() or dropped() > 0, "the write has begun")
         assert not told.done(), told.result().output
-        site.power("storage1", "cycled")
+        site.power("cycled", "storage1")
         run = told.result()
     assert run.rc == 0, run.output
     site.wait_for_service()
@@ -149,7 +149,7 @@ def test_a_client_has_its_shares_again_after_a_reboot_and_after_a_power_cut(site
     compute = site.hosts["compute1"]
     word = f"/var/lib/nova/instances/{how}"
     compute.check_output(f"printf {how} > {word} && sync {word}")
-    site.power("compute1", how)
+    site.power(how, "compute1")
     assert mounted(compute).keys() >= MOUNTS.keys()
     assert compute.check_output(f"sha256sum {word}; rm {word}").split()[0] == hashlib.sha256(how.encode()).hexdigest()
     run = site.play("site.yml")
