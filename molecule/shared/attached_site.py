@@ -7,6 +7,7 @@ import contextlib
 import hashlib
 import json
 import random
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -64,13 +65,25 @@ def cut(host: Any, packets: str, until: str) -> Iterator[Callable[[], int]]:
         host.run("systemctl stop cut; nft delete table inet cut")
 
 
-def refused_and_the_same(site: AttachedSite, disk: str, **variables: Any) -> None:
+FILLED = {
+    "a file system": "mkfs.ext4 -q -F {0}",
+    # One partition of 32 MiB from the first MiB on, as an MBR has it.
+    "a partition table": (
+        "printf '\\0\\0\\2\\0\\203\\377\\377\\377\\0\\10\\0\\0\\0\\0\\1\\0' | dd of={0} bs=1 seek=446 conv=notrunc &&"
+        " printf '\\125\\252' | dd of={0} bs=1 seek=510 conv=notrunc,fsync"
+    ),
+    # Not in LVM's own list of devices, as on a disk that came from another host.
+    "a volume group": "vgcreate --devices {0} others {0}",
+}
+
+
+def refused_and_the_same(site: AttachedSite, case: str, disk: str, **variables: Any) -> None:
     """With these variables a disk of storage1 that holds something would be taken: it is refused and not written."""
-    host = site.hosts["storage1"]
-    host.check_output(f"mkfs.ext4 -q -F {disk} && sync")
-    before = host.check_output(f"sha256sum {disk}")
+    path = f"/dev/disk/by-id/holdfast-{disk}"
+    site.hosts["storage1"].check_output(f"wipefs --all {path} && {FILLED[case].format(path)}")
+    before = site.content_of("storage1", disk)
     for playbook in ("preflight.yml", "site.yml"):
         run = site.play(playbook, **variables)
         assert run.rc != 0, run.output
-        assert "disk.holds_data" in run.output
-    assert host.check_output(f"sha256sum {disk}") == before
+        assert re.search(r"\[(disk\.holds_data|volume_group\.member)\]", run.output), run.output
+    assert site.content_of("storage1", disk) == before

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -104,6 +105,12 @@ class Site:
     def everywhere(self, command: str) -> dict[str, str]:
         """What a command prints on each host."""
         return {name: host.run(command).stdout for name, host in self.hosts.items()}
+
+    def content_of(self, name: str, disk: str) -> str:
+        """The digest of a disk of a host, read on this machine: an emulated host takes minutes for one."""
+        self.hosts[name].check_output("sync")
+        with (LAB / f"disks/{name}/holdfast-lab-{disk}.img").open("rb") as image:
+            return hashlib.file_digest(image, "sha256").hexdigest()
 
     def power(self, state: str, *names: str) -> None:
         """Restart hosts as an operator does, or have their power cut and back, until they have booted."""

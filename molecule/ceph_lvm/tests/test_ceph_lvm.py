@@ -104,12 +104,12 @@ def test_osds_are_open_and_up_after_a_reboot_and_after_a_power_cut(host: Any, si
 
 def test_volumes_of_others_are_refused_and_stay(host: Any, site: Site) -> None:
     host.check_output(f"vgcreate others {SPARE} && lvcreate --yes --name kept --extents 10 others")
-    before = host.check_output(f"sha256sum {SPARE}")
+    before = site.content_of("storage1", "spare")
     run = site.converge(ceph_osds=[*OSDS, {"device": SPARE, "mode": "lvm", "class": "hdd"}])
     assert (run.rc != 0, run.changes()) == (True, []), run.output
     assert "[disk.in_use]" in run.output
     assert "[disk.holds_data]" in run.output
-    assert host.check_output(f"sha256sum {SPARE}") == before
+    assert site.content_of("storage1", "spare") == before
     host.check_output(f"vgremove --force --yes others && pvremove --yes {SPARE}")
 
 

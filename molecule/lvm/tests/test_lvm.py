@@ -11,14 +11,13 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from attached_site import MIB, AttachedSite, cut, refused_and_the_same
+from attached_site import FILLED, MIB, AttachedSite, cut, refused_and_the_same
 from lab_site import LAB, wait
 from volume_site import CLOUD, CLOUDS
 
 from ansible_collections.holdfast.storage.plugins.module_utils.core.stories import attached
 from ansible_collections.holdfast.storage.plugins.module_utils.io.cloud import Client
 
-FILLED = "/dev/disk/by-id/holdfast-filled"
 SECOND_WAY = "172.29.247.21"
 # What the kernel serves, by the volume's type.
 TARGETS = {"local": "/sys/kernel/config/target/iscsi", "quick": "/sys/kernel/config/nvmet/subsystems"}
@@ -203,6 +202,8 @@ def test_a_volume_group_is_given_up_whole_or_not_at_all(site: LocalSite) -> None
     assert "erasure.part" in run.output
 
 
-def test_a_disk_that_holds_anything_is_refused_and_the_same_afterwards(site: LocalSite) -> None:
-    given = [{"name": "more", "type": "lvm", "volume_group": "more", "devices": [FILLED]}]
-    refused_and_the_same(site, FILLED, cinder_backends=given, cinder_volume_types=[])
+@pytest.mark.parametrize("case", FILLED)
+def test_a_disk_that_holds_anything_is_refused_and_the_same_afterwards(site: LocalSite, case: str) -> None:
+    disk = "/dev/disk/by-id/holdfast-filled"
+    given = [{"name": "more", "type": "lvm", "volume_group": "more", "devices": [disk]}]
+    refused_and_the_same(site, case, "filled", cinder_backends=given, cinder_volume_types=[])

@@ -9,10 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from attached_site import MIB, AttachedSite, cut, refused_and_the_same
+from attached_site import FILLED, MIB, AttachedSite, cut, refused_and_the_same
 from lab_site import LAB, wait
 
-FILLED = "/dev/disk/by-id/holdfast-filled"
 SHARES = "/srv/nfs/d1"
 # What compute1 mounts by units: the place, and the share.
 MOUNTS = {"/srv/images": f"{SHARES}/images", "/var/lib/nova/instances": f"{SHARES}/instances"}
@@ -156,6 +155,7 @@ def test_a_client_has_its_shares_again_after_a_reboot_and_after_a_power_cut(site
     assert (run.rc, run.changes()) == (0, []), run.output
 
 
-def test_a_disk_that_holds_anything_is_refused_and_the_same_afterwards(site: AttachedSite) -> None:
-    disks = [{"device": "/dev/disk/by-id/holdfast-nfs"}, {"device": FILLED}]
-    refused_and_the_same(site, FILLED, nfs_disks=disks)
+@pytest.mark.parametrize("case", FILLED)
+def test_a_disk_that_holds_anything_is_refused_and_the_same_afterwards(site: AttachedSite, case: str) -> None:
+    disks = [{"device": f"/dev/disk/by-id/holdfast-{name}"} for name in ("nfs", "filled")]
+    refused_and_the_same(site, case, "filled", nfs_disks=disks)
