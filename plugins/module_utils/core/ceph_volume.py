@@ -100,7 +100,7 @@ def deactivate(io: IO, osd_uuid: str) -> None:
 
 
 def undo(io: IO, osd: Mapping[str, Any]) -> None:
-    """Take away the volumes of an OSD whose making was cut short. Its disks were empty when that began."""
+    """Take away the volumes of an OSD whose making was cut short. Its disks stay LVM's, without a group."""
     deactivate(io, osd["uuid"])
     groups = {}
     for key in ("device", "db_device", "wal_device"):
@@ -119,4 +119,3 @@ def undo(io: IO, osd: Mapping[str, Any]) -> None:
     for device, group in groups.items():
         if group:
             io.run(["/usr/sbin/vgremove", "--force", "--yes", group])
-        io.run(["/usr/sbin/wipefs", "--all", "--quiet", device])

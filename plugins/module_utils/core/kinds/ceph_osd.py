@@ -472,8 +472,12 @@ def _prepare_volumes(io: IO, osd: dict[str, Any]) -> str:
     """As _prepare, by ceph-volume. It makes keys of its own, so what was begun is taken away and not gone on with."""
     uuid = osd["uuid"]
     note = f"{NOTES}/osd-{uuid}.json"
-    if uuid in _looked_at(io, osd)["begun"]:
+    found = _looked_at(io, osd)
+    if uuid in found["begun"]:
         ceph_volume.undo(io, osd)
+        # They were empty when it was begun.
+        for device in filter(None, (osd.get(option) for option, _, _ in _PARTS)):
+            disks.blank(io, device, found["disks"][device]["size"])
         with io.ceph("client.bootstrap-osd", KEYRING, 60) as cluster:
             number = cluster.tell("osd new", uuid=uuid)["osdid"]
             cluster.tell("osd purge-new", id=number, yes_i_really_mean_it=True)

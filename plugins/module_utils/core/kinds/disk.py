@@ -31,6 +31,7 @@ LINKS = ("/dev/disk/by-id", "/dev/disk/by-path", "/dev/disk/by-partuuid")
 _MIB = 1024**2
 _SAMPLES = 62
 _SAMPLE_BYTES = 64 * 1024
+_START_BYTES = 4096
 _XFS_LABEL = slice(108, 120)
 _XFS_IN_PROGRESS = 126
 
@@ -239,6 +240,13 @@ def sampled(size: int) -> list[tuple[int, int]]:
     last = max(size - _MIB, 0)
     steps = range(1, _SAMPLES + 1)
     return [(0, _MIB), (last, _MIB), *((last * step // (_SAMPLES + 1) // 4096 * 4096, _SAMPLE_BYTES) for step in steps)]
+
+
+def blank(io: IO, device: str, size: int) -> None:
+    """Zeros where a disk is looked at. Its start comes last: until then it shows by that what it was."""
+    (start, length), *others = sampled(size)
+    io.write_zeros(device, [*others, (start + _START_BYTES, length - _START_BYTES)])
+    io.write_zeros(device, [(start, _START_BYTES)])
 
 
 def _quoted(text: str | None) -> str:

@@ -202,4 +202,4 @@ def apply(io: IO, plan: Plan) -> None:
             if change.data["part"]:
                 io.run([f"{volume_group.SBIN}/pvremove", "--yes", change.subject], timeout=120)
             io.run(["/usr/sbin/wipefs", "--all", "--quiet", change.subject])
-            io.write_zeros(change.subject, disks.sampled(change.data["size"]))
+            disks.blank(io, change.subject, change.data["size"])

@@ -28,7 +28,7 @@ GROUPS = {
 
 
 class Host(plain.FakeHost):
-    """A host with ceph-volume. ``killed`` says where it dies: before it tags the volumes, or after."""
+    """A host with ceph-volume. ``killed`` says where it dies."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -66,9 +66,22 @@ class Host(plain.FakeHost):
             self.files = {name: text for name, text in self.files.items() if "/holders/" not in name}
             self.listing.clear()
         if argv[0].endswith("/wipefs") and "--all" in argv:
+            # It writes over what it knows and nothing more.
             for name in (argv[-1], *(name for name, real in REAL.items() if real == argv[-1])):
                 self.signatures.pop(name, None)
+            return Result(0, "", "")
         return super().run(argv, **options)
+
+    def write_zeros(self, path: str, places: list[tuple[int, int]]) -> None:
+        if self.killed == "before it is empty":
+            raise KeyboardInterrupt
+        for offset, length in places:
+            content = self.blocks[path]
+            self.blocks[path] = content[:offset] + bytes(len(content[offset : offset + length]))
+            self.blocks[path] += content[offset + length :]
+        # LVM's label is at the start; what it says of its groups comes after.
+        if not any(self.blocks[path][:4096]):
+            self.signatures.pop(path, None)
 
     def _prepare(self, argv: list[str]) -> None:
         given = dict(itertools.pairwise(argv))
@@ -86,6 +99,7 @@ class Host(plain.FakeHost):
                 self.files[f"/sys/dev/block/{number}/holders/dm-{place}/dm/name"] = f"{volume}\n"
                 for name in (device, *(name for name, real in REAL.items() if real == device)):
                     self.signatures[name] = [{"type": "LVM2_member", "usage": "raid", "label": None}]
+                self.blocks[next(name for name, real in REAL.items() if real == device)] = bytes(512) + b"LVM" * 2000
                 found.append({"type": part, "devices": [device], "path": "/dev/ceph/osd", "tags": tags})
         if self.killed != "before the tags":
             self.listing["4"] = found
@@ -140,6 +154,18 @@ def test_a_run_that_was_killed_takes_its_volumes_away_and_makes_them_anew(io: Ho
     removed = [argv[-1] for argv in io.commands if argv[0].endswith("/vgremove")]
     assert removed == list(GROUPS.values())
     assert io.cluster.numbers == {UUID: 4}
+    assert not plain.planned(io, wanted())
+
+
+def test_one_that_was_killed_while_it_took_volumes_away_goes_on(io: Host) -> None:
+    io.killed = "before the tags"
+    with pytest.raises(KeyboardInterrupt):
+        plain.converge(io, wanted())
+    io.killed = "before it is empty"
+    with pytest.raises(KeyboardInterrupt):
+        plain.converge(io, wanted())
+    io.killed = ""
+    plain.converge(io, wanted())
     assert not plain.planned(io, wanted())
 
 
