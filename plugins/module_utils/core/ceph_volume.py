@@ -116,6 +116,5 @@ def undo(io: IO, osd: Mapping[str, Any]) -> None:
                 f"{device}: a run that made an OSD there was cut short, and the volume group on it by now, {group}, is "
                 "none of ceph-volume's: nothing was taken away. Fix: remove it by hand, or name another disk."
             )
-    for device, group in groups.items():
-        if group:
-            io.run(["/usr/sbin/vgremove", "--force", "--yes", group])
+    for group in filter(None, groups.values()):
+        io.run(["/usr/sbin/vgremove", "--force", "--yes", group])
