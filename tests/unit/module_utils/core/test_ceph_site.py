@@ -158,3 +158,18 @@ def model(**groups: str) -> Model:
 def test_a_host_is_spared_only_where_quorum_and_manager_stay(groups, spared):
     found = ceph_site.dispensable_osd_host(model(**groups))
     assert (found and found.name) == spared
+
+
+@pytest.mark.parametrize(("domain", "kind"), [("host", None), ("osd", "0"), ("rack", "3")])
+def test_pools_that_nobody_lists_are_spread_as_those_that_are(domain: str, kind: str | None) -> None:
+    given = services("ceph", ceph_failure_domain=domain, ceph_rack="r1")
+    host = next(host for host in given.model.hosts.values() if "ceph_mon" in host.groups)
+    found = [
+        line.partition(" = ")[2]
+        for component in given.within("ceph_mon").components(host)
+        for entry in component["files"]
+        if entry["path"] == "/etc/ceph/ceph.conf"
+        for line in entry["content"].splitlines()
+        if line.startswith("osd_crush_chooseleaf_type")
+    ]
+    assert found == ([kind] if kind else [])
