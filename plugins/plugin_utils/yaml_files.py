@@ -12,7 +12,7 @@ import yaml
 from ansible import context
 
 from ansible_collections.holdfast.storage.plugins.module_utils.core.errors import Finding, HoldfastError
-from ansible_collections.holdfast.storage.plugins.module_utils.core.schema import nearest, shown
+from ansible_collections.holdfast.storage.plugins.module_utils.core.schema import did_you_mean, shown
 from ansible_collections.holdfast.storage.plugins.plugin_utils import secret_store
 
 _DIRECTORIES = ("group_vars", "host_vars")
@@ -157,10 +157,9 @@ def _group(path: str, name: str, node: yaml.Node) -> Iterator[Finding]:
         return
     for key, value in _pairs(node):
         if key.value not in _GROUP_KEYS and key.value != "<<":
-            near = nearest(key.value, _GROUP_KEYS)
+            hint = did_you_mean(key.value, _GROUP_KEYS)
             what = f"The key {key.value} of the group {name} is none of {', '.join(_GROUP_KEYS)}."
-            fix = f"Did you mean {near}? " if near else ""
-            yield _finding(path, key.start_mark.line + 1, what, f"{fix}A group of a group stands under children.")
+            yield _finding(path, key.start_mark.line + 1, what, f"{hint}A group of a group stands under children.")
         elif isinstance(value, yaml.SequenceNode) or (key.value == "vars" and isinstance(value, yaml.ScalarNode)):
             if value.tag != _NULL:
                 yield _no_mapping(path, value, f"{key.value} of the group {name}", "names, each with a colon")

@@ -144,6 +144,12 @@ def nearest(name: str, candidates: Iterable[str]) -> str | None:
     return by_lowered[match[0]] if match else None
 
 
+def did_you_mean(name: str, candidates: Iterable[str]) -> str:
+    """The question that a fix begins with when a candidate is like the name; otherwise nothing."""
+    near = nearest(name, candidates)
+    return f"Did you mean {near}? " if near else ""
+
+
 def shown(value: Any, path: KeyPath = ()) -> str:
     """A value as messages show it: short, and not at all when its key says that it is a secret."""
     hidden = any(isinstance(key, str) and (_SECRET_NAME.match(key) or is_sensitive(key)) for key in path)
@@ -304,8 +310,7 @@ def _explain(name: str, error: Any) -> list[Problem]:
             about = _about(schema.get("properties", {}).get(key, {}))
             return [Problem("schema.required", (*path, key), "is missing.", f"Give it{about}")]
         case "enum":
-            near = nearest(str(value), map(str, wanted))
-            hint = f"Did you mean {near}? " if near else ""
+            hint = did_you_mean(str(value), map(str, wanted))
             allowed = ", ".join(map(str, wanted))
             return refused(
                 "schema.value", f"is {seen}, which is not one of: {allowed}.", f"{hint}Give one of them{about}"
@@ -350,10 +355,9 @@ def _wrong_type(value: Any, wanted: str | Sequence[str], seen: str, about: str) 
 
 
 def _unknown_key(key: Any, value: Any, path: KeyPath, known: Mapping[str, Any]) -> Problem:
-    near = nearest(str(key), known)
+    hint = did_you_mean(str(key), known)
     what = f"is {shown(value, path)}, and {key} is not a known key."
-    fix = f"Did you mean {near}? " if near else ""
-    return Problem("schema.unknown-key", path, what, f"{fix}Known keys: {', '.join(known) or 'none'}.", path)
+    return Problem("schema.unknown-key", path, what, f"{hint}Known keys: {', '.join(known) or 'none'}.", path)
 
 
 def _about(schema: Mapping[str, Any]) -> str:

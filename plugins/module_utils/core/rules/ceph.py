@@ -10,7 +10,7 @@ from typing import Any
 
 from .. import ceph
 from ..errors import Finding
-from ..schema import KeyPath, nearest
+from ..schema import KeyPath, did_you_mean
 from . import Draft, DraftHost, entries, listed, rule
 from .disks import other_wipe, unfit_name
 
@@ -389,8 +389,8 @@ def file_systems(draft: Draft) -> Iterator[Finding]:
                 continue
             first = taken.setdefault(pool, f"{FILES}[{index}].{key}")
             if pool not in pools:
-                near = nearest(pool, list(pools))
-                fix = f"{f'Did you mean {near}? ' if near else ''}List the pool in {POOLS}, with application: cephfs."
+                hint = did_you_mean(pool, list(pools))
+                fix = f"{hint}List the pool in {POOLS}, with application: cephfs."
                 yield draft.error("ceph.file-pool", path, f"is {pool!r}, which is not in {POOLS}.", fix)
             elif pools[pool].get("application") not in (None, "cephfs"):
                 what = f"is {pool!r}, whose application is {pools[pool]['application']}."
@@ -439,22 +439,22 @@ def options(draft: Draft) -> Iterator[Finding]:
 
 def _section(draft: Draft, path: KeyPath, section: str, host: DraftHost | None) -> Iterator[Finding]:
     if not _SECTION.fullmatch(section):
-        near = nearest(section, _SECTIONS)
+        hint = did_you_mean(section, _SECTIONS)
         yield draft.error(
             "ceph.section",
             path,
             f"{section!r} is no section of Ceph's configuration.",
-            f"{f'Did you mean {near}? ' if near else ''}Give {', '.join(_SECTIONS)} or a daemon, such as osd.0.",
+            f"{hint}Give {', '.join(_SECTIONS)} or a daemon, such as osd.0.",
             host,
         )
     name = section.partition("/host:")[2]
     if name and name not in draft.hosts:
-        near = nearest(name, draft.hosts)
+        hint = did_you_mean(name, draft.hosts)
         yield draft.error(
             "ceph.section",
             path,
             f"is for the host {name!r}, which is not in the inventory.",
-            f"{f'Did you mean {near}? ' if near else ''}Name a host of the inventory.",
+            f"{hint}Name a host of the inventory.",
             host,
         )
 

@@ -10,7 +10,7 @@ from .. import ceph
 from ..ceph_site import secret_name
 from ..errors import Finding
 from ..flows import CEPH, CEPH_CLIENTS
-from ..schema import KeyPath, ipv4_network, nearest
+from ..schema import KeyPath, did_you_mean, ipv4_network
 from . import Draft, address_of, entries, listed, rule
 from .ceph import CLIENTS, DAEMONS, EXTERNAL, POOLS, known_pools
 
@@ -42,12 +42,12 @@ def clients(draft: Draft) -> Iterator[Finding]:
                 continue
             for pool in ceph.pools_in(text):
                 if known is not None and pool not in known:
-                    near = nearest(pool, known)
+                    hint = did_you_mean(pool, known)
                     yield draft.error(
                         "ceph.caps-pool",
                         where,
                         f"names the pool {pool!r}, which is not in {POOLS}.",
-                        f"{f'Did you mean {near}? ' if near else ''}Pools: {', '.join(known) or 'none'}.",
+                        f"{hint}Pools: {', '.join(known) or 'none'}.",
                     )
 
 
@@ -59,12 +59,12 @@ def clients_hosts(draft: Draft) -> Iterator[Finding]:
             path: KeyPath = (CLIENTS, index, "hosts", place)
             hosts = [draft.hosts[name]] if name in draft.hosts else draft.group(name)
             if not hosts:
-                near = nearest(name, [*draft.hosts, *draft.groups])
+                hint = did_you_mean(name, [*draft.hosts, *draft.groups])
                 yield draft.error(
                     "ceph.client-host",
                     path,
                     f"is {name!r}, which is no host, and no group that has one.",
-                    f"{f'Did you mean {near}? ' if near else ''}Name a host or a group of the inventory.",
+                    f"{hint}Name a host or a group of the inventory.",
                 )
             elif outside := [host.name for host in hosts if not host.groups.intersection(CEPH)]:
                 yield draft.error(

@@ -11,7 +11,7 @@ from typing import Any
 from ..block import can_be_clustered, connects_by_kernel, is_mounted, types_of
 from ..config import is_sensitive
 from ..errors import Finding
-from ..schema import KeyPath, nearest, shown
+from ..schema import KeyPath, did_you_mean, shown
 from . import Draft, DraftHost, entries, listed, rule
 from .ceph import known_pools
 
@@ -294,12 +294,12 @@ def _known_pool(
 ) -> Iterator[Finding]:
     if pool is None or pools is None or pool in pools:
         return
-    near = nearest(pool, pools)
+    hint = did_you_mean(pool, pools)
     yield draft.error(
         "cinder.pool-unknown",
         path,
         f"is {pool!r}, which is no pool of ceph_pools.",
-        f"{f'Did you mean {near}? ' if near else ''}Pools: {', '.join(pools) or 'none'}.",
+        f"{hint}Pools: {', '.join(pools) or 'none'}.",
         host,
     )
 
@@ -341,12 +341,12 @@ def types(draft: Draft) -> Iterator[Finding]:
                 )
             default = default or place
         if path[0] == TYPES and "backend" in entry and entry["backend"] not in known:
-            near = nearest(entry["backend"], known)
+            hint = did_you_mean(entry["backend"], known)
             yield draft.error(
                 "cinder.type-backend",
                 (*path, "backend"),
                 f"is {entry['backend']!r}, which is no back end of a host in cinder_volume.",
-                f"{f'Did you mean {near}? ' if near else ''}Back ends: {listed(known) or 'none'}.",
+                f"{hint}Back ends: {listed(known) or 'none'}.",
             )
         for key, value in (entry.get("extra_specs") or {}).items():
             if key in _TRUTHS and value not in ("<is> True", "<is> False"):
@@ -397,9 +397,9 @@ def limits(draft: Draft) -> Iterator[Finding]:
 
 def _limit(draft: Draft, path: KeyPath, key: str, value: Any, host: DraftHost | None) -> Iterator[Finding]:
     if not _LIMIT.fullmatch(key):
-        near = nearest(key, _LIMITS)
+        hint = did_you_mean(key, _LIMITS)
         what, fix = "is no limit that the hypervisor or librbd knows.", f"Use one of {', '.join(_LIMITS)}."
-        yield draft.error("cinder.qos", path, what, f"{f'Did you mean {near}? ' if near else ''}{fix}", host)
+        yield draft.error("cinder.qos", path, what, f"{hint}{fix}", host)
     elif not re.fullmatch(r"[1-9][0-9]*", str(value)):
         yield draft.error("cinder.qos", path, f"is {value!r}, no number above 0.", "Give a whole number.", host)
 

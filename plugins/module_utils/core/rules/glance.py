@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from itertools import combinations
 
 from ..errors import Finding
-from ..schema import KeyPath, nearest
+from ..schema import KeyPath, did_you_mean
 from . import Draft, entries, listed, rule
 from .ceph import known_pools
 
@@ -71,12 +71,12 @@ def stores(draft: Draft) -> Iterator[Finding]:
                 )
             pools = known_pools(draft)
             if pools is not None and store.get("pool") not in (*pools, None):
-                near = nearest(store["pool"], pools)
+                hint = did_you_mean(store["pool"], pools)
                 yield draft.error(
                     "glance.store-pool",
                     (*path, "pool"),
                     f"is {store['pool']!r}, which is no pool of ceph_pools.",
-                    f"{f'Did you mean {near}? ' if near else ''}Pools: {', '.join(pools) or 'none'}.",
+                    f"{hint}Pools: {', '.join(pools) or 'none'}.",
                 )
         elif kind == "swift":
             swift_stores += 1
@@ -122,12 +122,12 @@ def default_store(draft: Draft) -> Iterator[Finding]:
     names = [store["name"] for _, store in entries(draft.variables.get(STORES)) if "name" in store]
     if name is None or name in names or draft.was_refused((STORES,)) or not draft.group("glance_api"):
         return
-    near = nearest(name, names)
+    hint = did_you_mean(name, names)
     yield draft.error(
         "glance.store-unknown",
         ("glance_default_store",),
         f"is {name!r}, which is no store.",
-        f"{f'Did you mean {near}? ' if near else ''}Stores: {', '.join(names)}.",
+        f"{hint}Stores: {', '.join(names)}.",
     )
 
 

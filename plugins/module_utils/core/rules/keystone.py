@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..errors import Finding
-from ..schema import KeyPath, nearest
+from ..schema import KeyPath, did_you_mean
 from . import Draft, entries, rule
 
 DOMAINS, PROJECTS, ROLES, USERS = "keystone_domains", "keystone_projects", "keystone_roles", "keystone_users"
@@ -74,12 +74,12 @@ def references(draft: Draft) -> Iterator[Finding]:
 
     def known(path: KeyPath, kind: str, name: str, names: list[str], variable: str) -> Iterator[Finding]:
         if name not in names and not draft.was_refused((variable,)):
-            near = nearest(name, names)
+            hint = did_you_mean(name, names)
             yield draft.error(
                 "keystone.unknown",
                 path,
                 f"is {name!r}, which is no {kind}.",
-                f"{f'Did you mean {near}? ' if near else ''}Add it to {variable}, or use one of: {', '.join(names)}.",
+                f"{hint}Add it to {variable}, or use one of: {', '.join(names)}.",
             )
 
     for variable in (PROJECTS, USERS):

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 from ..errors import Finding
-from ..schema import nearest
+from ..schema import did_you_mean
 from . import Draft, address_of, entries, listed, rule
 
 SWITCHES, NICS, DISKS = "lab_switches", "lab_nics", "lab_disks"
@@ -44,7 +44,7 @@ def plugs(draft: Draft) -> Iterator[Finding]:
                     yield draft.error("lab.name", (variable, name), what, fix, host)
         for nic, switch in (host.variables.get(NICS) or {}).items():
             if known and switch not in known and not draft.was_refused((SWITCHES,)):
-                near = nearest(switch, known)
-                fix = f"{f'Did you mean {near}? ' if near else ''}Switches: {listed(known)}."
+                hint = did_you_mean(switch, known)
+                fix = f"{hint}Switches: {listed(known)}."
                 what = f"is {switch!r}, which is no switch of {SWITCHES}."
                 yield draft.error("lab.switch-unknown", (NICS, nic), what, fix, host)

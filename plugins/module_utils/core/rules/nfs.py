@@ -10,7 +10,7 @@ from ipaddress import IPv4Network
 
 from .. import nfs
 from ..errors import Finding
-from ..schema import KeyPath, dotted, nearest
+from ..schema import KeyPath, did_you_mean, dotted
 from . import Draft, DraftHost, address_of, entries, listed, rule
 from .cinder import BACKENDS, listed_backends
 from .disks import other_wipe, unfit_name, used
@@ -71,12 +71,12 @@ def _shares(draft: Draft, host: DraftHost, disks: set[str]) -> Iterator[Finding]
     seen: dict[tuple[str, str], int] = {}
     for index, share in given:
         if "disk" in share and share["disk"] not in disks and not draft.was_refused((DISKS,), host):
-            near = nearest(share["disk"], disks)
+            hint = did_you_mean(share["disk"], disks)
             yield draft.error(
                 "nfs.disk-unknown",
                 (SHARES, index, "disk"),
                 f"is {share['disk']!r}, which is no disk of {DISKS}.",
-                f"{f'Did you mean {near}? ' if near else ''}Disks: {listed(disks) or 'none'}.",
+                f"{hint}Disks: {listed(disks) or 'none'}.",
                 host,
             )
         key = (str(share.get("disk")), str(share.get("name")))
@@ -152,23 +152,23 @@ def _known(draft: Draft, path: KeyPath, text: str, purpose: str, host: DraftHost
     own = draft.hosts.get(server)
     known = [member.name for member in draft.group("nfs_server")]
     if own is None or server not in known:
-        near = nearest(server, known)
+        hint = did_you_mean(server, known)
         yield draft.error(
             "nfs.server-unknown",
             path,
             f"is {text!r}, and {server} is no host of nfs_server.",
-            f"{f'Did you mean {near}? ' if near else ''}Servers: {listed(known) or 'none'}; a filer goes by address.",
+            f"{hint}Servers: {listed(known) or 'none'}; a filer goes by address.",
             host,
         )
         return
     shares = {share.path: share.purpose for share in nfs.shares(own.variables)}
     if wanted not in shares and not draft.was_refused((SHARES,), own):
-        near = nearest(wanted, shares)
+        hint = did_you_mean(wanted, shares)
         yield draft.error(
             "nfs.share-unknown",
             path,
             f"is {text!r}, and {server} has no such share.",
-            f"{f'Did you mean {near}? ' if near else ''}Shares there: {listed(shares) or 'none'}.",
+            f"{hint}Shares there: {listed(shares) or 'none'}.",
             host,
         )
     elif shares.get(wanted, purpose) != purpose:
@@ -203,8 +203,8 @@ def _unfit_option(option: str) -> tuple[str, str] | None:
     if reason := nfs.UNSAFE_MOUNT_OPTIONS.get(name):
         return f"has {option!r}, {reason}.", "Take it out."
     if name not in nfs.MOUNT_OPTIONS:
-        near = nearest(name, nfs.MOUNT_OPTIONS)
-        fix = f"{f'Did you mean {near}? ' if near else ''}Give an option of nfs(5)."
+        hint = did_you_mean(name, nfs.MOUNT_OPTIONS)
+        fix = f"{hint}Give an option of nfs(5)."
         return f"has {option!r}, which is no option of nfs(5).", fix
     if not re.fullmatch(nfs.MOUNT_OPTIONS[name], f"{equals}{value}"):
         return f"has {option!r}, whose value does not work here.", "Give another value, or take the option out."

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from .. import secrets
 from ..errors import Finding
-from ..schema import nearest
+from ..schema import did_you_mean
 from . import Draft, entries, place, rule
 
 VARIABLE = "holdfast_secrets"
@@ -59,12 +59,12 @@ def known(draft: Draft) -> Iterator[Finding]:
     for name in sorted(set(draft.secrets) - names):
         if name.startswith("ceph_client_") and name.endswith("_key"):
             continue  # The names of clients are the site's.
-        near = nearest(name, names)
+        hint = did_you_mean(name, names)
         yield draft.error(
             "secrets.unknown",
             (VARIABLE, name),
             "is a secret that nothing uses.",
-            f"{f'Did you mean {near}? ' if near else ''}Rename it, or take it out of the vault file.",
+            f"{hint}Rename it, or take it out of the vault file.",
         )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..errors import Finding
 from ..kinds import disk as kind
-from ..schema import KeyPath, nearest
+from ..schema import KeyPath, did_you_mean
 from . import Draft, DraftHost, entries, listed, rule
 from .disks import other_wipe, unfit_name
 
@@ -81,12 +81,12 @@ def disk_policies(draft: Draft) -> Iterator[Finding]:
         for index, disk in entries(host.variables.get(DISKS)):
             for place, name in enumerate(disk.get("policies") or ()):
                 if isinstance(name, str) and name.lower() not in known:
-                    near = nearest(name, names)
+                    hint = did_you_mean(name, names)
                     yield draft.error(
                         "swift.policy-unknown",
                         (DISKS, index, "policies", place),
                         f"is {name!r}, which is no policy.",
-                        f"{f'Did you mean {near}? ' if near else ''}Policies: {', '.join(names)}.",
+                        f"{hint}Policies: {', '.join(names)}.",
                         host,
                     )
 
