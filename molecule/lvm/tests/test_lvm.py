@@ -89,6 +89,14 @@ def test_names_of_the_attaching_host_are_its_own(site: LocalSite) -> None:
     assert "user_friendly_names no" in site.hosts["compute1"].file("/etc/multipath.conf").content_string
 
 
+def test_who_has_one_way_gives_a_lost_volume_up_before_it_comes_back(site: LocalSite) -> None:
+    """By iscsid's default, on which docs/adr/0012 counts."""
+    option = "s/^node.session.timeo.replacement_timeout *= *//p"
+    waits = int(site.hosts["compute1"].check_output(f"sed -n '{option}' /etc/iscsi/iscsid.conf"))
+    unit = site.hosts["storage1"].check_output("systemctl cat holdfast-volumes-wait.service")
+    assert 0 < waits < int(re.findall(r"(\d+) - time\.monotonic", unit)[0])
+
+
 def test_a_way_is_cut_while_a_host_writes_and_the_other_carries_on(site: LocalSite) -> None:
     storage, compute = site.hosts["storage1"], site.hosts["compute1"]
     volume = site.volume("cut", "--type", "local")["id"]
