@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from lab_site import PROJECT, Run, wait
+from lab_site import PROJECT, Run
 from volume_site import VolumeSite
 
 MIB = 1024 * 1024
@@ -37,11 +37,6 @@ class AttachedSite(VolumeSite):
             size=size,
             sha256=wanted,
         )
-
-    def wait_for_service(self) -> None:
-        """Until cinder-volume is up."""
-        services = ("volume", "service", "list", "--service", "cinder-volume", "--format", "json")
-        wait(lambda: {row["State"] for row in self.openstack(*services)} == {"up"}, "cinder-volume is up")
 
 
 @contextlib.contextmanager

@@ -52,6 +52,11 @@ class VolumeSite(Site):
         assert wanted.items() <= found.items(), found
         return found
 
+    def wait_for_service(self) -> None:
+        """Until cinder-volume is up."""
+        services = ("volume", "service", "list", "--service", "cinder-volume", "--format", "json")
+        wait(lambda: {row["State"] for row in self.openstack(*services)} == {"up"}, "cinder-volume is up")
+
     @contextlib.contextmanager
     def without(self, host: str, unit: str) -> Iterator[None]:
         """Kill a unit for good, and start it in the end."""

@@ -3,11 +3,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from pathlib import Path
 
 import pytest
+from lab_site import wait
 from volume_site import VolumeSite
 
 MIB = 1024 * 1024
@@ -16,10 +16,6 @@ MIB = 1024 * 1024
 @pytest.fixture(scope="session")
 def site(request: pytest.FixtureRequest) -> VolumeSite:
     return VolumeSite(request.config.getoption("--ssh-config"))
-
-
-def digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def test_what_was_acknowledged_is_there_when_all_hosts_come_back(site: VolumeSite, tmp_path: Path) -> None:
@@ -31,10 +27,14 @@ def test_what_was_acknowledged_is_there_when_all_hosts_come_back(site: VolumeSit
     site.openstack("object", "create", "--name", "outage", "outage", str(sent))
     site.openstack("image", "create", "--file", str(sent), "--disk-format", "raw", "outage")
     site.power("cycled", *site.hosts)
-    site.openstack("object", "save", "--file", str(got), "outage", "outage")
-    assert digest(got) == digest(sent)
-    site.openstack("image", "save", "--file", str(got), "outage")
-    assert digest(got) == digest(sent)
+
+    def is_there(*command: str) -> bool:
+        site.openstack(*command, "--file", str(got))
+        return got.read_bytes() == sent.read_bytes()
+
+    wait(lambda: is_there("object", "save", "outage", "outage"), "the object is there")
+    wait(lambda: is_there("image", "save", "outage"), "the image is there")
+    site.wait_for_service()
     assert site.openstack("volume", "show", "--format", "json", "outage")["status"] == "available"
     run = site.play("site.yml")
     assert (run.rc, run.changes()) == (0, []), run.output
