@@ -58,7 +58,9 @@ options:
         elements: str
         default: []
       listens:
-        description: Places C(address:port) that must answer before the unit counts as started.
+        description:
+          - Places C(address:port) where it must listen before it counts as started.
+          - With a path behind it, as in C(address:port/healthcheck), a GET of that must succeed.
         type: list
         elements: str
         default: []

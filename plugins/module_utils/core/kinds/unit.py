@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 RECORDS = "/var/lib/holdfast/units"
 SYSTEMCTL = "/usr/bin/systemctl"
 START_SECONDS = 90
+# An API listens long before its workers have loaded it, which takes an emulated host minutes.
+SERVE_SECONDS = 300
 # A unit that listens on nothing counts as started when its process has stayed for so long.
 STEADY_SECONDS = 4
 EVERYWHERE = ("0.0.0.0", "*", "::")  # noqa: S104 - how ss writes it
@@ -71,7 +73,11 @@ def question(wanted: dict[str, Any]) -> dict[str, Any]:
             {entry["path"] for unit in wanted["units"] for entry in unit["inputs"] or () if not entry.get("sha256")}
         ),
         "packages": sorted({name for unit in wanted["units"] for name in unit["packages"] or ()}),
-        "listens": {unit["name"]: unit["listens"] for unit in wanted["units"] if unit.get("listens")},
+        "listens": {
+            unit["name"]: [place.partition("/")[0] for place in unit["listens"]]
+            for unit in wanted["units"]
+            if unit.get("listens")
+        },
     }
 
 
@@ -219,10 +225,11 @@ def apply(io: IO, plan: Plan) -> None:
 
 
 def _wait(io: IO, started: list[Change]) -> None:
-    """Until each unit is active and stays so, and listens where it should. At most START_SECONDS."""
+    """Until each unit is active and stays so, and answers where it should."""
     began = time.monotonic()
     names = [change.subject for change in started]
     waiting = {place for change in started for place in change.data.get("listens") or ()}
+    limit = SERVE_SECONDS if any("/" in place for place in waiting) else START_SECONDS
     silent_units = any(not change.data.get("listens") and change.data["started_with"] for change in started)
     show = [SYSTEMCTL, "show", "--property=ActiveState,SubState,MainPID,NRestarts", *names]
     seen, since = "", began
@@ -235,19 +242,28 @@ def _wait(io: IO, started: list[Change]) -> None:
             seen, since = states, now
         elif now - since >= (STEADY_SECONDS if silent_units else 0):
             return
-        if now - began > START_SECONDS:
-            silent = f" Nothing listens on {', '.join(sorted(waiting))}." if waiting else ""
-            raise HoldfastError(_why_not(io, names, f"not steady within {START_SECONDS} s.{silent}"))
+        if now - began > limit:
+            silent = f" Nothing answers on {', '.join(sorted(waiting))}." if waiting else ""
+            raise HoldfastError(_why_not(io, names, f"not steady within {limit} s.{silent}"))
         time.sleep(0.4)
 
 
 def _answers(place: str) -> bool:
+    """Whether something listens on ``address:port``; with ``/path`` behind it, whether a GET of that succeeds."""
+    place, slash, path = place.partition("/")
     address, _, port = place.rpartition(":")
     try:
-        with socket.create_connection((address.strip("[]"), int(port)), timeout=1):
-            return True
+        with socket.create_connection((address.strip("[]"), int(port)), timeout=1) as connection:
+            return not slash or _serves(connection, f"/{path}")
     except OSError:
         return False
+
+
+def _serves(connection: socket.socket, path: str) -> bool:
+    connection.settimeout(10)
+    connection.sendall(f"GET {path} HTTP/1.0\r\n\r\n".encode())
+    with connection.makefile("rb") as answer:
+        return bool(re.match(rb"HTTP/\d\.\d [23]", answer.readline(64)))
 
 
 def _why_not(io: IO, names: list[str], reason: str) -> str:

@@ -1,5 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
+import contextlib
 import copy
+import socket
+import threading
+from collections.abc import Iterator
+
+import pytest
 
 from ansible_collections.holdfast.storage.plugins.module_utils.core.kinds import unit
 
@@ -95,3 +101,31 @@ def test_port_of_a_unit_that_does_not_run_must_be_free():
     (finding,) = unit.plan(bare, WANTED).errors
     assert "10.0.0.1:9292" in finding.what
     assert "nginx" in finding.what
+
+
+@contextlib.contextmanager
+def listening(status: bytes) -> Iterator[str]:
+    """A place that answers each connection with a status."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    connection, _ = server.accept()
+                    with connection:
+                        connection.sendall(b"HTTP/1.1 " + status + b"\r\n\r\n")
+
+        threading.Thread(target=serve, daemon=True).start()
+        yield f"127.0.0.1:{server.getsockname()[1]}"
+
+
+@pytest.mark.parametrize(("status", "serves"), [(b"200 OK", True), (b"503 Service Unavailable", False)])
+def test_an_api_counts_when_it_serves_and_not_when_it_listens(status: bytes, serves: bool) -> None:
+    with listening(status) as place:
+        assert unit._answers(place)
+        assert unit._answers(f"{place}/healthcheck") == serves
+
+
+def test_nobody_is_asked_for_a_path_when_a_port_must_be_free():
+    want = {"units": [{**WANTED["units"][0], "listens": ["10.0.0.1:9292/healthcheck"]}]}
+    assert unit.question(want)["listens"] == {"glance-api.service": ["10.0.0.1:9292"]}
