@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import json
 import os
+import pwd
 import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -131,7 +132,7 @@ def holder(command: str) -> dict[str, Any]:
     """This run as a holder of the lock. ``pid`` and ``started`` name the ansible-playbook process for certain."""
     pid = os.getppid()
     return {
-        "user": os.environ.get("SUDO_USER") or os.environ.get("USER") or str(os.getuid()),
+        "user": os.environ.get("SUDO_USER") or _user(),
         "controller": os.uname().nodename,
         "machine": _machine(),
         "boot": _boot(),
@@ -141,6 +142,13 @@ def holder(command: str) -> dict[str, Any]:
         "command": command,
         "since": datetime.now().astimezone().isoformat(timespec="seconds"),
     }
+
+
+def _user() -> str:
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return str(os.getuid())
 
 
 def is_stale(held: Mapping[str, Any]) -> bool:

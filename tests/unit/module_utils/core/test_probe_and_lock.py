@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 import json
 import os
+import pwd
 import subprocess
 import sys
 import time
@@ -111,6 +112,12 @@ def test_a_lock_that_is_given_back_while_it_is_asked_for_is_taken(tmp_path, monk
     monkeypatch.setattr(io, "create", and_it_goes)
     assert lock.take(io, {"holder": ours}) is None
     assert lock.current(io) == ours
+
+
+def test_a_holder_has_the_name_of_a_user_whatever_the_environment_says(monkeypatch):
+    for name in ("SUDO_USER", "USER"):
+        monkeypatch.delenv(name, raising=False)
+    assert deployment.holder("site.yml")["user"] == pwd.getpwuid(os.getuid()).pw_name
 
 
 def test_a_holder_is_stale_only_when_its_process_is_gone():
