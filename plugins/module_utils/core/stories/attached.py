@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .. import block, nfs
+from ..errors import HoldfastError
 from ..model import Model
 from . import NOISE, Cloud, Scene, Story, require
 from .payload import content, sha256
@@ -17,6 +18,9 @@ from .volume import VOLUME_SIZE, call, find, make, seed, snapshot_of, told
 
 # The exit status of iscsiadm when the target does not take the secret (ISCSI_ERR_LOGIN_AUTH_FAILED).
 LOGIN_AUTH_FAILED = 24
+
+# Of an API that waits a minute itself before it gives up.
+DETACH_TRIES = 5
 
 TITLES = {"iscsi": "iSCSI", "nvme": "NVMe over TCP", "nfs": "NFS"}
 
@@ -56,8 +60,18 @@ def attach(cloud: Cloud, volume: str, connector: Mapping[str, Any]) -> tuple[str
 
 
 def detach(cloud: Cloud, attachment: str) -> None:
-    """Give the volume back."""
-    call(cloud, "DELETE", f"/attachments/{attachment}", 200, doing="Detaching the volume")
+    """Give the volume back. Asked again, as nova does: the service that has the volume may be just coming back."""
+    gone: tuple[int, ...] = (200,)
+    for left in reversed(range(DETACH_TRIES)):
+        try:
+            call(cloud, "DELETE", f"/attachments/{attachment}", *gone, doing="Detaching the volume")
+        except HoldfastError:
+            if not left:
+                raise
+        else:
+            return
+        # One that failed for the API may have been done all the same.
+        gone = (200, 404)
 
 
 def secrets_of(connection: Mapping[str, Any]) -> dict[str, str]:

@@ -27,6 +27,7 @@ class Cloud:
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, str, Any]] = []
+        self.statuses: list[int] = []
 
     def endpoint(self, service: str) -> str:
         return "https://api"
@@ -34,7 +35,8 @@ class Cloud:
     def request(self, method: str, url: str, body: bytes | None = None, headers: Any = None) -> Answer:
         self.asked.append((method, url, json.loads(body) if body else None))
         info = {"driver_volume_type": "iscsi", "target_lun": 0, "auth_password": "s3cret"}
-        return Answer(200, {}, json.dumps({"attachment": {"id": "a1", "connection_info": info}}).encode())
+        status = self.statuses.pop(0) if self.statuses else 200
+        return Answer(status, {}, json.dumps({"attachment": {"id": "a1", "connection_info": info}}).encode())
 
 
 def tell(story: str, **facts: Any) -> dict[str, Any]:
@@ -60,6 +62,17 @@ def test_the_way_to_a_volume_comes_with_its_secret_and_goes_back() -> None:
         ("POST", "https://api/attachments"),
         ("DELETE", "https://api/attachments/a1"),
     ]
+
+
+@pytest.mark.parametrize("then", [200, 404])
+def test_a_volume_is_given_back_when_the_service_that_has_it_is_coming_back(then: int) -> None:
+    cloud = Cloud()
+    cloud.statuses = [500, then]
+    attached.detach(cloud, "a1")  # type: ignore[arg-type]
+    assert [method for method, _, _ in cloud.asked] == ["DELETE", "DELETE"]
+    cloud.statuses = [500] * attached.DETACH_TRIES
+    with pytest.raises(HoldfastError, match="500"):
+        attached.detach(cloud, "a1")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("protocol", attached.TITLES)
