@@ -82,7 +82,11 @@ def question(wanted: dict[str, Any]) -> dict[str, Any]:
 
 
 def read(io: IO, asked: dict[str, Any]) -> dict[str, Any]:
-    """``{units: {name: {active, sub, enabled, started_with}}, files: {path: sha256}, versions: {name: version}}``."""
+    """What systemd, the files and the packages say.
+
+    ``{units: {name: {active, sub, enabled, static, started_with}}, files: {path: sha256}, versions: {name: version}}``.
+    ``static`` are those that start as part of others, and can be neither enabled nor disabled.
+    """
     names = asked["units"]
     shown = io.run(
         [SYSTEMCTL, "show", "--property=Id,Names,LoadState,ActiveState,SubState,UnitFileState", *names], check=False
@@ -93,11 +97,13 @@ def read(io: IO, asked: dict[str, Any]) -> dict[str, Any]:
     units = {}
     for name in names:
         state = states.get(name, {})
+        static = state.get("UnitFileState") in ("static", "alias", "generated")
         record = io.read_text(f"{RECORDS}/{name}.json")
         units[name] = {
             "active": state.get("ActiveState", "inactive"),
             "sub": state.get("SubState", "dead"),
-            "enabled": state.get("UnitFileState", "") in ("enabled", "enabled-runtime", "static", "alias", "generated"),
+            "enabled": static or state.get("UnitFileState") in ("enabled", "enabled-runtime"),
+            "static": static,
             "started_with": _parsed(record),
         }
         if units[name]["active"] not in ("active", "activating", "reloading"):
@@ -145,7 +151,7 @@ def plan(current: dict[str, Any], wanted: dict[str, Any]) -> Plan:
         if unit.get("state") == "stopped":
             if now.get("active") in ("active", "activating", "reloading"):
                 changes.append(Change(name, "stop", before="active", after="stopped", data=unit))
-            if now.get("enabled") and not unit.get("enabled"):
+            if now.get("enabled") and not now.get("static") and not unit.get("enabled"):
                 changes.append(Change(name, "disable", before="enabled", after="disabled", data=unit))
             continue
         if unit.get("enabled") and not now.get("enabled"):

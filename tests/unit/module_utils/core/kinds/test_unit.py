@@ -4,6 +4,7 @@ import copy
 import socket
 import threading
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import pytest
 
@@ -81,6 +82,20 @@ def test_stopped_unit():
     want = {"units": [{**WANTED["units"][0], "state": "stopped", "enabled": False}]}
     assert unit.plan(current(), want).summary() == ["stop glance-api.service", "disable glance-api.service"]
     assert not unit.plan(current(active="inactive", enabled=False), want)
+
+
+@pytest.mark.parametrize(
+    ("says", "verbs"), [("enabled", ["stop", "disable"]), ("disabled", ["stop"]), ("static", ["stop"])]
+)
+def test_what_starts_as_a_part_of_others_is_stopped_and_not_disabled(says: str, verbs: list[str]) -> None:
+    """As systemd-modules-load.service: there is nothing of it to disable."""
+    io = SimpleNamespace(
+        run=lambda *_, **__: SimpleNamespace(out=f"ActiveState=active\nSubState=exited\nUnitFileState={says}\n"),
+        read_text=lambda _: None,
+    )
+    want = {"units": [{**WANTED["units"][0], "state": "stopped", "enabled": False, "packages": []}]}
+    stands = unit.read(io, {**unit.question(want), "paths": []})
+    assert [change.action for change in unit.plan(stands, want)] == verbs
 
 
 def test_only_files_without_a_digest_are_asked_for():
