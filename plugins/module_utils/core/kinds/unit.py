@@ -214,6 +214,9 @@ def apply(io: IO, plan: Plan) -> None:
     for verb in ("stop", "disable", "enable"):
         if names := [change.subject for change in by_verb.get(verb, ())]:
             io.run([SYSTEMCTL, verb, *(["--quiet"] if verb != "stop" else []), *names])
+    if stopped := [change.subject for change in by_verb.get("stop", ())]:
+        # What had to be killed, or ends with another code than 0, counts as failed, and nobody wants it back.
+        io.run([SYSTEMCTL, "reset-failed", *stopped], check=False)
     started = [change for verb in ("start", "adopt", "restart", "reload") for change in by_verb.get(verb, ())]
     if not started:
         return

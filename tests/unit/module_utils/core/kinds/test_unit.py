@@ -98,6 +98,15 @@ def test_what_starts_as_a_part_of_others_is_stopped_and_not_disabled(says: str, 
     assert [change.action for change in unit.plan(stands, want)] == verbs
 
 
+def test_a_unit_that_was_stopped_is_not_left_failed() -> None:
+    """As one that had to be killed, because it did not end in time."""
+    ran: list[list[str]] = []
+    io = SimpleNamespace(run=lambda command, **_: ran.append(command[1:]))
+    want = {"units": [{**WANTED["units"][0], "state": "stopped", "enabled": False}]}
+    unit.apply(io, unit.plan(current(enabled=False), want))
+    assert ran == [["daemon-reload"], ["stop", "glance-api.service"], ["reset-failed", "glance-api.service"]]
+
+
 def test_only_files_without_a_digest_are_asked_for():
     assert unit.question(WANTED) == {
         "units": ["glance-api.service"],
