@@ -54,7 +54,7 @@ options:
       cpus:
         description: Processors of a virtual machine.
         type: int
-        default: 2
+        default: 1
       address:
         description: Its management address with prefix length, on its first NIC when it boots for the first time.
         type: str
@@ -167,7 +167,7 @@ OPTIONS = {
             "name": {"type": "str", "required": True},
             "kind": {"type": "str", "choices": list(host.DRIVERS), "default": "container"},
             "memory": {"type": "str", "default": "2G"},
-            "cpus": {"type": "int", "default": 2},
+            "cpus": {"type": "int", "default": 1},
             "address": {"type": "str", "required": True},
             "gateway": {"type": "str", "default": ""},
             "nics": {"type": "dict", "required": True},

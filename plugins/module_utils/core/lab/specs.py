@@ -41,7 +41,7 @@ def _spec(host: Mapping[str, Any], layers: Mapping[str, Sequence[str]]) -> dict[
         "name": name,
         "kind": kind,
         "memory": str(host.get("lab_memory", "2G")),
-        "cpus": int(host.get("lab_cpus", 2)),
+        "cpus": int(host.get("lab_cpus", 1)),
         "address": f"{host['ansible_host']}/{prefix_length}",
         "gateway": str(mgmt.get("gateway", "")),
         "nics": {str(nic): str(switch) for nic, switch in host["lab_nics"].items()},

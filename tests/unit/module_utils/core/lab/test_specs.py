@@ -18,7 +18,7 @@ def test_a_hosts_variables_become_its_specification() -> None:
     }
     (spec,) = specs.specs([variables], LAYERS)
     assert spec == {
-        "name": "one", "kind": "container", "memory": "2G", "cpus": 2,
+        "name": "one", "kind": "container", "memory": "2G", "cpus": 1,
         "address": "172.29.236.11/22", "gateway": "172.29.236.1",
         "nics": {"eth0": "hf-mgmt"}, "disks": {}, "layers": ["/a", "/b"],
     }  # fmt: skip
@@ -32,11 +32,11 @@ def test_a_virtual_machine_has_a_kernel_on_top() -> None:
         "lab_nics": {"eth0": "hf-mgmt"},
         "lab_kind": "vm",
         "lab_memory": "2G",
-        "lab_cpus": 1,
+        "lab_cpus": 2,
     }
     (spec,) = specs.specs([variables], LAYERS)
     assert spec["layers"] == ["/k", "/p", "/a", "/b"]
-    assert (spec["memory"], spec["cpus"]) == ("2G", 1)
+    assert (spec["memory"], spec["cpus"]) == ("2G", 2)
 
 
 def test_packages_are_those_that_descriptions_name() -> None:
