@@ -24,18 +24,15 @@ class ActionModule(DeploymentAction):
                 f"{deployment.model.deployment!r}: nothing was changed. Name the deployment that you mean to destroy."
             )
         host = planning.host_named(deployment.model, self.host)
-        steps = [step for step in reversed(registry.STEPS) if step.kind in ("unit", "file", "ceph_osd")]
+        steps = [step for step in reversed(registry.STEPS) if step.kind in ("unit", "file")]
         wanted = list(planning.wanted(deployment.model, host, deployment.services, deployment.secrets, steps))
         # Each list is stopped as a whole, what stands on others before them.
         stops = []
         for step, value in wanted:
             if step.kind == "unit":
                 stops.append([{**unit, "state": "stopped", "enabled": False} for unit in value["units"]])
-            if step.kind == "ceph_osd":
-                stops.append([_stopped("ceph-osd.target")])
             if step.name == "services/unit":
-                places = nfs.cinder_mounts(deployment.model, host)
-                stops.append([_stopped(disk.unit_name(place)) for place in places])
+                stops.append([_stopped_mount(place) for place in nfs.cinder_mounts(deployment.model, host)])
         files = [
             {"path": entry["path"], "state": "absent"}
             for step, value in wanted
@@ -55,6 +52,6 @@ class ActionModule(DeploymentAction):
         return result
 
 
-def _stopped(name: str) -> dict[str, Any]:
-    """A unit that no description has."""
-    return {"name": name, "state": "stopped", "enabled": False, "inputs": [], "packages": []}
+def _stopped_mount(place: str) -> dict[str, Any]:
+    """The unit of a mount, which no description has."""
+    return {"name": disk.unit_name(place), "state": "stopped", "enabled": False, "inputs": [], "packages": []}

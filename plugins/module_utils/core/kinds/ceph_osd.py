@@ -500,7 +500,7 @@ def _start(io: IO, units: Mapping[str, str]) -> None:
     numbers = list(units)
     names = [f"ceph-osd@{number}.service" for number in numbers]
     io.run([SYSTEMCTL, "reset-failed", *names], check=False)
-    io.run([SYSTEMCTL, "enable", "--quiet", "ceph-osd.target", *units.values()])
+    io.run([SYSTEMCTL, "enable", "--quiet", *units.values()])
     io.run([SYSTEMCTL, "start", *names])
     waiting = list(numbers)
     deadline = time.monotonic() + START_SECONDS
