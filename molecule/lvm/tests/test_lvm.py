@@ -50,6 +50,18 @@ def site(request: pytest.FixtureRequest) -> LocalSite:
     return LocalSite(request.config.getoption("--ssh-config"))
 
 
+@pytest.fixture(scope="session")
+def written(site: LocalSite) -> dict[str, str]:
+    """A volume of each type by its name, which is also the name of its content, written before any host is lost."""
+    volumes = {}
+    for kind in TARGETS:
+        name = f"written-{kind}"
+        volumes[kind] = site.volume(name, "--type", kind)["id"]
+        run = site.attach(volumes[kind], name, 16 * MIB, write=True, multipath=kind == "local")
+        assert run.rc == 0, run.output
+    return volumes
+
+
 def ways(host: Any) -> list[str]:
     """Each way to volumes by multipath, as the kernel's device mapper has it: A is in use, F was given up."""
     return sorted(re.findall(r" \d+:\d+ ([AF]) \d+", host.run("dmsetup status --target multipath").stdout))
@@ -130,29 +142,26 @@ def sessions(host: Any) -> list[str]:
 
 
 @pytest.mark.parametrize("how", ["restarted", "cycled"])
-def test_targets_and_content_are_there_after_a_reboot_and_after_a_power_cut(site: LocalSite, how: str) -> None:
+def test_targets_and_content_are_there_after_a_reboot_and_after_a_power_cut(
+    site: LocalSite, written: dict[str, str], how: str
+) -> None:
     storage = site.hosts["storage1"]
-    volumes: dict[str, str] = {}
-    for kind in TARGETS:
-        volumes[kind] = site.volume(f"{kind}-{how}", "--type", kind)["id"]
-        run = site.attach(volumes[kind], f"{kind}-{how}", 16 * MIB, write=True, multipath=kind == "local")
-        assert run.rc == 0, run.output
     with contextlib.ExitStack() as held:
-        for kind in TARGETS:
-            held.enter_context(site.reserved(volumes[kind]))
+        for volume in written.values():
+            held.enter_context(site.reserved(volume))
         site.power(how, "storage1")
         for kind, place in TARGETS.items():
-            found = f"ls -d {place}/*{volumes[kind]}*"
+            found = f"ls -d {place}/*{written[kind]}*"
             wait(lambda found=found: storage.run(found).rc == 0, f"the target of the {kind} volume is back")
         # targetcli says of the one by iSCSI what the model does: it asks for a secret, and stands on both addresses.
-        shown = storage.check_output(f"targetcli ls /iscsi/iqn.2010-10.org.openstack:volume-{volumes['local']}")
+        shown = storage.check_output(f"targetcli ls /iscsi/iqn.2010-10.org.openstack:volume-{written['local']}")
         assert "1-way auth" in shown
         portals = sorted(re.findall(r"o- ([\d.]+):3260", shown))
         assert portals == sorted([SECOND_WAY, storage.interface("br-storage").addresses[0]]), shown
         site.wait_for_service()
-    for kind, volume in volumes.items():
-        site.wait(f"{kind}-{how}", status="available")
-        run = site.attach(volume, f"{kind}-{how}", 16 * MIB, multipath=kind == "local")
+    for kind, volume in written.items():
+        site.wait(f"written-{kind}", status="available")
+        run = site.attach(volume, f"written-{kind}", 16 * MIB, multipath=kind == "local")
         assert run.rc == 0, run.output
     watched = storage.check_output("lvs --noheadings -o seg_monitor cinder-volumes/cinder-volumes-pool")
     assert watched.strip() == "monitored"
@@ -187,14 +196,14 @@ def test_what_a_volume_acknowledged_is_there_after_a_power_cut_while_a_host_writ
 
 
 @pytest.mark.parametrize("how", ["restarted", "cycled"])
-def test_the_host_that_attaches_is_ready_after_a_reboot_and_after_a_power_cut(site: LocalSite, how: str) -> None:
+def test_the_host_that_attaches_is_ready_after_a_reboot_and_after_a_power_cut(
+    site: LocalSite, written: dict[str, str], how: str
+) -> None:
     compute = site.hosts["compute1"]
     site.power(how, "compute1")
     assert compute.check_output("systemctl is-active multipathd.service") == "active"
     assert (ways(compute), sessions(compute)) == ([], [])
-    # Written before the other host was lost.
-    volume = site.openstack("volume", "show", "--format", "json", "local-cycled")["id"]
-    run = site.attach(volume, "local-cycled", 16 * MIB, multipath=True)
+    run = site.attach(written["local"], "written-local", 16 * MIB, multipath=True)
     assert run.rc == 0, run.output
     run = site.converge()
     assert (run.rc, run.changes()) == (0, []), run.output
