@@ -258,6 +258,10 @@ def _context(services: Services, description: Description, host: Host) -> Mappin
         name = model.variables.get("haproxy_name") or flows.dial_addresses(model, host, flow)[0]
         return f"https://{name}:{flows.port(flow)}"
 
+    def place(flow: str) -> str:
+        check = next((entry["check"] for entry in description.content.get("balancer", ()) if entry["flow"] == flow), "")
+        return f"{flows.bind_address(model, host, flow)}:{flows.port(flow)}{check}"
+
     def members(group: str, network: str = "mgmt") -> list[str]:
         return [member.addresses[network] for member in model.group(group)]
 
@@ -317,6 +321,7 @@ def _context(services: Services, description: Description, host: Host) -> Mappin
         "network": lambda name: model.networks[name],
         "address": address,
         "bind": lambda flow: flows.bind_address(model, host, flow),
+        "place": place,
         "port": flows.port,
         "dial": dial,
         "url": url,

@@ -43,6 +43,15 @@ def test_an_expression_keeps_its_type_and_text_stays_text():
     assert component(p="{{ secret('glance_database_password') }}")["p"] == "123456"
 
 
+def test_a_place_has_the_path_that_the_load_balancer_asks():
+    content = {"service": "glance", "components": [{"group": "glance_api", "place": "{{ place('glance_api') }}"}]}
+    other, own = {"flow": "glance_api_internal", "check": "/other"}, {"flow": "glance_api", "check": "/healthcheck"}
+    for balancer, expected in (([other], "10.0.0.11:9292"), ([other, own], "10.0.0.11:9292/healthcheck")):
+        services = Services([Description("glance", {**content, "balancer": balancer}, {})], model(), SECRETS)
+        (found,) = services.components(services.model.hosts["control1"])
+        assert found["place"] == expected
+
+
 def test_files_belong_to_root_and_the_service():
     (entry,) = component(files=[{"path": "/etc/g", "template": "x.j2"}])["files"]
     assert entry == {"path": "/etc/g", "owner": "root", "group": "glance", "mode": "0640", "content": "port 9292\n"}
