@@ -22,6 +22,20 @@ _AES = 1
 LABEL_BYTES = 4096
 _LABEL_MAGIC = b"bluestore block device\n"
 
+OSD_HOMES = "/var/lib/ceph/osd"
+# The parts of an OSD: option of ceph_osds, its link in the OSD's directory, and what its label calls it.
+OSD_PARTS = (
+    ("device", "block", "main"),
+    ("db_device", "block.db", "bluefs db"),
+    ("wal_device", "block.wal", "bluefs wal"),
+)
+
+
+def osd_home(number: str) -> str:
+    """The directory of an OSD."""
+    return f"{OSD_HOMES}/ceph-{number}"
+
+
 # -- keys ---------------------------------------------------------------------------------------------------------
 
 

@@ -17,7 +17,7 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from .. import ceph, ceph_volume
+from .. import ceph, ceph_raw, ceph_volume
 from ..change import Change, Plan
 from ..errors import Finding, HoldfastError
 from . import disk as disks
@@ -27,22 +27,14 @@ if TYPE_CHECKING:
     from ..model import Host, Model
     from ..services import Services
 
-NEEDS = ("core/ceph", "core/ceph_volume", "core/kinds/disk", "io/rados_session")
+NEEDS = ("core/ceph", "core/ceph_raw", "core/ceph_volume", "core/kinds/disk", "io/rados_session")
 
 NOTES = "/var/lib/holdfast/ceph"
-HOMES = "/var/lib/ceph/osd"
 KEYRING = "/var/lib/ceph/bootstrap-osd/ceph.keyring"
 SYSTEMCTL = "/usr/bin/systemctl"
 MINIMUM_BYTES = 5 * 1024**3
 START_SECONDS = 120
 ASK_SECONDS = 5
-_CEPH = {"owner": "ceph", "group": "ceph"}
-# The parts of an OSD: option, its link in the OSD's directory, and what its label calls it.
-_PARTS = (
-    ("device", "block", "main"),
-    ("db_device", "block.db", "bluefs db"),
-    ("wal_device", "block.wal", "bluefs wal"),
-)
 
 
 def desired(model: Model, host: Host, services: Services, secrets: Mapping[str, str]) -> dict[str, Any]:
@@ -88,12 +80,11 @@ def read(io: IO, asked: dict[str, Any]) -> dict[str, Any]:
     mounts = disks.mounts_of(io)
     found = {}
     for osd in asked["osds"]:
-        for option, _, _ in _PARTS:
+        for option, _, _ in ceph.OSD_PARTS:
             if (device := osd.get(option)) and device not in found:
                 found[device] = _inspect(io, device, mounts, osd["mode"])
-    homes = {
-        name.partition("-")[2]: _home(io, f"{HOMES}/{name}") for name in io.listdir(HOMES) if name.startswith("ceph-")
-    }
+    own = [name.partition("-")[2] for name in io.listdir(ceph.OSD_HOMES) if name.startswith("ceph-")]
+    homes = {number: _home(io, ceph.osd_home(number)) for number in own}
     lvm = ceph_volume.listed(io) if any(osd["mode"] == "lvm" for osd in asked["osds"]) else {}
     on_volumes = {str(part["whoami"]): part["osd_uuid"] for part in lvm.values() if part["part"] == "block"}
     numbers = {*homes, *(str(disk["label"]["whoami"]) for disk in found.values() if _is_osd(disk)), *on_volumes}
@@ -131,7 +122,7 @@ def _is_osd(disk: Mapping[str, Any]) -> bool:
 
 def _home(io: IO, path: str) -> dict[str, Any]:
     """What stands in an OSD's directory."""
-    links = {link: (io.stat(f"{path}/{link}") or {}).get("target") for _, link, _ in _PARTS}
+    links = {link: (io.stat(f"{path}/{link}") or {}).get("target") for _, link, _ in ceph.OSD_PARTS}
     return {
         "links": {link: target for link, target in links.items() if target},
         "keyring": io.exists(f"{path}/keyring"),
@@ -146,7 +137,7 @@ def _has_left(io: IO, number: str, home: Mapping[str, Any]) -> bool:
     from ...io.rados_session import RefusedError
 
     try:
-        with io.ceph(f"osd.{number}", f"{HOMES}/ceph-{number}/keyring", ASK_SECONDS):
+        with io.ceph(f"osd.{number}", f"{ceph.osd_home(number)}/keyring", ASK_SECONDS):
             return False
     except RefusedError:
         return True
@@ -189,7 +180,7 @@ def plan(current: dict[str, Any], wanted: dict[str, Any]) -> Plan:
     taken: dict[str, str] = {}
     for osd in wanted["osds"]:
         refused: list[Finding] = []
-        for option, _, _ in _PARTS:
+        for option, _, _ in ceph.OSD_PARTS:
             if device := osd.get(option):
                 where = f"{current['host']}: {device}"
                 other = taken.setdefault(current["disks"][device]["number"] or device, f"{device} ({option})")
@@ -217,7 +208,7 @@ def _refusals(osd: dict[str, Any], current: dict[str, Any], fsid: str) -> list[F
     """Why the OSD cannot be had on these disks."""
     findings: list[Finding] = []
     main = _identity(osd, current)
-    for option, _, description in _PARTS:
+    for option, _, description in ceph.OSD_PARTS:
         device = osd.get(option)
         if not device:
             continue
@@ -318,7 +309,7 @@ def _changes(osd: dict[str, Any], current: dict[str, Any], wanted: dict[str, Any
     if number is None:
         disk = current["disks"][device]
         before = "; ".join(disk["holds"]) or ("begun by a run that was cut short" if label else "empty")
-        parts = [f"{option}: {osd[option]}" for option, _, _ in _PARTS[1:] if osd.get(option)]
+        parts = [f"{option}: {osd[option]}" for option, _, _ in ceph.OSD_PARTS[1:] if osd.get(option)]
         encrypted = ", encrypted" if osd.get("encrypted") else ""
         after = "\n".join(
             [f"OSD {osd['uuid']}, {osd['mode']}{encrypted}, class {osd.get('class') or 'by itself'}", *parts]
@@ -326,13 +317,13 @@ def _changes(osd: dict[str, Any], current: dict[str, Any], wanted: dict[str, Any
         return [Change(device, "prepare", before, after, data)]
     home = current["homes"].get(number)
     if osd["mode"] == "raw":
-        links = {link: osd[option] for option, link, _ in _PARTS if osd.get(option)}
+        links = {link: osd[option] for option, link, _ in ceph.OSD_PARTS if osd.get(option)}
         if not home or not home["keyring"] or home["links"] != links:
             before = ", ".join(f"{link}: {target}" for link, target in (home or {"links": {}})["links"].items())
             after = ", ".join(f"{link}: {target}" for link, target in links.items())
-            changes.append(Change(f"{HOMES}/ceph-{number}", "activate", before, after, {**data, "number": number}))
+            changes.append(Change(ceph.osd_home(number), "activate", before, after, {**data, "number": number}))
     elif not home:
-        changes.append(Change(f"{HOMES}/ceph-{number}", "activate", "", device, {**data, "number": number}))
+        changes.append(Change(ceph.osd_home(number), "activate", "", device, {**data, "number": number}))
     unit = current["units"].get(number, {"active": False, "enabled": False})
     if not (unit["active"] and unit["enabled"]):
         before = f"{'active' if unit['active'] else 'inactive'}, {'enabled' if unit['enabled'] else 'disabled'}"
@@ -349,7 +340,7 @@ def _retired(current: dict[str, Any], wanted: dict[str, Any]) -> list[Change]:
     """
     return [
         Change(
-            f"{HOMES}/ceph-{number}",
+            ceph.osd_home(number),
             "retire",
             f"osd.{number}, {home['uuid']}",
             "",
@@ -377,7 +368,7 @@ def apply(io: IO, plan: Plan) -> None:
         if volumes and change.action != "start":
             ceph_volume.activate(io, number, osd["osd_uuid"])
         elif change.action == "activate":
-            _activate(io, osd, number)
+            ceph_raw.activate(io, osd, number)
         # An OSD on volumes has no directory at boot until they are open, and their unit starts it then.
         starting[number] = ceph_volume.boot_unit(number, osd["osd_uuid"]) if volumes else f"ceph-osd@{number}.service"
     if starting:
@@ -416,22 +407,7 @@ def _prepare(io: IO, osd: dict[str, Any]) -> str:
     with io.ceph("client.bootstrap-osd", KEYRING, 60) as cluster:
         secrets = {"cephx_secret": key, **({"crush_device_class": osd["class"]} if osd.get("class") else {})}
         number = str(cluster.tell("osd new", uuid=uuid, stdin=json.dumps(secrets))["osdid"])
-    home = f"{HOMES}/ceph-{number}"
-    # What an OSD left that had the number before.
-    io.run(["/usr/bin/rm", "-rf", "--one-file-system", "--", home])
-    io.make_directory(home, mode="0750", **_CEPH)
-    io.write(f"{home}/keyring", ceph.keyring({f"osd.{number}": key}), mode="0600", **_CEPH)
-    if osd.get("class"):
-        io.write(f"{home}/crush_device_class", f"{osd['class']}\n", mode="0600", **_CEPH)
-    _link(io, osd, home)
-    io.run(
-        [
-            "/usr/bin/ceph-osd", "--mkfs", "--id", number, "--osd-uuid", uuid, "--osd-data", home, "--keyfile", "-",
-            "--setuser", "ceph", "--setgroup", "ceph",
-        ],
-        stdin=key,
-        timeout=900,
-    )  # fmt: skip
+    ceph_raw.make(io, osd, number, key)
     io.remove(note)
     return number
 
@@ -451,23 +427,6 @@ def _wipe(io: IO, osd: Mapping[str, Any], found: Mapping[str, Any]) -> None:
         io.run(["/usr/sbin/blockdev", "--rereadpt", osd["device"]], check=False)
 
 
-def _activate(io: IO, osd: dict[str, Any], number: str) -> None:
-    """Make the directory of an OSD that is on its disk already, as after a new installation of the host."""
-    home = f"{HOMES}/ceph-{number}"
-    io.make_directory(home, mode="0750", **_CEPH)
-    if not io.exists(f"{home}/keyring"):
-        io.run(["/usr/bin/ceph-bluestore-tool", "prime-osd-dir", "--dev", osd["device"], "--path", home])
-        io.run(["/usr/bin/chown", "-R", "ceph:ceph", home])
-    _link(io, osd, home)
-
-
-def _link(io: IO, osd: dict[str, Any], home: str) -> None:
-    for option, link, _ in _PARTS:
-        if device := osd.get(option):
-            io.link(f"{home}/{link}", device)
-            io.run(["/usr/bin/chown", "ceph:ceph", device])
-
-
 def _prepare_volumes(io: IO, osd: dict[str, Any]) -> str:
     """As _prepare, by ceph-volume. It makes keys of its own, so what was begun is taken away and not gone on with."""
     uuid = osd["uuid"]
@@ -476,7 +435,7 @@ def _prepare_volumes(io: IO, osd: dict[str, Any]) -> str:
     if uuid in found["begun"]:
         ceph_volume.undo(io, osd)
         # They were empty when it was begun.
-        for device in filter(None, (osd.get(option) for option, _, _ in _PARTS)):
+        for device in filter(None, (osd.get(option) for option, _, _ in ceph.OSD_PARTS)):
             disks.blank(io, device, found["disks"][device]["size"])
         with io.ceph("client.bootstrap-osd", KEYRING, 60) as cluster:
             number = cluster.tell("osd new", uuid=uuid)["osdid"]

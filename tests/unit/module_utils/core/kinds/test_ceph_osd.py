@@ -97,7 +97,7 @@ class FakeHost:
 
     def ceph(self, entity: str, keyring: str, timeout: float) -> FakeCluster:
         if entity.startswith("osd."):
-            assert keyring == f"{ceph_osd.HOMES}/ceph-{entity[4:]}/keyring"
+            assert keyring == f"{ceph.OSD_HOMES}/ceph-{entity[4:]}/keyring"
             if self.cluster.silent:
                 raise HoldfastError("no answer")
             if int(entity[4:]) not in self.cluster.numbers.values():
@@ -316,5 +316,5 @@ def test_nothing_stays_on_the_host_of_an_osd_that_left_and_no_longer_runs():
     io.cluster.numbers.clear()
     assert converge(io, gone).summary() == ["retire /var/lib/ceph/osd/ceph-0"]
     assert "ceph-osd@0.service" not in io.enabled
-    assert not [name for name in io.files if name.startswith(ceph_osd.HOMES)]
+    assert not [name for name in io.files if name.startswith(ceph.OSD_HOMES)]
     assert not planned(io, gone)
