@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Action ``firewall``: the module in two stages. Documented in plugins/modules/firewall.py."""
+"""Action ``firewall``: the module in its stages. Documented in plugins/modules/firewall.py."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@
 The module is run three times, by the action of its name, each over a connection of its own: ``apply`` starts the change
 and returns; ``settle`` waits until the host is as wanted; ``confirm`` keeps the change. A slow host may still answer
 ``settle`` by the network that it is about to leave, so it is ``confirm`` whose connection proves that the host is
-reached. Run without the action it is safe: what nobody confirms is undone.
+reached. Both are told which change they are about. Run without the action it is safe: what nobody confirms is undone.
 """
 
 from __future__ import annotations
@@ -27,20 +27,22 @@ UNDONE = "The host undid the change, as nobody could reach it in time to confirm
 def run(kind: ModuleType, options: dict[str, Any]) -> None:
     """Converge one guarded kind on this host. ``options``: what is wanted, with ``rollback_seconds`` among it."""
     stage = {"type": "str", "choices": ["apply", *_LATER], "default": "apply"}
-    module = AnsibleModule(argument_spec={**options, "stage": stage}, supports_check_mode=True)
+    module = AnsibleModule(
+        argument_spec={**options, "stage": stage, "change": {"type": "str", "default": ""}}, supports_check_mode=True
+    )
     wanted = {name: module.params[name] for name in options}
     io = Host()
     try:
         if later := _LATER.get(module.params["stage"]):
-            later(io, kind, wanted)
+            later(io, kind, wanted, module.params["change"])
             module.exit_json(changed=False)
         with contextlib.nullcontext() if module.check_mode else io.alone():
             plan = _apply(io, kind, wanted, module.check_mode)
+            started = guard.pending(io, kind.NAME) if plan and not module.check_mode else ""
     except HoldfastError as error:
         module.fail_json(**error.as_result())
     except OSError as error:
         module.fail_json(**refused_by_system(error).as_result())
-    started = bool(plan) and not module.check_mode
     module.exit_json(changed=bool(plan), actions=plan.summary(), diff=plan.diff(), unconfirmed=started)
 
 
@@ -58,11 +60,11 @@ def _apply(io: Host, kind: ModuleType, wanted: dict[str, Any], check_mode: bool)
     return plan
 
 
-def _settle(io: Host, kind: ModuleType, wanted: dict[str, Any]) -> None:
+def _settle(io: Host, kind: ModuleType, wanted: dict[str, Any], change: str) -> None:
     """Wait until the host is as wanted; undo the change at once when half of the time is not enough."""
     deadline = time.monotonic() + wanted["rollback_seconds"] / 2
     asked = kind.question(wanted)
-    while guard.is_pending(io, kind.NAME):
+    while guard.pending(io, kind.NAME) == change:
         left = kind.plan({**kind.read(io, asked), "pending": False}, wanted)
         if not left:
             return
@@ -76,9 +78,11 @@ def _settle(io: Host, kind: ModuleType, wanted: dict[str, Any]) -> None:
     raise HoldfastError(UNDONE)
 
 
-def _confirm(io: Host, kind: ModuleType, wanted: dict[str, Any]) -> None:
+def _confirm(io: Host, kind: ModuleType, wanted: dict[str, Any], change: str) -> None:
     """Keep the change. It may have been kept already, by one whose answer was lost on the way."""
-    if not guard.confirm(io, kind.NAME) and kind.plan(kind.read(io, kind.question(wanted)), wanted):
+    with io.alone():
+        kept = guard.confirm(io, kind.NAME, change)
+    if not kept and kind.plan(kind.read(io, kind.question(wanted)), wanted):
         raise HoldfastError(UNDONE)
 
 

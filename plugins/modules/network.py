@@ -111,6 +111,10 @@ options:
     type: str
     choices: [apply, settle, confirm]
     default: apply
+  change:
+    description: Identity of the change that V(settle) and V(confirm) are about. The action sets it.
+    type: str
+    default: ""
 """
 
 EXAMPLES = r"""

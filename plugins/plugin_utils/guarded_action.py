@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import time
 from typing import Any
 
@@ -28,12 +29,13 @@ class GuardedAction(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
         del tmp
-        arguments = {**self._task.args}
+        arguments, parent = {**self._task.args}, os.getppid()
         result.update(self._stage("apply", arguments, task_vars))
-        if result.get("failed") or not result.pop("unconfirmed", False):
+        change = result.pop("unconfirmed", "")
+        if result.get("failed") or not change:
             return result
         seconds = int(arguments.get("rollback_seconds") or 45)
-        confirmed = self._confirm(arguments, task_vars, seconds)
+        confirmed = self._confirm({**arguments, "change": change}, task_vars, seconds, parent)
         if confirmed.get("failed"):
             result.update(failed=True, changed=False, msg=f"{confirmed['msg']} {self.ADVICE}".strip())
         return result
@@ -46,9 +48,11 @@ class GuardedAction(ActionBase):
         return done
 
     def _confirm(
-        self, arguments: dict[str, Any], task_vars: dict[str, Any] | None, rollback_seconds: int
+        self, arguments: dict[str, Any], task_vars: dict[str, Any] | None, rollback_seconds: int, parent: int
     ) -> dict[str, Any]:
         """Ask until the host answers: with its confirmation, or with what it undid.
+
+        Not when ``parent``, the process of ansible-playbook, was killed: the next run shares the connection.
 
         That it is as wanted has to be answered before the connection is made by which it is confirmed: on a slow host
         the first may still be one of before the change.
@@ -59,6 +63,8 @@ class GuardedAction(ActionBase):
         self._give_up_early()
         reason = ""
         while time.monotonic() - started < rollback_seconds + UNDO_SECONDS:
+            if os.getppid() != parent:
+                return {"failed": True, "msg": "The run that this belongs to is gone. The host undoes the change."}
             with contextlib.suppress(AnsibleError):
                 self._connection.reset()
             try:

@@ -5,11 +5,12 @@
 seconds. The change is then made, and ``confirm``, called over a new connection, keeps it. Whatever dies in between (the
 controller, the connection, the module, every process but the service manager), the files come back by the timer; after
 a reboot they come back before the network starts. A change is undone or confirmed, never both: each begins by renaming
-the same directory.
+the same directory. Each has an identity, since what a killed run left running may come to confirm when the change that
+waits is another run's.
 
 On hosts, standard library only. State is in ``/var/lib/holdfast/guard/<name>``::
 
-    pending/    paths, files/ (copies, by absolute path), undo (shell, after the files are back)
+    pending/    change (its identity), paths, files/ (copies, by absolute path), undo (shell, after the files are back)
     undoing/    the same, while it is undone
     undone/     the same, of the last change that was undone
 """
@@ -18,6 +19,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import uuid
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -97,6 +99,11 @@ def is_pending(io: IO, name: str) -> bool:
     return io.exists(f"{STATE}/{name}/pending") or io.exists(f"{STATE}/{name}/undoing")
 
 
+def pending(io: IO, name: str) -> str:
+    """The identity of the change that waits for its confirmation. Empty when none does."""
+    return io.read_text(f"{STATE}/{name}/pending/change") or ""
+
+
 def arm(io: IO, name: str, *, paths: Sequence[str], undo: Sequence[str], seconds: int) -> None:
     """Keep ``paths`` as they are now, and have them back after ``seconds`` unless ``confirm`` is called.
 
@@ -111,6 +118,7 @@ def arm(io: IO, name: str, *, paths: Sequence[str], undo: Sequence[str], seconds
     for path in paths:
         if os.path.lexists(path):
             _copy(path, f"{new}/files{path}")
+    io.write(f"{new}/change", uuid.uuid4().hex, mode="0600")
     io.write(f"{new}/paths", "".join(f"{path}\n" for path in paths), mode="0600")
     io.write(f"{new}/undo", "".join(f"{line}\n" for line in undo), mode="0600")
     _flush(new)
@@ -127,9 +135,14 @@ def arm(io: IO, name: str, *, paths: Sequence[str], undo: Sequence[str], seconds
     )
 
 
-def confirm(io: IO, name: str) -> bool:
-    """Keep the change. False when the host has undone it, or is about to, or when there was none."""
+def confirm(io: IO, name: str, change: str) -> bool:
+    """Keep the change. False when the host has undone it, or is about to, or when it is not what waits.
+
+    The caller is alone with changes of the host.
+    """
     state = f"{STATE}/{name}"
+    if pending(io, name) != change:
+        return False
     # What a confirmation left that was killed would keep its name.
     shutil.rmtree(f"{state}/confirmed", ignore_errors=True)
     try:

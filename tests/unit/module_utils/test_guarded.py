@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,6 +14,8 @@ from ansible_collections.holdfast.storage.plugins.module_utils.core import guard
 from ansible_collections.holdfast.storage.plugins.module_utils.core.change import Change, Plan
 from ansible_collections.holdfast.storage.plugins.module_utils.core.errors import HoldfastError
 
+HOST: Any = SimpleNamespace(alone=nullcontext)
+CHANGE = "this run's"
 WANTED = {"rollback_seconds": 0}
 DIFFERENCE = Change("eth0", "update", "mtu 1500", "mtu 9000")
 
@@ -31,33 +34,34 @@ def kind(*changes: Change) -> Any:
 def pending(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What waits on the host; taken out when it is confirmed or undone."""
     waiting, done = ["network"], []
-    monkeypatch.setattr(guard, "is_pending", lambda io, name: name in waiting)
-    monkeypatch.setattr(guard, "confirm", lambda io, name: not done.append("confirm") and not waiting.clear())
+    monkeypatch.setattr(guard, "pending", lambda io, name: CHANGE if name in waiting else "")
+    monkeypatch.setattr(guard, "confirm", lambda io, name, change: not done.append("confirm") and not waiting.clear())
     monkeypatch.setattr(guard, "undo", lambda io, name: done.append("undo"))
     return done
 
 
 def test_a_change_is_kept_only_when_it_is_confirmed(pending: list[str]) -> None:
-    guarded._settle(None, kind(), WANTED)
+    guarded._settle(HOST, kind(), WANTED, CHANGE)
     assert pending == [], "whoever sees the host settled may come by the network that it leaves"
-    guarded._confirm(None, kind(), WANTED)
+    guarded._confirm(HOST, kind(), WANTED, CHANGE)
     assert pending == ["confirm"]
 
 
 def test_what_an_earlier_connection_confirmed_was_not_undone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(guard, "confirm", lambda io, name: False)
-    guarded._confirm(None, kind(), WANTED)
+    monkeypatch.setattr(guard, "confirm", lambda io, name, change: False)
+    guarded._confirm(HOST, kind(), WANTED, CHANGE)
     with pytest.raises(HoldfastError, match="The host undid the change"):
-        guarded._confirm(None, kind(DIFFERENCE), WANTED)
+        guarded._confirm(HOST, kind(DIFFERENCE), WANTED, CHANGE)
 
 
 def test_a_host_that_is_not_as_wanted_in_time_undoes_it_and_says_why(pending: list[str]) -> None:
     with pytest.raises(HoldfastError, match="eth0: wanted mtu 9000"):
-        guarded._settle(None, kind(DIFFERENCE), WANTED)
+        guarded._settle(HOST, kind(DIFFERENCE), WANTED, CHANGE)
     assert pending == ["undo"]
 
 
-def test_what_the_host_undid_by_itself_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(guard, "is_pending", lambda io, name: False)
+@pytest.mark.parametrize("another", ["", "another run's"])
+def test_what_the_host_undid_by_itself_is_told(monkeypatch: pytest.MonkeyPatch, another: str) -> None:
+    monkeypatch.setattr(guard, "pending", lambda io, name: another)
     with pytest.raises(HoldfastError, match="The host undid the change"):
-        guarded._settle(None, kind(), WANTED)
+        guarded._settle(HOST, kind(), WANTED, CHANGE)

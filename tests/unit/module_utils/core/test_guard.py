@@ -70,6 +70,11 @@ def run(script: Path, *words: str) -> str:
     return subprocess.run(["/bin/sh", script, *words], check=True, capture_output=True, text=True).stdout
 
 
+def confirm(io: Here) -> bool:
+    """Confirm the change that waits."""
+    return guard.confirm(io, "network", guard.pending(io, "network"))
+
+
 def assert_as_before(tmp_path: Path) -> None:
     etc = tmp_path / "etc"
     assert (etc / "old").read_text() == "before"
@@ -85,24 +90,35 @@ def test_a_change_that_nobody_confirms_is_undone(script: Path, changed: Here, tm
     assert_as_before(tmp_path)
     assert (tmp_path / "log").read_text() == "undone\n"
     assert not guard.is_pending(changed, "network")
-    assert not guard.confirm(changed, "network"), "it is too late"
+    assert not confirm(changed), "it is too late"
 
 
 def test_a_confirmed_change_stays(script: Path, changed: Here, tmp_path: Path) -> None:
-    assert guard.confirm(changed, "network")
+    assert confirm(changed)
     assert run(script, "network") == ""
     assert run(script, "--boot") == ""
     assert (tmp_path / "etc/old").read_text() == "after"
     assert not (tmp_path / "log").exists()
-    assert not guard.confirm(changed, "network"), "there is nothing left to confirm"
+    assert not confirm(changed), "there is nothing left to confirm"
     assert [guard.SYSTEMCTL, "stop", "holdfast-guard@network.timer"] in changed.commands
+
+
+def test_who_comes_to_confirm_a_change_does_not_confirm_another(script: Path, changed: Here, tmp_path: Path) -> None:
+    """A killed run's process that still waits, while the next run has undone its change and begun its own."""
+    earlier = guard.pending(changed, "network")
+    run(script, "network")
+    guard.arm(changed, "network", paths=[str(tmp_path / "etc/old")], undo=[], seconds=30)
+    (tmp_path / "etc/old").write_text("after")
+    assert not guard.confirm(changed, "network", earlier)
+    run(script, "network")
+    assert_as_before(tmp_path)
 
 
 def test_what_a_killed_confirmation_left_undoes_no_other_change(script: Path, changed: Here, tmp_path: Path) -> None:
     state = tmp_path / "state/network"
     (state / "confirmed").mkdir()
     (state / "confirmed/paths").write_text("left")
-    assert guard.confirm(changed, "network")
+    assert confirm(changed)
     assert run(script, "network") == ""
     assert (tmp_path / "etc/old").read_text() == "after"
     assert not (state / "confirmed").exists()
@@ -123,7 +139,7 @@ def test_undoing_that_was_killed_is_finished(script: Path, changed: Here, tmp_pa
     (state / "pending").rename(state / "undoing")
     (tmp_path / "etc/old").unlink()
     assert guard.is_pending(changed, "network")
-    assert not guard.confirm(changed, "network")
+    assert not confirm(changed)
     run(script, word)
     assert_as_before(tmp_path)
     assert not guard.is_pending(changed, "network")
