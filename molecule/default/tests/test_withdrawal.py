@@ -12,7 +12,7 @@ from volume_site import CLOUD, VolumeSite
 
 MIB = 1024 * 1024
 # What the roles write there and no package brings. The image has every package on every host.
-OF_IT = (
+MADE_BY_ROLES = (
     "find /etc/ceph /etc/cinder /etc/glance /etc/keystone /etc/sudoers.d /etc/swift"
     " -name '*.keyring' -o -name 'holdfast-*'"
 )
@@ -52,7 +52,7 @@ def test_what_was_destroyed_comes_back_with_all_data(site: VolumeSite, tmp_path:
     assert run.rc == 0, run.output
     assert listening(site) == {"22"}
     assert set(site.everywhere("systemctl --failed --no-legend").values()) == {""}
-    assert set(site.everywhere(OF_IT).values()) == {""}
+    assert set(site.everywhere(MADE_BY_ROLES).values()) == {""}
     run = site.play("destroy.yml", destroy=CLOUD)
     assert (run.rc, run.changes()) == (0, []), run.output
 
