@@ -1,79 +1,107 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Kill site.yml with SIGKILL at many points; each time one more run must converge, and the next change nothing.
+"""Kill site.yml with SIGKILL in each of its phases, run after run; then it must converge, and the next change nothing.
 
-Usage: kill.py INVENTORY [--points N] [--first SECONDS] [--last SECONDS] [--reset COMMAND]
+Usage: kill.py INVENTORY [--after SECONDS ...]
 
-The deployment starts from what it is: give ``--reset`` a command that makes the hosts bare again before each point.
-The points spread evenly from first to last, in seconds after the start.
+The deployment starts from what it is: hosts that are bare come through every phase. What a killed run left on the hosts
+goes on there while the next run begins, as after the death of a controller.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import shlex
+import re
 import signal
 import subprocess
 import sys
 import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 PLAYBOOK = ROOT / ".venv" / "bin" / "ansible-playbook"
+ENVIRONMENT = {**os.environ, "ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.default", "ANSIBLE_FORCE_COLOR": "0"}
 
 
-def start(inventory: str) -> subprocess.Popen[str]:
-    """site.yml in a process group of its own, its result as JSON on stdout."""
-    environment = {**os.environ, "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json"}
-    return subprocess.Popen(
+@contextmanager
+def site(inventory: str) -> Iterator[subprocess.Popen[str]]:
+    """site.yml in a process group of its own, of which nothing is left afterwards."""
+    run = subprocess.Popen(
         [PLAYBOOK, "-i", inventory, "playbooks/site.yml"],
         cwd=ROOT,
-        env=environment,
+        env=ENVIRONMENT,
         stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
     )
+    try:
+        yield run
+    finally:
+        if run.poll() is None:
+            os.killpg(run.pid, signal.SIGKILL)
+            run.wait()
+
+
+def phases(run: subprocess.Popen[str], said: list[str]) -> Iterator[str]:
+    """The names of the plays that have a task, each when its first task starts. Collects what the run says."""
+    assert run.stdout
+    play = ""
+    for line in run.stdout:
+        said.append(line)
+        if found := re.match(r"PLAY \[(.+)\]", line):
+            play = found[1]
+        elif line.startswith("TASK [") and play:
+            yield play
+            play = ""
+
+
+def kill(inventory: str, moments: list[float], kills: Counter[str]) -> str | None:
+    """Kill a run in the first phase in which fewer were killed than there are moments; when, and in which.
+
+    ``moments`` are seconds after the phase began. None when the run ended, as no phase was left.
+    """
+    said: list[str] = []
+    with site(inventory) as run:
+        for phase in phases(run, said):
+            if kills[phase] < len(moments):
+                moment = moments[kills[phase]]
+                time.sleep(moment)
+                kills[phase] += 1
+                return f"{moment:g} s into {phase}"
+        if run.wait() != 0:
+            sys.exit(f"It does not converge after it was killed:\n{''.join(said)[-6000:]}")
+    return None
 
 
 def changes(inventory: str) -> dict[str, int]:
     """Run site.yml to its end; the number of changes by host. Exits when it fails."""
-    run = start(inventory)
-    out, err = run.communicate()
-    if run.returncode != 0:
-        sys.exit(f"site.yml failed after a kill:\n{out[-4000:]}\n{err[-2000:]}")
-    stats = json.loads(out[out.index("{") :])["stats"]
-    return {host: counts["changed"] for host, counts in stats.items()}
+    with site(inventory) as run:
+        said, _ = run.communicate()
+    found = re.findall(r"^(\S+) .*\bchanged=(\d+)", said, re.MULTILINE)
+    if run.returncode != 0 or not found:
+        sys.exit(f"It converged, and does not again:\n{said[-6000:]}")
+    return {host: int(count) for host, count in found}
 
 
 def main() -> None:
-    """Kill, converge, look; for each point."""
-    arguments = argparse.ArgumentParser(description=__doc__)
+    """Kill in phase after phase, let it converge, look once more."""
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("inventory")
-    arguments.add_argument("--points", type=int, default=5)
-    arguments.add_argument("--first", type=float, default=2.0)
-    arguments.add_argument("--last", type=float, default=120.0)
-    arguments.add_argument("--reset", help="command that makes the hosts bare again")
+    arguments.add_argument(
+        "--after", type=float, nargs="+", default=[3.0], metavar="SECONDS", help="moments of each phase (default: 3)"
+    )
     options = arguments.parse_args()
-    step = (options.last - options.first) / max(options.points - 1, 1)
-    for number in range(options.points):
-        point = options.first + number * step
-        if options.reset:
-            subprocess.run(shlex.split(options.reset), cwd=ROOT, check=True)
-        run = start(options.inventory)
-        time.sleep(point)
-        finished = run.poll() is not None
-        if not finished:
-            os.killpg(run.pid, signal.SIGKILL)
-        run.communicate()
-        first, second = changes(options.inventory), changes(options.inventory)
-        said = "had ended" if finished else "killed"
-        print(f"{point:6.1f} s: {said}; next run changed {sum(first.values())}, the one after {sum(second.values())}")
-        if any(second.values()):
-            sys.exit(f"A converged deployment changed: {second}")
-    print(f"{options.points} passed, 0 failed")
+    kills: Counter[str] = Counter()
+    while killed := kill(options.inventory, options.after, kills):
+        print(f"killed {killed}", flush=True)
+    if changed := {host: count for host, count in changes(options.inventory).items() if count}:
+        sys.exit(f"A converged deployment changed: {changed}")
+    print(f"Killed {kills.total()} times, converged, and then changed nothing.")
 
 
 if __name__ == "__main__":
