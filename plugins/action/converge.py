@@ -33,7 +33,6 @@ class ActionModule(DeploymentAction):
         for step, wanted in planning.wanted(
             deployment.model, host, deployment.services, deployment.secrets, iter(steps)
         ):
-            self.refuse_orphan()
             if self.check_mode and step.kind in registry.TOLD_BY_PLAN:
                 plan = Plan([Change(**change) for change in planned["steps"][step.name]])
                 done = {"changed": True, "actions": plan.summary(), "diff": plan.diff()}

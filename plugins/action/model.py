@@ -85,13 +85,13 @@ class ActionModule(DeploymentAction):
         self, model: Model, hosts: dict[str, inventory.RawHost], existing: dict[str, Any], required: list[str]
     ) -> None:
         """Leave the model, the questions of the probe, new addresses and secrets; in check mode only the first two."""
-        if not self.check_mode:
+        run_holder = None if self.check_mode else holder(self.playbook)
+        if run_holder:
             if secrets.missing(existing, required):
                 secret_store.save(self._loader, self.inventory_dir, secrets.complete(existing, required))
             self._keep_addresses(model, hosts)
         run = self.run_directory()
         run.write("model.json", model.as_dict())
-        run_holder = None if self.check_mode else holder(self.playbook)
         self.deployment().write_questions(run, run_holder)
 
     def _secrets(self) -> tuple[dict[str, Any], list[Finding]]:

@@ -38,12 +38,14 @@ def run(kind: ModuleType, options: dict[str, Any]) -> None:
             module.exit_json(changed=False)
         with contextlib.nullcontext() if module.check_mode else io.alone():
             plan = _apply(io, kind, wanted, module.check_mode)
-            started = guard.pending(io, kind.NAME) if plan and not module.check_mode else ""
+            waiting = guard.waiting(io, kind.NAME) if plan and not module.check_mode else ""
+        if plan and not module.check_mode and not waiting:
+            raise HoldfastError(UNDONE)
     except HoldfastError as error:
         module.fail_json(**error.as_result())
     except OSError as error:
         module.fail_json(**refused_by_system(error).as_result())
-    module.exit_json(changed=bool(plan), actions=plan.summary(), diff=plan.diff(), unconfirmed=started)
+    module.exit_json(changed=bool(plan), actions=plan.summary(), diff=plan.diff(), waiting=waiting)
 
 
 def _apply(io: Host, kind: ModuleType, wanted: dict[str, Any], check_mode: bool) -> Plan:
@@ -64,15 +66,18 @@ def _settle(io: Host, kind: ModuleType, wanted: dict[str, Any], change: str) -> 
     """Wait until the host is as wanted; undo the change at once when half of the time is not enough."""
     deadline = time.monotonic() + wanted["rollback_seconds"] / 2
     asked = kind.question(wanted)
-    while guard.pending(io, kind.NAME) == change:
+    while guard.waiting(io, kind.NAME) == change:
         left = kind.plan({**kind.read(io, asked), "pending": False}, wanted)
         if not left:
             return
         if time.monotonic() > deadline:
-            guard.undo(io, kind.NAME)
+            with io.alone(wanted["rollback_seconds"]):
+                if guard.waiting(io, kind.NAME) != change:
+                    break
+                guard.undo(io, kind.NAME)
             raise HoldfastError(
                 "The host answers, but it is not as wanted, and the change was undone. It differs in "
-                + "; ".join(f"{change.subject}: {_difference(change.before, change.after)}" for change in left)
+                + "; ".join(f"{other.subject}: {_difference(other.before, other.after)}" for other in left)
             )
         time.sleep(0.1)
     raise HoldfastError(UNDONE)
@@ -80,7 +85,7 @@ def _settle(io: Host, kind: ModuleType, wanted: dict[str, Any], change: str) -> 
 
 def _confirm(io: Host, kind: ModuleType, wanted: dict[str, Any], change: str) -> None:
     """Keep the change. It may have been kept already, by one whose answer was lost on the way."""
-    with io.alone():
+    with io.alone(wanted["rollback_seconds"]):
         kept = guard.confirm(io, kind.NAME, change)
     if not kept and kind.plan(kind.read(io, kind.question(wanted)), wanted):
         raise HoldfastError(UNDONE)

@@ -7,17 +7,17 @@ import os
 from typing import Any
 
 from ansible import context
-from ansible.plugins.action import ActionBase
 
 from ansible_collections.holdfast.storage.plugins.module_utils.core.errors import HoldfastError
 from ansible_collections.holdfast.storage.plugins.module_utils.core.secrets import PUBLIC
 from ansible_collections.holdfast.storage.plugins.module_utils.io.deployment import Deployment, RunDirectory
 from ansible_collections.holdfast.storage.plugins.plugin_utils import secret_store, site_certificate
+from ansible_collections.holdfast.storage.plugins.plugin_utils.living_action import LivingAction
 
 HIDDEN = "(secret)"
 
 
-class DeploymentAction(ActionBase):
+class DeploymentAction(LivingAction):
     """An action on the deployment. Subclasses implement ``act``; a HoldfastError there becomes a failed result."""
 
     TRANSFERS_FILES = False
@@ -73,15 +73,6 @@ class DeploymentAction(ActionBase):
     def playbook(self) -> str:
         """What was run, for people: the playbooks' names."""
         return " ".join(os.path.basename(name) for name in context.CLIARGS.get("args") or ("ansible",))
-
-    def refuse_orphan(self) -> None:
-        """Raise HoldfastError when the run that this process belongs to was killed: a later one has taken over.
-
-        Ansible's processes for tasks outlive ansible-playbook when that is killed.
-        """
-        held = self.run_directory().read("lock.json")["holder"]
-        if not self.check_mode and (held is None or held["pid"] != os.getppid()):
-            raise HoldfastError("The run that this belongs to is gone. Nothing more is changed by it.")
 
     def deployment(self) -> Deployment:
         """The deployment as the action ``model`` left it in the run directory."""

@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import time
 from typing import Any
 
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
-from ansible.plugins.action import ActionBase
+
+from ansible_collections.holdfast.storage.plugins.module_utils.io.deployment import refuse_orphan
+from ansible_collections.holdfast.storage.plugins.plugin_utils.living_action import LivingAction
 
 # An emulated host needs several for the exchange of keys.
 CONNECT_SECONDS = 10
@@ -17,7 +18,7 @@ CONNECT_SECONDS = 10
 UNDO_SECONDS = 60
 
 
-class GuardedAction(ActionBase):
+class GuardedAction(LivingAction):
     """Runs ``MODULE`` in its stages. ``PAUSE`` is the time in seconds after the first, ``ADVICE`` ends a failure."""
 
     TRANSFERS_FILES = False
@@ -29,13 +30,13 @@ class GuardedAction(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
         del tmp
-        arguments, parent = {**self._task.args}, os.getppid()
+        arguments = {**self._task.args}
         result.update(self._stage("apply", arguments, task_vars))
-        change = result.pop("unconfirmed", "")
+        change = result.pop("waiting", "")
         if result.get("failed") or not change:
             return result
         seconds = int(arguments.get("rollback_seconds") or 45)
-        confirmed = self._confirm({**arguments, "change": change}, task_vars, seconds, parent)
+        confirmed = self._confirm({**arguments, "change": change}, task_vars, seconds)
         if confirmed.get("failed"):
             result.update(failed=True, changed=False, msg=f"{confirmed['msg']} {self.ADVICE}".strip())
         return result
@@ -48,11 +49,9 @@ class GuardedAction(ActionBase):
         return done
 
     def _confirm(
-        self, arguments: dict[str, Any], task_vars: dict[str, Any] | None, rollback_seconds: int, parent: int
+        self, arguments: dict[str, Any], task_vars: dict[str, Any] | None, rollback_seconds: int
     ) -> dict[str, Any]:
         """Ask until the host answers: with its confirmation, or with what it undid.
-
-        Not when ``parent``, the process of ansible-playbook, was killed: the next run shares the connection.
 
         That it is as wanted has to be answered before the connection is made by which it is confirmed: on a slow host
         the first may still be one of before the change.
@@ -63,8 +62,8 @@ class GuardedAction(ActionBase):
         self._give_up_early()
         reason = ""
         while time.monotonic() - started < rollback_seconds + UNDO_SECONDS:
-            if os.getppid() != parent:
-                return {"failed": True, "msg": "The run that this belongs to is gone. The host undoes the change."}
+            # The next run shares the connection.
+            refuse_orphan()
             with contextlib.suppress(AnsibleError):
                 self._connection.reset()
             try:

@@ -6,7 +6,7 @@ seconds. The change is then made, and ``confirm``, called over a new connection,
 controller, the connection, the module, every process but the service manager), the files come back by the timer; after
 a reboot they come back before the network starts. A change is undone or confirmed, never both: each begins by renaming
 the same directory. Each has an identity, since what a killed run left running may come to confirm when the change that
-waits is another run's.
+waits is another run's; whoever arms, confirms or undoes is alone with changes of the host (``Host.alone``).
 
 On hosts, standard library only. State is in ``/var/lib/holdfast/guard/<name>``::
 
@@ -94,12 +94,7 @@ WantedBy=sysinit.target
 _ENABLED = f"{UNITS}/sysinit.target.wants/holdfast-guard-boot.service"
 
 
-def is_pending(io: IO, name: str) -> bool:
-    """Whether a change waits for its confirmation, or is being undone."""
-    return io.exists(f"{STATE}/{name}/pending") or io.exists(f"{STATE}/{name}/undoing")
-
-
-def pending(io: IO, name: str) -> str:
+def waiting(io: IO, name: str) -> str:
     """The identity of the change that waits for its confirmation. Empty when none does."""
     return io.read_text(f"{STATE}/{name}/pending/change") or ""
 
@@ -136,12 +131,9 @@ def arm(io: IO, name: str, *, paths: Sequence[str], undo: Sequence[str], seconds
 
 
 def confirm(io: IO, name: str, change: str) -> bool:
-    """Keep the change. False when the host has undone it, or is about to, or when it is not what waits.
-
-    The caller is alone with changes of the host.
-    """
+    """Keep the change. False when the host has undone it, or is about to, or when it is not what waits."""
     state = f"{STATE}/{name}"
-    if pending(io, name) != change:
+    if not change or waiting(io, name) != change:
         return False
     # What a confirmation left that was killed would keep its name.
     shutil.rmtree(f"{state}/confirmed", ignore_errors=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import json
+import multiprocessing
 import os
 import pwd
 import shutil
@@ -129,9 +130,12 @@ def probe_bundle(modules: Iterable[str]) -> str:
 
 
 def holder(command: str) -> dict[str, Any]:
-    """This run as a holder of the lock. ``pid`` and ``started`` name the ansible-playbook process for certain."""
+    """This run as a holder of the lock. ``pid`` and ``started`` name the ansible-playbook process for certain.
+
+    Raises HoldfastError when that is gone.
+    """
     pid = os.getppid()
-    return {
+    own = {
         "user": os.environ.get("SUDO_USER") or _user(),
         "controller": os.uname().nodename,
         "machine": _machine(),
@@ -142,6 +146,18 @@ def holder(command: str) -> dict[str, Any]:
         "command": command,
         "since": datetime.now().astimezone().isoformat(timespec="seconds"),
     }
+    refuse_orphan()
+    return own
+
+
+def refuse_orphan() -> None:
+    """Raise HoldfastError when ansible-playbook, for which this process does a task, was killed.
+
+    Its processes for tasks outlive it, and would go on beside the next run.
+    """
+    parent = multiprocessing.parent_process()
+    if parent and parent.pid != os.getppid():
+        raise HoldfastError("The run that this belongs to is gone. Nothing more is done by it.")
 
 
 def _user() -> str:

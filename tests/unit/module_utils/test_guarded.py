@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,7 +15,20 @@ from ansible_collections.holdfast.storage.plugins.module_utils.core import guard
 from ansible_collections.holdfast.storage.plugins.module_utils.core.change import Change, Plan
 from ansible_collections.holdfast.storage.plugins.module_utils.core.errors import HoldfastError
 
-HOST: Any = SimpleNamespace(alone=nullcontext)
+
+class Alone:
+    """A host, and whether somebody is alone with its changes."""
+
+    held = False
+
+    @contextmanager
+    def alone(self, seconds: float) -> Iterator[None]:
+        self.held = True
+        yield
+        self.held = False
+
+
+HOST: Any = Alone()
 CHANGE = "this run's"
 WANTED = {"rollback_seconds": 0}
 DIFFERENCE = Change("eth0", "update", "mtu 1500", "mtu 9000")
@@ -34,9 +48,20 @@ def kind(*changes: Change) -> Any:
 def pending(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What waits on the host; taken out when it is confirmed or undone."""
     waiting, done = ["network"], []
-    monkeypatch.setattr(guard, "pending", lambda io, name: CHANGE if name in waiting else "")
-    monkeypatch.setattr(guard, "confirm", lambda io, name, change: not done.append("confirm") and not waiting.clear())
-    monkeypatch.setattr(guard, "undo", lambda io, name: done.append("undo"))
+
+    def confirm(io: Alone, name: str, change: str) -> bool:
+        assert (io.held, change) == (True, CHANGE)
+        done.append("confirm")
+        waiting.clear()
+        return True
+
+    def undo(io: Alone, name: str) -> None:
+        assert io.held
+        done.append("undo")
+
+    monkeypatch.setattr(guard, "waiting", lambda io, name: CHANGE if name in waiting else "")
+    monkeypatch.setattr(guard, "confirm", confirm)
+    monkeypatch.setattr(guard, "undo", undo)
     return done
 
 
@@ -62,6 +87,15 @@ def test_a_host_that_is_not_as_wanted_in_time_undoes_it_and_says_why(pending: li
 
 @pytest.mark.parametrize("another", ["", "another run's"])
 def test_what_the_host_undid_by_itself_is_told(monkeypatch: pytest.MonkeyPatch, another: str) -> None:
-    monkeypatch.setattr(guard, "pending", lambda io, name: another)
+    monkeypatch.setattr(guard, "waiting", lambda io, name: another)
     with pytest.raises(HoldfastError, match="The host undid the change"):
         guarded._settle(HOST, kind(), WANTED, CHANGE)
+
+
+def test_another_runs_change_is_not_undone(pending: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """It came while this one looked at the host."""
+    told = iter([CHANGE, "another run's"])
+    monkeypatch.setattr(guard, "waiting", lambda io, name: next(told))
+    with pytest.raises(HoldfastError, match="The host undid the change"):
+        guarded._settle(HOST, kind(DIFFERENCE), WANTED, CHANGE)
+    assert pending == []

@@ -20,6 +20,7 @@ class Here(Host):
 
     def __init__(self) -> None:
         self.commands: list[list[str]] = []
+        self.change = ""
 
     def run(self, argv: Sequence[str], **options: Any) -> Result:
         self.commands.append(list(argv))
@@ -58,6 +59,7 @@ def changed(script: Path, tmp_path: Path) -> Here:
     io = Here()
     paths = [str(etc / name) for name in ("old", "new", "gone", "link")]
     guard.arm(io, "network", paths=paths, undo=[f"echo undone >> {tmp_path}/log", "false"], seconds=30)
+    io.change = guard.waiting(io, "network")
     (etc / "old").write_text("after")
     (etc / "new").write_text("after")
     (etc / "gone").unlink()
@@ -71,8 +73,13 @@ def run(script: Path, *words: str) -> str:
 
 
 def confirm(io: Here) -> bool:
-    """Confirm the change that waits."""
-    return guard.confirm(io, "network", guard.pending(io, "network"))
+    """Confirm the change that was begun first."""
+    return guard.confirm(io, "network", io.change)
+
+
+def is_left(tmp_path: Path) -> bool:
+    """Whether a change waits, or is being undone."""
+    return any((tmp_path / f"state/network/{state}").exists() for state in ("pending", "undoing"))
 
 
 def assert_as_before(tmp_path: Path) -> None:
@@ -85,11 +92,11 @@ def assert_as_before(tmp_path: Path) -> None:
 
 
 def test_a_change_that_nobody_confirms_is_undone(script: Path, changed: Here, tmp_path: Path) -> None:
-    assert guard.is_pending(changed, "network")
+    assert is_left(tmp_path)
     assert "Nobody confirmed the change of network" in run(script, "network")
     assert_as_before(tmp_path)
     assert (tmp_path / "log").read_text() == "undone\n"
-    assert not guard.is_pending(changed, "network")
+    assert not is_left(tmp_path)
     assert not confirm(changed), "it is too late"
 
 
@@ -105,11 +112,11 @@ def test_a_confirmed_change_stays(script: Path, changed: Here, tmp_path: Path) -
 
 def test_who_comes_to_confirm_a_change_does_not_confirm_another(script: Path, changed: Here, tmp_path: Path) -> None:
     """A killed run's process that still waits, while the next run has undone its change and begun its own."""
-    earlier = guard.pending(changed, "network")
     run(script, "network")
     guard.arm(changed, "network", paths=[str(tmp_path / "etc/old")], undo=[], seconds=30)
     (tmp_path / "etc/old").write_text("after")
-    assert not guard.confirm(changed, "network", earlier)
+    assert not confirm(changed)
+    assert not guard.confirm(changed, "network", "")
     run(script, "network")
     assert_as_before(tmp_path)
 
@@ -130,7 +137,7 @@ def test_after_a_restart_the_files_are_back_before_the_network_and_nothing_else_
     assert "Undid the change of network" in run(script, "--boot")
     assert_as_before(tmp_path)
     assert not (tmp_path / "log").exists()
-    assert not guard.is_pending(changed, "network")
+    assert not is_left(tmp_path)
 
 
 @pytest.mark.parametrize("word", ["network", "--boot"])
@@ -138,11 +145,11 @@ def test_undoing_that_was_killed_is_finished(script: Path, changed: Here, tmp_pa
     state = tmp_path / "state/network"
     (state / "pending").rename(state / "undoing")
     (tmp_path / "etc/old").unlink()
-    assert guard.is_pending(changed, "network")
+    assert is_left(tmp_path)
     assert not confirm(changed)
     run(script, word)
     assert_as_before(tmp_path)
-    assert not guard.is_pending(changed, "network")
+    assert not is_left(tmp_path)
 
 
 @pytest.mark.parametrize("word", ["network", "--boot"])
@@ -157,10 +164,10 @@ def test_undoing_on_a_full_disk_loses_no_file_and_is_made_up_for(
     subprocess.run(["/bin/sh", script, word], check=False, capture_output=True, env=path)
     assert (tmp_path / "etc/old").read_text() == "after"
     assert (tmp_path / "log").exists() == (word == "network"), "what can be undone is"
-    assert guard.is_pending(changed, "network")
+    assert is_left(tmp_path)
     run(script, word)
     assert_as_before(tmp_path)
-    assert not guard.is_pending(changed, "network")
+    assert not is_left(tmp_path)
     assert sorted(os.listdir(tmp_path / "etc")) == ["gone", "link", "old"]
 
 
@@ -175,7 +182,7 @@ def test_arming_that_was_killed_is_no_change(script: Path, changed: Here, tmp_pa
     run(script, "network")
     (tmp_path / "state/network/new").mkdir()
     (tmp_path / "state/network/new/paths").write_text(f"{tmp_path}/etc/old\n")
-    assert not guard.is_pending(changed, "network")
+    assert not is_left(tmp_path)
     assert run(script, "--boot") == ""
     assert_as_before(tmp_path)
 

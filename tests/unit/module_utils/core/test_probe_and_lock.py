@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 import json
+import multiprocessing
 import os
 import pwd
+import signal
 import subprocess
 import sys
 import time
@@ -118,6 +120,36 @@ def test_a_holder_has_the_name_of_a_user_whatever_the_environment_says(monkeypat
     for name in ("SUDO_USER", "USER"):
         monkeypatch.delenv(name, raising=False)
     assert deployment.holder("site.yml")["user"] == pwd.getpwuid(os.getuid()).pw_name
+
+
+def test_a_process_whose_run_was_killed_is_refused_and_holds_no_lock(tmp_path):
+    """With real ones, made as Ansible makes those for tasks."""
+    fork = multiprocessing.get_context("fork")
+    refused = tmp_path / "refused"
+
+    def task():
+        deployment.refuse_orphan()
+        (tmp_path / "begun").touch()
+        while os.getppid() == multiprocessing.parent_process().pid:
+            time.sleep(0.01)
+        for what in (deployment.refuse_orphan, lambda: deployment.holder("site.yml")):
+            with pytest.raises(HoldfastError, match="is gone"):
+                what()
+        refused.touch()
+
+    def run():
+        fork.Process(target=task).start()
+        while not (tmp_path / "begun").exists():
+            time.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    killed = fork.Process(target=run)
+    killed.start()
+    killed.join()
+    deadline = time.monotonic() + 10
+    while not refused.exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert refused.exists()
 
 
 def test_a_holder_is_stale_only_when_its_process_is_gone():
