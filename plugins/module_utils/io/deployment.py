@@ -48,7 +48,8 @@ class RunDirectory:
         self.path = Path(path)
 
     def write(self, name: str, content: Any) -> None:
-        """JSON, whole or not at all, 0600."""
+        """JSON, whole or not at all, 0600. Raises HoldfastError in an orphan."""
+        refuse_orphan()
         target = self.path / name
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         temporary = target.with_name(f".{target.name}.{os.getpid()}")
