@@ -75,7 +75,7 @@ def read(io: IO, asked: dict[str, Any]) -> dict[str, Any]:
     ``{host, disks: {device: {number, size, ..., label, holds}}, homes: {number: {links, keyring, uuid, left}},
     units: {number: {active, enabled}}, begun: {uuid: {device, size}}, lvm: {disk's number: {whoami, osd_uuid, ...}}}``.
     ``holds`` is asked of a disk only that carries no label. ``enabled`` says whether it starts at boot; ``left`` of one
-    that is to leave and does not run, whether the cluster has it no more.
+    that is to leave, whether the cluster has it no more.
     """
     mounts = disks.mounts_of(io)
     found = {}
@@ -90,8 +90,7 @@ def read(io: IO, asked: dict[str, Any]) -> dict[str, Any]:
     numbers = {*homes, *(str(disk["label"]["whoami"]) for disk in found.values() if _is_osd(disk)), *on_volumes}
     units = _units(io, sorted(numbers), on_volumes)
     for osd, home in homes.items():
-        leaves = home["uuid"] in asked["remove"] and not units.get(osd, {}).get("active")
-        home["left"] = leaves and _has_left(io, osd, home)
+        home["left"] = home["uuid"] in asked["remove"] and _has_left(io, osd, home)
     return {
         "host": (io.read_text("/proc/sys/kernel/hostname") or "this host").strip(),
         "disks": found,
@@ -334,7 +333,7 @@ def _changes(osd: dict[str, Any], current: dict[str, Any], wanted: dict[str, Any
 
 
 def _retired(current: dict[str, Any], wanted: dict[str, Any]) -> list[Change]:
-    """What OSDs leave on the host that left the cluster by name, and no longer run.
+    """What OSDs leave on the host that left the cluster by name; a daemon may still be about to notice.
 
     One that is down, and that the cluster has still, may hold the last copy of something: it has to be able to start.
     """
@@ -377,6 +376,7 @@ def apply(io: IO, plan: Plan) -> None:
 
 def _retire(io: IO, osd: Mapping[str, Any], home: str) -> None:
     units = [f"ceph-osd@{osd['number']}.service"]
+    io.run([SYSTEMCTL, "stop", *units])
     if any(mount["where"] == home for mount in disks.mounts_of(io)):
         ceph_volume.deactivate(io, osd["osd_uuid"])
         units.append(ceph_volume.boot_unit(osd["number"], osd["osd_uuid"]))
