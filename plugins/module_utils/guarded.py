@@ -4,7 +4,9 @@
 The module is run three times, by the action of its name, each over a connection of its own: ``apply`` starts the change
 and returns; ``settle`` waits until the host is as wanted; ``confirm`` keeps the change. A slow host may still answer
 ``settle`` by the network that it is about to leave, so it is ``confirm`` whose connection proves that the host is
-reached. Both are told which change they are about. Run without the action it is safe: what nobody confirms is undone.
+reached. Each is told the change's identity: the time in nanoseconds when its run came to it, so that a module that a
+killed run left at work knows a later run's change from an earlier one. Run without the action it is safe: what nobody
+confirms is undone.
 """
 
 from __future__ import annotations
@@ -23,6 +25,11 @@ from .io.host import Host
 
 UNDONE = "The host undid the change, as nobody could reach it in time to confirm it: it would have been cut off."
 
+SUPERSEDED = (
+    "A later run has begun a change of its own on this host, and it waits to be confirmed: this one changed "
+    "nothing. Fix: let that run end. If it is gone, the host undoes its change in time; then run again."
+)
+
 
 def run(kind: ModuleType, options: dict[str, Any]) -> None:
     """Converge one guarded kind on this host. ``options``: what is wanted, with ``rollback_seconds`` among it."""
@@ -37,28 +44,30 @@ def run(kind: ModuleType, options: dict[str, Any]) -> None:
             later(io, kind, wanted, module.params["change"])
             module.exit_json(changed=False)
         with contextlib.nullcontext() if module.check_mode else io.alone():
-            plan = _apply(io, kind, wanted, module.check_mode)
-            waiting = guard.waiting(io, kind.NAME) if plan and not module.check_mode else ""
-        if plan and not module.check_mode and not waiting:
-            raise HoldfastError(UNDONE)
+            plan = _apply(io, kind, wanted, module.params["change"], module.check_mode)
+            started = bool(plan) and not module.check_mode
+            if started and guard.waiting(io, kind.NAME) != module.params["change"]:
+                raise HoldfastError(UNDONE)
     except HoldfastError as error:
         module.fail_json(**error.as_result())
     except OSError as error:
         module.fail_json(**refused_by_system(error).as_result())
-    module.exit_json(changed=bool(plan), actions=plan.summary(), diff=plan.diff(), waiting=waiting)
+    module.exit_json(changed=bool(plan), actions=plan.summary(), diff=plan.diff(), unconfirmed=started)
 
 
-def _apply(io: Host, kind: ModuleType, wanted: dict[str, Any], check_mode: bool) -> Plan:
+def _apply(io: Host, kind: ModuleType, wanted: dict[str, Any], change: str, check_mode: bool) -> Plan:
     asked = kind.question(wanted)
     current = kind.read(io, asked)
     if current["pending"] and not check_mode:
+        if change and int(guard.waiting(io, kind.NAME) or 0) > int(change):
+            raise HoldfastError(SUPERSEDED)
         guard.undo(io, kind.NAME)
         current = kind.read(io, asked)
     plan: Plan = kind.plan(current, wanted)
     if plan.errors:
         raise HoldfastError("Refused, nothing was changed. " + " ".join(map(str, plan.errors)), plan.errors)
     if plan and not check_mode:
-        kind.apply(io, plan, wanted["rollback_seconds"])
+        kind.apply(io, plan, wanted["rollback_seconds"], change)
     return plan
 
 

@@ -112,7 +112,7 @@ options:
     choices: [apply, settle, confirm]
     default: apply
   change:
-    description: Identity of the change that V(settle) and V(confirm) are about. The action sets it.
+    description: Identity of the change, the time in nanoseconds when its run came to it. The action sets it.
     type: str
     default: ""
 """

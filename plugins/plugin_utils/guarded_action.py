@@ -30,13 +30,12 @@ class GuardedAction(LivingAction):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
         del tmp
-        arguments = {**self._task.args}
+        arguments = {**self._task.args, "change": str(time.time_ns())}
         result.update(self._stage("apply", arguments, task_vars))
-        change = result.pop("waiting", "")
-        if result.get("failed") or not change:
+        if result.get("failed") or not result.pop("unconfirmed", False):
             return result
         seconds = int(arguments.get("rollback_seconds") or 45)
-        confirmed = self._confirm({**arguments, "change": change}, task_vars, seconds)
+        confirmed = self._confirm(arguments, task_vars, seconds)
         if confirmed.get("failed"):
             result.update(failed=True, changed=False, msg=f"{confirmed['msg']} {self.ADVICE}".strip())
         return result

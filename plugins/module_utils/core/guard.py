@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import uuid
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -99,11 +98,12 @@ def waiting(io: IO, name: str) -> str:
     return io.read_text(f"{STATE}/{name}/pending/change") or ""
 
 
-def arm(io: IO, name: str, *, paths: Sequence[str], undo: Sequence[str], seconds: int) -> None:
+def arm(io: IO, name: str, *, paths: Sequence[str], undo: Sequence[str], seconds: int, change: str) -> None:
     """Keep ``paths`` as they are now, and have them back after ``seconds`` unless ``confirm`` is called.
 
     ``undo``: shell commands that run when the files are back, with failures ignored; not at boot, where nothing of
-    the change is there but its files. Paths that do not exist now are removed when the change is undone.
+    the change is there but its files. Paths that do not exist now are removed when the change is undone. ``change`` is
+    its identity.
     """
     _install(io)
     state = f"{STATE}/{name}"
@@ -113,7 +113,7 @@ def arm(io: IO, name: str, *, paths: Sequence[str], undo: Sequence[str], seconds
     for path in paths:
         if os.path.lexists(path):
             _copy(path, f"{new}/files{path}")
-    io.write(f"{new}/change", uuid.uuid4().hex, mode="0600")
+    io.write(f"{new}/change", change, mode="0600")
     io.write(f"{new}/paths", "".join(f"{path}\n" for path in paths), mode="0600")
     io.write(f"{new}/undo", "".join(f"{line}\n" for line in undo), mode="0600")
     _flush(new)

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from types import SimpleNamespace
 from typing import Any
 
@@ -99,3 +99,19 @@ def test_another_runs_change_is_not_undone(pending: list[str], monkeypatch: pyte
     with pytest.raises(HoldfastError, match="The host undid the change"):
         guarded._settle(HOST, kind(DIFFERENCE), WANTED, CHANGE)
     assert pending == []
+
+
+@pytest.mark.parametrize(("waiting", "done"), [("5", []), ("3", ["undo", "apply"]), ("", ["undo", "apply"])])
+def test_a_change_that_waits_is_undone_unless_a_later_run_has_begun_it(
+    monkeypatch: pytest.MonkeyPatch, waiting: str, done: list[str]
+) -> None:
+    """A module that a killed run left at work may have its turn when the next run's has begun."""
+    found: list[str] = []
+    network = kind(DIFFERENCE)
+    network.read = lambda io, asked: {"pending": True}
+    network.apply = lambda io, plan, seconds, change: found.append("apply")
+    monkeypatch.setattr(guard, "waiting", lambda io, name: waiting)
+    monkeypatch.setattr(guard, "undo", lambda io, name: found.append("undo"))
+    with nullcontext() if done else pytest.raises(HoldfastError, match="A later run"):
+        guarded._apply(HOST, network, WANTED, "4", False)
+    assert found == done

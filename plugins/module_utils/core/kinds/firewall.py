@@ -158,14 +158,14 @@ def plan(current: dict[str, Any], wanted: dict[str, Any]) -> Plan:
     return Plan(tuple(changes))
 
 
-def apply(io: IO, plan: Plan, rollback_seconds: int = 45) -> None:
+def apply(io: IO, plan: Plan, rollback_seconds: int = 45, change: str = "") -> None:
     """Load the rules at once or not at all, under a guard that brings the former ones back if nobody confirms.
 
     Counters keep their values. Raises HoldfastError, with nothing changed, when the kernel or nft refuses the rules.
     """
     from .. import guard
 
-    text = next(change.data["text"] for change in plan if "text" in change.data)
+    text = next(step.data["text"] for step in plan if "text" in step.data)
     if not io.exists(NFT):
         raise HoldfastError(f"{NFT} is missing. Fix: install the package nftables, which the phase packages does.")
     io.make_directory("/var/lib/holdfast", mode="0700")
@@ -177,7 +177,8 @@ def apply(io: IO, plan: Plan, rollback_seconds: int = 45) -> None:
         else f"{NFT} delete table inet holdfast"
     )
     undo = [f"{SYSTEMCTL} daemon-reload", restore]
-    guard.arm(io, NAME, paths=[SOURCE, LOADED, _UNIT_PATH, _ENABLED], undo=undo, seconds=rollback_seconds)
+    paths = [SOURCE, LOADED, _UNIT_PATH, _ENABLED]
+    guard.arm(io, NAME, paths=paths, undo=undo, seconds=rollback_seconds, change=change)
     stale = _stale(io, text)
     if io.run([NFT, "--file", "-"], stdin=text + stale, check=False).rc != 0:
         # Something by hand stands in the way of the change in place: begin anew, and lose what was counted.

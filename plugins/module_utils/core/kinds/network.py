@@ -180,13 +180,13 @@ def plan(current: dict[str, Any], wanted: dict[str, Any]) -> Plan:
     return Plan(tuple(changes), tuple(_findings(current, wanted, links)) if changes else ())
 
 
-def apply(io: IO, plan: Plan, rollback_seconds: int = 45) -> None:
+def apply(io: IO, plan: Plan, rollback_seconds: int = 45, change: str = "") -> None:
     """Start the change, under a guard that undoes it after ``rollback_seconds``. It is made after this has returned."""
     from .. import guard
 
-    datas = [change.data for change in plan]
+    datas = [step.data for step in plan]
     written = {data["path"]: data["text"] for data in datas if "path" in data}
-    made = [change.data["link"] for change in plan if change.action == "create" and "link" in change.data]
+    made = [step.data["link"] for step in plan if step.action == "create" and "link" in step.data]
     remade = _named(datas, "remake")
     ifdown = _named(datas, "ifdown")
     enable = any(data.get("enable") for data in datas)
@@ -203,6 +203,7 @@ def apply(io: IO, plan: Plan, rollback_seconds: int = 45) -> None:
             f"[ ! -e {_ENABLED} ] || {{ {_START}; }}",
         ],
         seconds=rollback_seconds,
+        change=change,
     )
     for path, text in written.items():
         if text is None:

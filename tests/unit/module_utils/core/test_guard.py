@@ -58,7 +58,7 @@ def changed(script: Path, tmp_path: Path) -> Here:
     (etc / "link").symlink_to("old")
     io = Here()
     paths = [str(etc / name) for name in ("old", "new", "gone", "link")]
-    guard.arm(io, "network", paths=paths, undo=[f"echo undone >> {tmp_path}/log", "false"], seconds=30)
+    guard.arm(io, "network", paths=paths, undo=[f"echo undone >> {tmp_path}/log", "false"], seconds=30, change="1")
     io.change = guard.waiting(io, "network")
     (etc / "old").write_text("after")
     (etc / "new").write_text("after")
@@ -113,7 +113,7 @@ def test_a_confirmed_change_stays(script: Path, changed: Here, tmp_path: Path) -
 def test_who_comes_to_confirm_a_change_does_not_confirm_another(script: Path, changed: Here, tmp_path: Path) -> None:
     """A killed run's process that still waits, while the next run has undone its change and begun its own."""
     run(script, "network")
-    guard.arm(changed, "network", paths=[str(tmp_path / "etc/old")], undo=[], seconds=30)
+    guard.arm(changed, "network", paths=[str(tmp_path / "etc/old")], undo=[], seconds=30, change="2")
     (tmp_path / "etc/old").write_text("after")
     assert not confirm(changed)
     assert not guard.confirm(changed, "network", "")
@@ -173,7 +173,7 @@ def test_undoing_on_a_full_disk_loses_no_file_and_is_made_up_for(
 
 def test_undoing_twice_keeps_the_trace_of_the_last(script: Path, changed: Here, tmp_path: Path) -> None:
     run(script, "network")
-    guard.arm(changed, "network", paths=[str(tmp_path / "etc/old")], undo=[], seconds=30)
+    guard.arm(changed, "network", paths=[str(tmp_path / "etc/old")], undo=[], seconds=30, change="2")
     run(script, "network")
     assert (tmp_path / "state/network/undone/paths").read_text() == f"{tmp_path}/etc/old\n"
 
@@ -198,5 +198,5 @@ def test_the_units_are_there_before_the_change_is_pending_and_only_written_once(
     boot = Path(guard.UNITS, "holdfast-guard-boot.service").read_text()
     assert "Before=network-pre.target systemd-networkd.service" in boot
     changed.commands.clear()
-    guard.arm(changed, "firewall", paths=[], undo=[], seconds=30)
+    guard.arm(changed, "firewall", paths=[], undo=[], seconds=30, change="2")
     assert [guard.SYSTEMCTL, "daemon-reload"] not in changed.commands
