@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import math
 import re
 import secrets as random
@@ -63,6 +64,17 @@ def generate(name: str) -> str:
     of letters and digits only: safe in URLs, shells and every kind of configuration file.
     """
     return _form(name).make()
+
+
+def placeholder(name: str) -> str:
+    """What stands for a secret where the real one is not wanted: always the same for a name, and of its form."""
+    if _form(name) is _CEPH_KEY:
+        return ceph.make_key(hashlib.sha256(name.encode()).digest()[: ceph.KEY_BYTES])
+    if _form(name) is _EC_KEY:
+        return _ec_key(sum(name.encode()))
+    if _form(name) is _KEYS:
+        return fernet.generate(lambda size: hashlib.sha256(name.encode()).digest()[:size], 0)
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, name)) if name in PUBLIC else f"({name})"
 
 
 def complete(existing: Mapping[str, str], required: Iterable[str]) -> dict[str, str]:
@@ -184,16 +196,16 @@ def _fernet() -> str:
     return fernet.generate(random.token_bytes, time.time())
 
 
-def _ec_key() -> str:
+def _ec_key(number: int = 0) -> str:
+    """A private key on the curve P-256 in PEM: a new one, or that of a number."""
     # Costs 0.1 s, and is needed once in the life of a deployment.
     from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric import ec
 
-    return (
-        ec.generate_private_key(ec.SECP256R1())
-        .private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-        .decode()
-    )
+    curve = ec.SECP256R1()
+    key = ec.derive_private_key(number, curve) if number else ec.generate_private_key(curve)
+    form = serialization.PrivateFormat.PKCS8
+    return key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption()).decode()
 
 
 @dataclass(frozen=True)
@@ -206,10 +218,11 @@ class _Form:
 
 _KEYS = _Form(_fernet, _weak_keys)
 _TEXT = _Form(_text, _weak_text)
+_EC_KEY = _Form(_ec_key, _weak_ec_key)
 _FORMS = {
     "_fernet_keys": _KEYS,
     "_credential_keys": _KEYS,
-    "_ca_key": _Form(_ec_key, _weak_ec_key),
+    "_ca_key": _EC_KEY,
     "_root_secret": _Form(_base64, _weak_base64),
     "_fixed_key": _Form(_hexadecimal, _weak_hexadecimal),
     "ceph_fsid": _Form(lambda: str(uuid.uuid4()), _weak_uuid),

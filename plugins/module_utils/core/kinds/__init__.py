@@ -23,6 +23,8 @@ Some have more:
     by itself.
 ``NEEDS``
     Further sources that ``read`` imports, such as ``core/rings``; the probe sends them too.
+``rendered(wanted) -> {path: text}``
+    Anywhere. The files that will stand on the host, as far as they can be told without it.
 ``result(current, wanted) -> dict``
     On the host. What the module returns beyond the plan.
 

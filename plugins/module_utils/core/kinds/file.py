@@ -30,6 +30,17 @@ def desired(model: Model, host: Host, services: Services, secrets: Any) -> dict[
     return {"files": files} if files else {}
 
 
+def rendered(wanted: dict[str, Any]) -> dict[str, str]:
+    """The files, each after a line that says whose it is; links by where they lead."""
+    return {
+        entry["path"]: f"# {entry['owner']}:{entry['group']} {entry['mode']}\n{entry['content']}"
+        if "content" in entry
+        else f"-> {entry['target']}\n"
+        for entry in wanted["files"]
+        if entry.get("state") not in ("directory", "absent")
+    }
+
+
 def question(wanted: dict[str, Any]) -> dict[str, Any]:
     return {"paths": [entry["path"] for entry in wanted["files"]]}
 

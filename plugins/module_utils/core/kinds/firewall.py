@@ -101,6 +101,10 @@ def desired(model: Model, host: Host, services: Any, secrets: Any) -> dict[str, 
     return {"bridges": list(bridges.values()), "flows": entries, "rollback_seconds": int(seconds or 45)}
 
 
+def rendered(wanted: dict[str, Any]) -> dict[str, str]:
+    return {SOURCE: render(wanted)}
+
+
 def question(wanted: dict[str, Any]) -> dict[str, Any]:
     return {"source": _digest(render(wanted))}
 

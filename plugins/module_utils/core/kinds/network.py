@@ -97,6 +97,10 @@ def _port(given: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def rendered(wanted: dict[str, Any]) -> dict[str, str]:
+    return {f"{DIRECTORY}/{name}": text for name, text in render(wanted).items()}
+
+
 def question(wanted: dict[str, Any]) -> dict[str, Any]:
     return {"links": sorted(links_of(wanted)), "addresses": sorted(_addresses(wanted))}
 

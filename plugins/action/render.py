@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Action ``render``: what a deployment would put on its hosts. Documented in plugins/modules/render.py."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.holdfast.storage.plugins.module_utils.core import rendering, secrets
+from ansible_collections.holdfast.storage.plugins.module_utils.core.errors import HoldfastError
+from ansible_collections.holdfast.storage.plugins.module_utils.io.deployment import Deployment, descriptions
+from ansible_collections.holdfast.storage.plugins.plugin_utils import secret_store, site_certificate
+from ansible_collections.holdfast.storage.plugins.plugin_utils.inventory_action import InventoryAction
+
+MARK = ".rendered"
+
+
+class ActionModule(InventoryAction):
+    """The inventory as the action ``model`` checks it, and no secret: placeholders stand for them."""
+
+    _VALID_ARGS = frozenset({"directory"})
+
+    def act(self, options: dict[str, Any]) -> dict[str, Any]:
+        checked = self.checked()
+        names = {
+            *secrets.required(description.content for description in descriptions()),
+            *secret_store.named_by(checked.model),
+            *site_certificate.FILES,
+            *checked.secrets,
+        }
+        placeholders = {name: secrets.placeholder(name) for name in sorted(names)}
+        deployment = Deployment.of(checked.model, placeholders)
+        directory = Path(options["directory"])
+        _begin(directory)
+        count = 0
+        for name, text in rendering.render(deployment.model, deployment.services, placeholders):
+            path = directory / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+            count += 1
+        return {"changed": False, "msg": f"{count} files in {directory}"}
+
+
+def _begin(directory: Path) -> None:
+    """An empty directory. Raises HoldfastError for one that holds anything but what an earlier rendering left."""
+    if directory.exists() and any(directory.iterdir()) and not (directory / MARK).exists():
+        raise HoldfastError(f"{directory} holds other files. Fix: name a directory that is empty, or is not there.")
+    shutil.rmtree(directory, ignore_errors=True)
+    directory.mkdir(parents=True)
+    (directory / MARK).touch()

@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the actions share that begin with the inventory: Ansible's variables checked and made the model."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.holdfast.storage.plugins.module_utils.core import inventory, schema, secrets
+from ansible_collections.holdfast.storage.plugins.module_utils.core.errors import Finding, HoldfastError
+from ansible_collections.holdfast.storage.plugins.module_utils.core.model import Model
+from ansible_collections.holdfast.storage.plugins.module_utils.io.deployment import COLLECTION, descriptions
+from ansible_collections.holdfast.storage.plugins.plugin_utils import secret_store
+from ansible_collections.holdfast.storage.plugins.plugin_utils.deployment_action import DeploymentAction
+from ansible_collections.holdfast.storage.plugins.plugin_utils.raw_inventory import InventoryReader
+from ansible_collections.holdfast.storage.plugins.plugin_utils.yaml_files import short
+
+
+@dataclass(frozen=True)
+class Checked:
+    """An inventory without errors: the model, advice, what Ansible had, and the secrets, existing and needed."""
+
+    model: Model
+    findings: list[Finding]
+    hosts: Mapping[str, inventory.RawHost]
+    groups: Mapping[str, tuple[str, ...]]
+    secrets: Mapping[str, Any]
+    required: list[str]
+
+
+class InventoryAction(DeploymentAction):
+    """An action that needs no earlier one: it reads the inventory itself."""
+
+    def checked(self) -> Checked:
+        """The inventory, checked. Raises HoldfastError with all that is wrong with it."""
+        roles = schema.load_roles(COLLECTION / "roles")
+        reader = InventoryReader(self.variables["hostvars"], self._templar, roles)
+        hosts = reader.hosts()
+        existing, unreadable = self._secrets()
+        groups = {
+            str(name): tuple(str(member) for member in members)
+            for name, members in self.variables["groups"].items()
+            if name not in ("all", "ungrouped")
+        }
+        required = _required(groups)
+        model, findings = inventory.build(
+            inventory.RawInventory(
+                hosts=hosts,
+                groups=groups,
+                problems=tuple(reader.problems),
+                findings=tuple(unreadable),
+                secrets=existing,
+                required_secrets=tuple(required),
+                known_secrets=tuple(secrets.required(description.content for description in descriptions())),
+                plain_secrets=reader.plain_secrets(self.inventory_dir),
+                locate=reader.locate,
+                exists=self._exists,
+                variable_files=dict(self._variable_files()),
+            ),
+            roles,
+            remembered(hosts),
+        )
+        if model is None:
+            raise HoldfastError(_message(findings), findings)
+        return Checked(model, findings, hosts, groups, existing, required)
+
+    def _secrets(self) -> tuple[dict[str, Any], list[Finding]]:
+        try:
+            return secret_store.read(self._loader, self.inventory_dir), []
+        except HoldfastError as error:
+            where = str(secret_store.location(self.inventory_dir))
+            what, _, fix = error.message.partition(". ")
+            return {}, [Finding("error", "secrets.unreadable", where, f"{what}.", fix or "Correct the file.")]
+
+    def _variable_files(self) -> Iterator[tuple[str, tuple[str, str]]]:
+        for kind in ("host", "group"):
+            for path in sorted(Path(self.inventory_dir, f"{kind}_vars").glob("[!.]*")):
+                if path.is_dir() or path.suffix in (".yml", ".yaml", ".json"):
+                    yield short(str(path)), (kind, path.name if path.is_dir() else path.stem)
+
+    def _exists(self, path: str) -> bool:
+        return os.path.exists(os.path.join(self.inventory_dir, os.path.expanduser(path)))
+
+
+def remembered(hosts: Mapping[str, inventory.RawHost]) -> Any:
+    """The addresses that earlier runs assigned."""
+    name = inventory.ADDRESSES
+    return next((raw.variables[name] for raw in hosts.values() if name in raw.variables), {})
+
+
+def _required(groups: Mapping[str, tuple[str, ...]]) -> list[str]:
+    """The secrets of the services that have a host."""
+    return secrets.required(
+        description.content
+        for description in descriptions()
+        if any(
+            group == "all" or groups.get(group) for group in description.content.get("secrets_for", description.groups)
+        )
+    )
+
+
+def _message(findings: list[Finding]) -> str:
+    errors = [finding for finding in findings if finding.severity == "error"]
+    title = f"The inventory has {len(errors)} problem{'' if len(errors) == 1 else 's'}; nothing was changed."
+    return "\n".join([title, *map(str, findings)])
