@@ -21,7 +21,8 @@ import yaml
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / ".collections"))
 
-from ansible_collections.holdfast.storage.plugins.module_utils.core import flows, schema  # noqa: E402
+from ansible_collections.holdfast.storage.plugins.module_utils.core import flows  # noqa: E402
+from ansible_collections.holdfast.storage.plugins.module_utils.core.inventory import schema  # noqa: E402
 
 ORIGIN = "Made by `make docs` from roles/*/meta/variables.yml and defaults/main.yml. Change those."
 TYPES = {

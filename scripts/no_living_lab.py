@@ -7,7 +7,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / ".collections"))
 
 from ansible_collections.holdfast.storage.plugins.module_utils.core.lab import owner
-from ansible_collections.holdfast.storage.plugins.module_utils.io.host import Host
+from ansible_collections.holdfast.storage.plugins.module_utils.host.local import Host
 
 found = owner.read(Host())
 if found and found["processes"]:

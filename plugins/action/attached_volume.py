@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible_collections.holdfast.storage.plugins.module_utils.core.attach import stories as attached
 from ansible_collections.holdfast.storage.plugins.module_utils.core.errors import HoldfastError
-from ansible_collections.holdfast.storage.plugins.module_utils.core.stories import attached
 from ansible_collections.holdfast.storage.plugins.plugin_utils.deployment_action import scrubbed
 from ansible_collections.holdfast.storage.plugins.plugin_utils.verify_action import VerifyAction
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.holdfast.storage.plugins.module_utils.core import planning
-from ansible_collections.holdfast.storage.plugins.module_utils.core.kinds import certificate
+from ansible_collections.holdfast.storage.plugins.module_utils.core.foundations.kinds import certificate
+from ansible_collections.holdfast.storage.plugins.module_utils.core.plan import planning
 from ansible_collections.holdfast.storage.plugins.plugin_utils import secret_store
 from ansible_collections.holdfast.storage.plugins.plugin_utils.deployment_action import DeploymentAction
 

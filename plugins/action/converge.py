@@ -5,9 +5,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.holdfast.storage.plugins.module_utils.core import planning, registry
 from ansible_collections.holdfast.storage.plugins.module_utils.core.change import Change, Plan
 from ansible_collections.holdfast.storage.plugins.module_utils.core.errors import HoldfastError
+from ansible_collections.holdfast.storage.plugins.module_utils.core.plan import planning
+from ansible_collections.holdfast.storage.plugins.module_utils.core.subjects import ORDER
 from ansible_collections.holdfast.storage.plugins.plugin_utils.deployment_action import DeploymentAction, scrubbed
 
 
@@ -18,22 +19,22 @@ class ActionModule(DeploymentAction):
 
     def act(self, options: dict[str, Any]) -> dict[str, Any]:
         phase = options.get("phase")
-        if phase not in registry.PHASES:
-            raise HoldfastError(f"converge: phase is {phase!r}; it must be one of {', '.join(registry.PHASES)}.")
+        if phase not in ORDER.phases:
+            raise HoldfastError(f"converge: phase is {phase!r}; it must be one of {', '.join(ORDER.phases)}.")
         deployment = self.deployment()
         host = planning.host_named(deployment.model, self.host)
         planned = self.run_directory().read("plan.json")["hosts"][self.host]
-        unsettled = bool(registry.UNSETTLING & {step.partition("/")[0] for step in planned["steps"]})
+        unsettled = bool(ORDER.unsettling & {step.partition("/")[0] for step in planned["steps"]})
         steps = [
             step
-            for step in registry.steps(phase)
-            if step.name in planned["steps"] or (unsettled and step.kind in registry.UNSETTLED)
+            for step in ORDER.of_phase(phase)
+            if step.name in planned["steps"] or (unsettled and step.kind in ORDER.unsettled)
         ]
         result: dict[str, Any] = {"changed": False, "actions": [], "diff": []}
         for step, wanted in planning.wanted(
             deployment.model, host, deployment.services, deployment.secrets, iter(steps)
         ):
-            if self.check_mode and step.kind in registry.TOLD_BY_PLAN:
+            if self.check_mode and step.kind in ORDER.told_by_plan:
                 plan = Plan([Change(**change) for change in planned["steps"][step.name]])
                 done = {"changed": True, "actions": plan.summary(), "diff": plan.diff()}
             else:

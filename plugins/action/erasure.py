@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.holdfast.storage.plugins.module_utils.core.kinds import erasure, volume_group
+from ansible_collections.holdfast.storage.plugins.module_utils.core.base.kinds import volume_group
+from ansible_collections.holdfast.storage.plugins.module_utils.core.destroy.kinds import erasure
 from ansible_collections.holdfast.storage.plugins.plugin_utils.deployment_action import DeploymentAction
 
 

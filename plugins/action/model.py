@@ -10,9 +10,15 @@ from typing import Any
 
 import yaml
 
-from ansible_collections.holdfast.storage.plugins.module_utils.core import inventory, schema, secrets
+from ansible_collections.holdfast.storage.plugins.module_utils.controller.deployment import holder
 from ansible_collections.holdfast.storage.plugins.module_utils.core.errors import HoldfastError
-from ansible_collections.holdfast.storage.plugins.module_utils.io.deployment import holder
+from ansible_collections.holdfast.storage.plugins.module_utils.core.inventory import (
+    build as inventory,
+)
+from ansible_collections.holdfast.storage.plugins.module_utils.core.inventory import (
+    schema,
+    secrets,
+)
 from ansible_collections.holdfast.storage.plugins.plugin_utils import secret_store
 from ansible_collections.holdfast.storage.plugins.plugin_utils.inventory_action import (
     Checked,

@@ -6,9 +6,9 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from ansible_collections.holdfast.storage.plugins.module_utils.core import lock, probe
+from ansible_collections.holdfast.storage.plugins.module_utils.controller import deployment
 from ansible_collections.holdfast.storage.plugins.module_utils.core.errors import HoldfastError
-from ansible_collections.holdfast.storage.plugins.module_utils.io import deployment
+from ansible_collections.holdfast.storage.plugins.module_utils.core.plan import lock, probe
 from ansible_collections.holdfast.storage.plugins.plugin_utils.deployment_action import DeploymentAction
 
 
@@ -20,13 +20,13 @@ class ActionModule(DeploymentAction):
     def act(self, options: dict[str, Any]) -> dict[str, Any]:
         run = self.run_directory()
         questions = run.read(f"questions/{self.host}.json")
-        bundle, asked = run.read(questions["bundle"]), questions["asked"]
+        bundle = run.read(questions["bundle"])
         request = self._lock_request(options, run)
         began = time.time()
-        answer = self._ask(bundle, asked, request)
+        answer = self._ask(bundle, questions, request)
         held = answer.get("lock")
         if held and deployment.is_stale(held):
-            answer = self._ask(bundle, asked, {**(request or {}), "stale": held})
+            answer = self._ask(bundle, questions, {**(request or {}), "stale": held})
             held = answer.get("lock")
         if held:
             raise HoldfastError(
@@ -46,9 +46,9 @@ class ActionModule(DeploymentAction):
             return None
         return {"holder": local["holder"]}
 
-    def _ask(self, bundle: str, asked: dict[str, Any], request: dict[str, Any] | None) -> dict[str, Any]:
+    def _ask(self, bundle: str, questions: dict[str, Any], request: dict[str, Any] | None) -> dict[str, Any]:
         interpreter = self.variables.get("ansible_python_interpreter", "/usr/bin/python3")
-        script = probe.script(bundle, asked, request)
+        script = probe.script(bundle, questions["kinds"], questions["asked"], request)
         done = self._low_level_execute_command(
             f"{interpreter} -I -S -", sudoable=True, in_data=script.encode(), executable="/bin/sh"
         )

@@ -7,9 +7,14 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.holdfast.storage.plugins.module_utils.core import rendering, secrets
+from ansible_collections.holdfast.storage.plugins.module_utils.controller.deployment import (
+    Deployment,
+    descriptions,
+)
 from ansible_collections.holdfast.storage.plugins.module_utils.core.errors import HoldfastError
-from ansible_collections.holdfast.storage.plugins.module_utils.io.deployment import Deployment, descriptions
+from ansible_collections.holdfast.storage.plugins.module_utils.core.inventory import secrets
+from ansible_collections.holdfast.storage.plugins.module_utils.core.plan import rendering
+from ansible_collections.holdfast.storage.plugins.module_utils.core.subjects import ORDER
 from ansible_collections.holdfast.storage.plugins.plugin_utils import secret_store, site_certificate
 from ansible_collections.holdfast.storage.plugins.plugin_utils.inventory_action import InventoryAction
 
@@ -34,7 +39,7 @@ class ActionModule(InventoryAction):
         directory = Path(options["directory"])
         _begin(directory)
         count = 0
-        for name, text in rendering.render(deployment.model, deployment.services, placeholders):
+        for name, text in rendering.render(ORDER, deployment.model, deployment.services, placeholders):
             path = directory / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.holdfast.storage.plugins.module_utils.core.kinds import swift_ring
+from ansible_collections.holdfast.storage.plugins.module_utils.core.swift.kinds import swift_ring
 from ansible_collections.holdfast.storage.plugins.plugin_utils.deployment_action import DeploymentAction
 
 

@@ -6,18 +6,18 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from ansible_collections.holdfast.storage.plugins.module_utils.core import block, ceph_site, flows, nfs
+from ansible_collections.holdfast.storage.plugins.module_utils.controller.cloud import Client
+from ansible_collections.holdfast.storage.plugins.module_utils.core import flows
+from ansible_collections.holdfast.storage.plugins.module_utils.core.attach import stories as attached
+from ansible_collections.holdfast.storage.plugins.module_utils.core.ceph import site as ceph_site
+from ansible_collections.holdfast.storage.plugins.module_utils.core.cinder import backends as block
+from ansible_collections.holdfast.storage.plugins.module_utils.core.cinder import stories as volume
 from ansible_collections.holdfast.storage.plugins.module_utils.core.errors import HoldfastError
+from ansible_collections.holdfast.storage.plugins.module_utils.core.glance import stories as image
 from ansible_collections.holdfast.storage.plugins.module_utils.core.model import Model
-from ansible_collections.holdfast.storage.plugins.module_utils.core.stories import (
-    Scene,
-    attached,
-    expect,
-    image,
-    object_store,
-    volume,
-)
-from ansible_collections.holdfast.storage.plugins.module_utils.io.cloud import Client
+from ansible_collections.holdfast.storage.plugins.module_utils.core.nfs import shares as nfs
+from ansible_collections.holdfast.storage.plugins.module_utils.core.swift import stories as object_store
+from ansible_collections.holdfast.storage.plugins.module_utils.core.verify.story import Scene, expect
 from ansible_collections.holdfast.storage.plugins.plugin_utils.verify_action import VerifyAction
 
 

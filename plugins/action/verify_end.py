@@ -6,9 +6,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from ansible_collections.holdfast.storage.plugins.module_utils.core import stories
+from ansible_collections.holdfast.storage.plugins.module_utils.core.cinder import stories as volume
 from ansible_collections.holdfast.storage.plugins.module_utils.core.errors import Finding, HoldfastError
-from ansible_collections.holdfast.storage.plugins.module_utils.core.stories import image, object_store, proof, volume
+from ansible_collections.holdfast.storage.plugins.module_utils.core.glance import stories as image
+from ansible_collections.holdfast.storage.plugins.module_utils.core.swift import stories as object_store
+from ansible_collections.holdfast.storage.plugins.module_utils.core.verify import proof
+from ansible_collections.holdfast.storage.plugins.module_utils.core.verify import story as stories
 from ansible_collections.holdfast.storage.plugins.plugin_utils import report_page
 from ansible_collections.holdfast.storage.plugins.plugin_utils.client_files import write
 from ansible_collections.holdfast.storage.plugins.plugin_utils.verify_action import VerifyAction

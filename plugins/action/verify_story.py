@@ -6,8 +6,8 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from ansible_collections.holdfast.storage.plugins.module_utils.core import stories
 from ansible_collections.holdfast.storage.plugins.module_utils.core.errors import Finding, HoldfastError
+from ansible_collections.holdfast.storage.plugins.module_utils.core.verify import story as stories
 from ansible_collections.holdfast.storage.plugins.plugin_utils.verify_action import VerifyAction
 
 

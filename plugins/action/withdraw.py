@@ -5,9 +5,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.holdfast.storage.plugins.module_utils.core import nfs, planning, registry
+from ansible_collections.holdfast.storage.plugins.module_utils.core.base.kinds import disk
 from ansible_collections.holdfast.storage.plugins.module_utils.core.errors import HoldfastError
-from ansible_collections.holdfast.storage.plugins.module_utils.core.kinds import disk
+from ansible_collections.holdfast.storage.plugins.module_utils.core.nfs import shares as nfs
+from ansible_collections.holdfast.storage.plugins.module_utils.core.plan import planning
+from ansible_collections.holdfast.storage.plugins.module_utils.core.subjects import ORDER
 from ansible_collections.holdfast.storage.plugins.plugin_utils.deployment_action import DeploymentAction
 
 
@@ -24,7 +26,7 @@ class ActionModule(DeploymentAction):
                 f"{deployment.model.deployment!r}: nothing was changed. Name the deployment that you mean to destroy."
             )
         host = planning.host_named(deployment.model, self.host)
-        steps = [step for step in reversed(registry.STEPS) if step.kind in ("unit", "file")]
+        steps = [step for step in reversed(ORDER.steps) if step.kind in ("unit", "file")]
         wanted = list(planning.wanted(deployment.model, host, deployment.services, deployment.secrets, steps))
         # Each list is stopped as a whole, what stands on others before them.
         stops = []

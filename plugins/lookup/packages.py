@@ -31,8 +31,8 @@ from typing import Any
 
 from ansible.plugins.lookup import LookupBase
 
+from ansible_collections.holdfast.storage.plugins.module_utils.controller.deployment import descriptions
 from ansible_collections.holdfast.storage.plugins.module_utils.core.lab.specs import packages
-from ansible_collections.holdfast.storage.plugins.module_utils.io.deployment import descriptions
 
 
 class LookupModule(LookupBase):

@@ -250,8 +250,8 @@ actions:
 
 from typing import Any
 
-from ansible_collections.holdfast.storage.plugins.module_utils import runner
-from ansible_collections.holdfast.storage.plugins.module_utils.core.kinds import catalog
+from ansible_collections.holdfast.storage.plugins.module_utils.core.keystone.kinds import catalog
+from ansible_collections.holdfast.storage.plugins.module_utils.host import runner
 
 
 def entries(**options: dict[str, Any]) -> dict[str, Any]:

@@ -84,8 +84,8 @@ findings:
   returned: failure
 """
 
-from ansible_collections.holdfast.storage.plugins.module_utils.core.kinds import ceph_access
-from ansible_collections.holdfast.storage.plugins.module_utils.runner import run
+from ansible_collections.holdfast.storage.plugins.module_utils.core.ceph.kinds import ceph_access
+from ansible_collections.holdfast.storage.plugins.module_utils.host.runner import run
 
 _NAMES = {"type": "list", "elements": "str", "default": []}
 OPTIONS = {

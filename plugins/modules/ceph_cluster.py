@@ -244,8 +244,8 @@ findings:
   returned: failure
 """
 
-from ansible_collections.holdfast.storage.plugins.module_utils.core.kinds import ceph_cluster
-from ansible_collections.holdfast.storage.plugins.module_utils.runner import run
+from ansible_collections.holdfast.storage.plugins.module_utils.core.ceph.kinds import ceph_cluster
+from ansible_collections.holdfast.storage.plugins.module_utils.host.runner import run
 
 
 def _list(**options: dict) -> dict:

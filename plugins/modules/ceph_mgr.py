@@ -38,8 +38,8 @@ actions:
   returned: success
 """
 
-from ansible_collections.holdfast.storage.plugins.module_utils.core.kinds import ceph_mgr
-from ansible_collections.holdfast.storage.plugins.module_utils.runner import run
+from ansible_collections.holdfast.storage.plugins.module_utils.core.ceph.kinds import ceph_mgr
+from ansible_collections.holdfast.storage.plugins.module_utils.host.runner import run
 
 OPTIONS = {"state": {"type": "str", "choices": ["auto", "present", "absent"], "default": "auto"}}
 

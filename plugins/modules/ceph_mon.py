@@ -107,8 +107,8 @@ findings:
   returned: failure
 """
 
-from ansible_collections.holdfast.storage.plugins.module_utils.core.kinds import ceph_mon
-from ansible_collections.holdfast.storage.plugins.module_utils.runner import run
+from ansible_collections.holdfast.storage.plugins.module_utils.core.ceph.kinds import ceph_mon
+from ansible_collections.holdfast.storage.plugins.module_utils.host.runner import run
 
 OPTIONS = {
     "fsid": {"type": "str", "required": True},

@@ -55,7 +55,7 @@ import json
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.holdfast.storage.plugins.module_utils.core.ceph import status_summary
+from ansible_collections.holdfast.storage.plugins.module_utils.core.ceph.values import status_summary
 
 
 def main() -> None:

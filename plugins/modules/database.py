@@ -65,8 +65,8 @@ actions:
   sample: ["create schema glance", "create account glance@172.29.236.0/255.255.252.0"]
 """
 
-from ansible_collections.holdfast.storage.plugins.module_utils import runner
-from ansible_collections.holdfast.storage.plugins.module_utils.core.kinds import database
+from ansible_collections.holdfast.storage.plugins.module_utils.core.foundations.kinds import database
+from ansible_collections.holdfast.storage.plugins.module_utils.host import runner
 
 
 def main() -> None:

@@ -101,8 +101,8 @@ findings:
   returned: failure
 """
 
-from ansible_collections.holdfast.storage.plugins.module_utils.core.kinds import disk
-from ansible_collections.holdfast.storage.plugins.module_utils.runner import run
+from ansible_collections.holdfast.storage.plugins.module_utils.core.base.kinds import disk
+from ansible_collections.holdfast.storage.plugins.module_utils.host.runner import run
 
 OPTIONS = {
     "disks": {

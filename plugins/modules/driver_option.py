@@ -60,8 +60,8 @@ findings:
   elements: dict
 """
 
-from ansible_collections.holdfast.storage.plugins.module_utils import runner
-from ansible_collections.holdfast.storage.plugins.module_utils.core.kinds import driver_option
+from ansible_collections.holdfast.storage.plugins.module_utils.core.cinder.kinds import driver_option
+from ansible_collections.holdfast.storage.plugins.module_utils.host import runner
 
 
 def main() -> None:

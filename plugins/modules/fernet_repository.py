@@ -57,8 +57,8 @@ actions:
   sample: ["create /etc/keystone/fernet-keys", "create /etc/keystone/fernet-keys/1"]
 """
 
-from ansible_collections.holdfast.storage.plugins.module_utils import runner
-from ansible_collections.holdfast.storage.plugins.module_utils.core.kinds import fernet_repository
+from ansible_collections.holdfast.storage.plugins.module_utils.core.keystone.kinds import fernet_repository
+from ansible_collections.holdfast.storage.plugins.module_utils.host import runner
 
 
 def main() -> None:

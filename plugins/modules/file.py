@@ -79,8 +79,8 @@ actions:
   sample: ["create /etc/swift", "create /etc/swift/object-server.conf"]
 """
 
-from ansible_collections.holdfast.storage.plugins.module_utils import runner
-from ansible_collections.holdfast.storage.plugins.module_utils.core.kinds import file
+from ansible_collections.holdfast.storage.plugins.module_utils.core.base.kinds import file
+from ansible_collections.holdfast.storage.plugins.module_utils.host import runner
 
 
 def main() -> None:

@@ -131,8 +131,8 @@ actions:
   sample: ["update /etc/holdfast/firewall.nft", "load table inet holdfast"]
 """
 
-from ansible_collections.holdfast.storage.plugins.module_utils import guarded
-from ansible_collections.holdfast.storage.plugins.module_utils.core.kinds import firewall
+from ansible_collections.holdfast.storage.plugins.module_utils.core.networks.kinds import firewall
+from ansible_collections.holdfast.storage.plugins.module_utils.host import guarded
 
 
 def main() -> None:

@@ -89,7 +89,7 @@ findings:
 """
 
 from ansible_collections.holdfast.storage.plugins.module_utils.core.lab import image
-from ansible_collections.holdfast.storage.plugins.module_utils.runner import run
+from ansible_collections.holdfast.storage.plugins.module_utils.host.runner import run
 
 OPTIONS = {
     "cache_dir": {"type": "path", "default": "/var/cache/holdfast"},

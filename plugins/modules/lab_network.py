@@ -71,8 +71,8 @@ findings:
 """
 
 from ansible_collections.holdfast.storage.plugins.module_utils.core.lab import network
-from ansible_collections.holdfast.storage.plugins.module_utils.io.lab import machine_lock
-from ansible_collections.holdfast.storage.plugins.module_utils.runner import run
+from ansible_collections.holdfast.storage.plugins.module_utils.host.lab import machine_lock
+from ansible_collections.holdfast.storage.plugins.module_utils.host.runner import run
 
 OPTIONS = {
     "state_dir": {"type": "path", "required": True},

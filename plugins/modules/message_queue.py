@@ -68,8 +68,8 @@ actions:
   sample: ["create virtual host glance", "create user glance", "create rights of glance in glance"]
 """
 
-from ansible_collections.holdfast.storage.plugins.module_utils import runner
-from ansible_collections.holdfast.storage.plugins.module_utils.core.kinds import message_queue
+from ansible_collections.holdfast.storage.plugins.module_utils.core.foundations.kinds import message_queue
+from ansible_collections.holdfast.storage.plugins.module_utils.host import runner
 
 
 def main() -> None:

@@ -64,8 +64,8 @@ actions:
   sample: ["run glance-db-sync"]
 """
 
-from ansible_collections.holdfast.storage.plugins.module_utils import runner
-from ansible_collections.holdfast.storage.plugins.module_utils.core.kinds import migration
+from ansible_collections.holdfast.storage.plugins.module_utils.core.base.kinds import migration
+from ansible_collections.holdfast.storage.plugins.module_utils.host import runner
 
 
 def main() -> None:

@@ -145,8 +145,8 @@ findings:
   elements: dict
 """
 
-from ansible_collections.holdfast.storage.plugins.module_utils import guarded
-from ansible_collections.holdfast.storage.plugins.module_utils.core.kinds import network
+from ansible_collections.holdfast.storage.plugins.module_utils.core.networks.kinds import network
+from ansible_collections.holdfast.storage.plugins.module_utils.host import guarded
 
 
 def main() -> None:

@@ -66,8 +66,8 @@ actions:
   sample: [create /srv/nfs/d1/volumes, create /etc/exports.d/holdfast.exports]
 """
 
-from ansible_collections.holdfast.storage.plugins.module_utils.core.kinds import nfs_export
-from ansible_collections.holdfast.storage.plugins.module_utils.runner import run
+from ansible_collections.holdfast.storage.plugins.module_utils.core.nfs.kinds import nfs_export
+from ansible_collections.holdfast.storage.plugins.module_utils.host.runner import run
 
 OPTIONS = {
     "exports": {

@@ -40,8 +40,8 @@ actions:
   sample: [install 3 packages]
 """
 
-from ansible_collections.holdfast.storage.plugins.module_utils import runner
-from ansible_collections.holdfast.storage.plugins.module_utils.core.kinds import package
+from ansible_collections.holdfast.storage.plugins.module_utils.core.base.kinds import package
+from ansible_collections.holdfast.storage.plugins.module_utils.host import runner
 
 
 def main() -> None:

@@ -48,7 +48,7 @@ ports:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.holdfast.storage.plugins.module_utils.io.ports import states
+from ansible_collections.holdfast.storage.plugins.module_utils.host.ports import states
 
 
 def main() -> None:

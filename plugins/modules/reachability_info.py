@@ -97,7 +97,7 @@ ports:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.holdfast.storage.plugins.module_utils.io import reach
+from ansible_collections.holdfast.storage.plugins.module_utils.host import reach
 
 
 def main() -> None:

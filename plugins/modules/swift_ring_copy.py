@@ -75,8 +75,11 @@ import contextlib
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.holdfast.storage.plugins.module_utils.core.errors import HoldfastError
-from ansible_collections.holdfast.storage.plugins.module_utils.core.kinds import swift_ring, swift_ring_copy
-from ansible_collections.holdfast.storage.plugins.module_utils.io.host import Host
+from ansible_collections.holdfast.storage.plugins.module_utils.core.swift.kinds import (
+    swift_ring,
+    swift_ring_copy,
+)
+from ansible_collections.holdfast.storage.plugins.module_utils.host.local import Host
 
 COPY = {
     "ring": {"type": "str", "required": True},

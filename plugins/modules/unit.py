@@ -94,8 +94,8 @@ findings:
   elements: dict
 """
 
-from ansible_collections.holdfast.storage.plugins.module_utils import runner
-from ansible_collections.holdfast.storage.plugins.module_utils.core.kinds import unit
+from ansible_collections.holdfast.storage.plugins.module_utils.core.base.kinds import unit
+from ansible_collections.holdfast.storage.plugins.module_utils.host import runner
 
 
 def main() -> None:

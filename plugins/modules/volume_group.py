@@ -95,8 +95,8 @@ findings:
   returned: failure
 """
 
-from ansible_collections.holdfast.storage.plugins.module_utils.core.kinds import volume_group
-from ansible_collections.holdfast.storage.plugins.module_utils.runner import run
+from ansible_collections.holdfast.storage.plugins.module_utils.core.base.kinds import volume_group
+from ansible_collections.holdfast.storage.plugins.module_utils.host.runner import run
 
 OPTIONS = {
     "groups": {

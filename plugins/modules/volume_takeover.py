@@ -82,8 +82,11 @@ findings:
   elements: dict
 """
 
-from ansible_collections.holdfast.storage.plugins.module_utils import runner
-from ansible_collections.holdfast.storage.plugins.module_utils.core.kinds import volume_takeover, volume_type
+from ansible_collections.holdfast.storage.plugins.module_utils.core.cinder.kinds import (
+    volume_takeover,
+    volume_type,
+)
+from ansible_collections.holdfast.storage.plugins.module_utils.host import runner
 
 
 def main() -> None:

@@ -125,8 +125,8 @@ findings:
 
 from typing import Any
 
-from ansible_collections.holdfast.storage.plugins.module_utils import runner
-from ansible_collections.holdfast.storage.plugins.module_utils.core.kinds import volume_type
+from ansible_collections.holdfast.storage.plugins.module_utils.core.cinder.kinds import volume_type
+from ansible_collections.holdfast.storage.plugins.module_utils.host import runner
 
 
 def main() -> None:

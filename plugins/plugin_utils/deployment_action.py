@@ -8,9 +8,12 @@ from typing import Any
 
 from ansible import context
 
+from ansible_collections.holdfast.storage.plugins.module_utils.controller.deployment import (
+    Deployment,
+    RunDirectory,
+)
 from ansible_collections.holdfast.storage.plugins.module_utils.core.errors import HoldfastError
-from ansible_collections.holdfast.storage.plugins.module_utils.core.secrets import PUBLIC
-from ansible_collections.holdfast.storage.plugins.module_utils.io.deployment import Deployment, RunDirectory
+from ansible_collections.holdfast.storage.plugins.module_utils.core.inventory.secrets import PUBLIC
 from ansible_collections.holdfast.storage.plugins.plugin_utils import secret_store, site_certificate
 from ansible_collections.holdfast.storage.plugins.plugin_utils.living_action import LivingAction
 

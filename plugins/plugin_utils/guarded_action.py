@@ -9,7 +9,7 @@ from typing import Any
 
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
 
-from ansible_collections.holdfast.storage.plugins.module_utils.io.deployment import refuse_orphan
+from ansible_collections.holdfast.storage.plugins.module_utils.controller.deployment import refuse_orphan
 from ansible_collections.holdfast.storage.plugins.plugin_utils.living_action import LivingAction
 
 # An emulated host needs several for the exchange of keys.

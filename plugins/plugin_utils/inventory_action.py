@@ -9,10 +9,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.holdfast.storage.plugins.module_utils.core import inventory, schema, secrets
+from ansible_collections.holdfast.storage.plugins.module_utils.controller.deployment import (
+    COLLECTION,
+    descriptions,
+)
 from ansible_collections.holdfast.storage.plugins.module_utils.core.errors import Finding, HoldfastError
+from ansible_collections.holdfast.storage.plugins.module_utils.core.inventory import (
+    build as inventory,
+)
+from ansible_collections.holdfast.storage.plugins.module_utils.core.inventory import (
+    schema,
+    secrets,
+)
 from ansible_collections.holdfast.storage.plugins.module_utils.core.model import Model
-from ansible_collections.holdfast.storage.plugins.module_utils.io.deployment import COLLECTION, descriptions
+from ansible_collections.holdfast.storage.plugins.module_utils.core.subjects import RULES
 from ansible_collections.holdfast.storage.plugins.plugin_utils import secret_store
 from ansible_collections.holdfast.storage.plugins.plugin_utils.deployment_action import DeploymentAction
 from ansible_collections.holdfast.storage.plugins.plugin_utils.raw_inventory import InventoryReader
@@ -62,6 +72,7 @@ class InventoryAction(DeploymentAction):
             ),
             roles,
             remembered(hosts),
+            rules=RULES,
         )
         if model is None:
             raise HoldfastError(_message(findings), findings)

@@ -7,7 +7,7 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.holdfast.storage.plugins.module_utils.io.deployment import refuse_orphan
+from ansible_collections.holdfast.storage.plugins.module_utils.controller.deployment import refuse_orphan
 
 
 class LivingAction(ActionBase):

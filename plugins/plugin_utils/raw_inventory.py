@@ -11,8 +11,14 @@ from typing import Any
 
 from ansible.errors import AnsibleError
 
-from ansible_collections.holdfast.storage.plugins.module_utils.core.inventory import HostProblem, RawHost
-from ansible_collections.holdfast.storage.plugins.module_utils.core.schema import KeyPath, RoleVariables
+from ansible_collections.holdfast.storage.plugins.module_utils.core.inventory.build import (
+    HostProblem,
+    RawHost,
+)
+from ansible_collections.holdfast.storage.plugins.module_utils.core.inventory.schema import (
+    KeyPath,
+    RoleVariables,
+)
 from ansible_collections.holdfast.storage.plugins.plugin_utils import secret_store, yaml_files
 from ansible_collections.holdfast.storage.plugins.plugin_utils.yaml_files import short
 

@@ -12,9 +12,11 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from ansible_collections.holdfast.storage.plugins.module_utils.core import report
-from ansible_collections.holdfast.storage.plugins.module_utils.core.stories import proof
-from ansible_collections.holdfast.storage.plugins.module_utils.io.deployment import COLLECTION, RunDirectory
+from ansible_collections.holdfast.storage.plugins.module_utils.controller.deployment import (
+    COLLECTION,
+    RunDirectory,
+)
+from ansible_collections.holdfast.storage.plugins.module_utils.core.verify import proof, report
 from ansible_collections.holdfast.storage.plugins.plugin_utils.client_files import write
 
 PAGE, STORIES = "report.html", "verify.json"

@@ -13,10 +13,11 @@ import yaml
 from ansible.errors import AnsibleError
 from ansible.parsing.vault import VaultLib
 
-from ansible_collections.holdfast.storage.plugins.module_utils.core import ceph_site, secrets
+from ansible_collections.holdfast.storage.plugins.module_utils.controller.deployment import descriptions
+from ansible_collections.holdfast.storage.plugins.module_utils.core.ceph import site as ceph_site
 from ansible_collections.holdfast.storage.plugins.module_utils.core.errors import HoldfastError
+from ansible_collections.holdfast.storage.plugins.module_utils.core.inventory import secrets
 from ansible_collections.holdfast.storage.plugins.module_utils.core.model import Model
-from ansible_collections.holdfast.storage.plugins.module_utils.io.deployment import descriptions
 
 VARIABLE = "holdfast_secrets"
 FILE = "group_vars/all/secrets.yml"

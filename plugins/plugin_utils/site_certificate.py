@@ -9,7 +9,7 @@ from typing import Any
 from ansible.errors import AnsibleError
 
 from ansible_collections.holdfast.storage.plugins.module_utils.core.errors import HoldfastError
-from ansible_collections.holdfast.storage.plugins.module_utils.core.kinds import certificate
+from ansible_collections.holdfast.storage.plugins.module_utils.core.foundations.kinds import certificate
 from ansible_collections.holdfast.storage.plugins.module_utils.core.model import Model
 
 FILES = {

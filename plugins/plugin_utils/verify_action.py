@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ansible_collections.holdfast.storage.plugins.module_utils.io.cloud import Client
-from ansible_collections.holdfast.storage.plugins.module_utils.io.deployment import RunDirectory
+from ansible_collections.holdfast.storage.plugins.module_utils.controller.cloud import Client
+from ansible_collections.holdfast.storage.plugins.module_utils.controller.deployment import RunDirectory
 from ansible_collections.holdfast.storage.plugins.plugin_utils import client_files
 from ansible_collections.holdfast.storage.plugins.plugin_utils.deployment_action import DeploymentAction
 

@@ -12,7 +12,10 @@ import yaml
 from ansible import context
 
 from ansible_collections.holdfast.storage.plugins.module_utils.core.errors import Finding, HoldfastError
-from ansible_collections.holdfast.storage.plugins.module_utils.core.schema import did_you_mean, shown
+from ansible_collections.holdfast.storage.plugins.module_utils.core.inventory.schema import (
+    did_you_mean,
+    shown,
+)
 from ansible_collections.holdfast.storage.plugins.plugin_utils import secret_store
 
 _DIRECTORIES = ("group_vars", "host_vars")

@@ -27,7 +27,7 @@ from ansible.parsing.vault import FileVaultSecret
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / ".collections"))
 
-from ansible_collections.holdfast.storage.plugins.module_utils.core.secrets import PUBLIC  # noqa: E402
+from ansible_collections.holdfast.storage.plugins.module_utils.core.inventory.secrets import PUBLIC  # noqa: E402
 
 BIN = Path(sys.executable).parent
 ALLOWED = {"clouds.yaml", "openrc"}

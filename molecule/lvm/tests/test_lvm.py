@@ -15,8 +15,8 @@ from attached_site import FILLED, MIB, AttachedSite, cut, refused_and_the_same
 from lab_site import LAB, wait
 from volume_site import CLOUD, CLOUDS
 
-from ansible_collections.holdfast.storage.plugins.module_utils.core.stories import attached
-from ansible_collections.holdfast.storage.plugins.module_utils.io.cloud import Client
+from ansible_collections.holdfast.storage.plugins.module_utils.controller.cloud import Client
+from ansible_collections.holdfast.storage.plugins.module_utils.core.attach import stories as attached
 
 SECOND_WAY = "172.29.247.21"
 # What the kernel serves, by the volume's type.

@@ -50,3 +50,7 @@ class HoldfastError(Exception):
 def refused_by_system(error: OSError) -> HoldfastError:
     """What the system says against a change (a full disk, a directory in the place of a file), for a person."""
     return HoldfastError(f"The host does not let it happen: {error}. Fix: see to what that says, and run again.")
+
+
+class RefusedError(HoldfastError):
+    """The cluster answers, and does not take the key."""

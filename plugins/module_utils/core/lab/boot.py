@@ -7,14 +7,12 @@ import hashlib
 import re
 import shlex
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..errors import HoldfastError
+from ..host_io import IO
 from . import owner
 from .names import CGROUP, LINK_ALIAS, RUN, SLICE, link, unit
-
-if TYPE_CHECKING:
-    from ...io.host import Host as IO
 
 _MODES = {"root": "0700", "root/.ssh": "0700"}
 _LACP = "0x4"

@@ -11,14 +11,12 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from ..host_io import IO
 from . import owner, traces
 from .boot import by_systemd, check, disk_image, launch, plug, write_first_boot
 from .names import RUN, link, namespace
-
-if TYPE_CHECKING:
-    from ...io.host import Host as IO
 
 PROGRAM = "/usr/bin/systemd-nspawn"
 PATIENCE = 1

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..change import Change, Plan
 from ..errors import Finding, HoldfastError
+from ..host_io import IO
 from . import container, owner, traces, vm
 from .image import nearest, not_root
 from .names import RUN
@@ -25,7 +26,6 @@ from .names import RUN
 if TYPE_CHECKING:
     from types import ModuleType
 
-    from ...io.host import Host as IO
 
 DRIVERS: Mapping[str, ModuleType] = {"container": container, "vm": vm}
 """A driver has ``alive``, ``prepare``, ``start`` and ``shutdown``, as ``container`` documents them."""

@@ -20,14 +20,12 @@ import hashlib
 import json
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..change import Change, Plan
 from ..errors import Finding, HoldfastError
+from ..host_io import IO
 from .names import RUN
-
-if TYPE_CHECKING:
-    from ...io.host import Host as IO
 
 RECIPE = 1
 """Raised when the scripts below change what a layer holds."""

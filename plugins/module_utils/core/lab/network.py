@@ -11,16 +11,14 @@ from __future__ import annotations
 import ipaddress
 import json
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..change import Change, Plan
 from ..errors import Finding
+from ..host_io import IO
 from . import owner
 from .image import not_root
 from .names import LINK_ALIAS, RUN, SLICE, TABLE
-
-if TYPE_CHECKING:
-    from ...io.host import Host as IO
 
 FORWARD = "/proc/sys/net/ipv4/ip_forward"
 RECORD = f"{RUN}/network.json"

@@ -9,13 +9,11 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..errors import Finding
+from ..host_io import IO
 from .names import CGROUP, RUN, SLICE
-
-if TYPE_CHECKING:
-    from ...io.host import Host as IO
 
 PATH = f"{RUN}/owner.json"
 

@@ -7,14 +7,11 @@ import json
 import re
 import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
 from ..errors import HoldfastError
+from ..host_io import IO
 from . import owner
 from .names import CGROUP, LINK_ALIAS, PREFIX, RUN
-
-if TYPE_CHECKING:
-    from ...io.host import Host as IO
 
 _DISK = re.compile(r"/disks/(?P<host>[^/]+)/holdfast-lab-[^/]+\.img(?: \(deleted\))?$")
 SETTLE_SECONDS = 20

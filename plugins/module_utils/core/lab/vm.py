@@ -13,14 +13,12 @@ import hashlib
 import json
 import shlex
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from ..host_io import IO
 from . import owner, traces
 from .boot import check, disk_image, launch, plug, write_first_boot
 from .names import RUN, link
-
-if TYPE_CHECKING:
-    from ...io.host import Host as IO
 
 PROGRAM = "/usr/bin/qemu-system-x86_64"
 PATIENCE = 5

@@ -10,8 +10,17 @@ from typing import Any
 
 import yaml
 
-from ansible_collections.holdfast.storage.plugins.module_utils.core import inventory, schema
-from ansible_collections.holdfast.storage.plugins.module_utils.core.inventory import RawHost, RawInventory
+from ansible_collections.holdfast.storage.plugins.module_utils.core.inventory import (
+    build as inventory,
+)
+from ansible_collections.holdfast.storage.plugins.module_utils.core.inventory import (
+    schema,
+)
+from ansible_collections.holdfast.storage.plugins.module_utils.core.inventory.build import (
+    RawHost,
+    RawInventory,
+)
+from ansible_collections.holdfast.storage.plugins.module_utils.core.subjects import RULES
 
 ROOT = Path(__file__).resolve().parents[4]
 CASES = ROOT / "tests/cases/inventory"
@@ -77,7 +86,7 @@ def raw(content: dict[str, Any], **more: Any) -> RawInventory:
 
 def errors(content: dict[str, Any], **more: Any) -> list[str]:
     """``code where`` of each error."""
-    _, findings = inventory.build(raw(content, **more), roles(), content.get("remembered"))
+    _, findings = inventory.build(raw(content, **more), roles(), content.get("remembered"), rules=RULES)
     return [f"{finding.code} {finding.where}" for finding in findings if finding.severity == "error"]
 
 

@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The deployment's APIs as a client on the controller sees them: an entry of clouds.yaml, a token, requests over TLS.
+
+Small on purpose: each step of a verification is a process of its own, and the SDK takes a second to load.
+"""
+
+from __future__ import annotations
+
+import functools
+import http.client
+import json
+import ssl
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import yaml
+
+from ..core.errors import HoldfastError
+from ..core.verify.story import Answer
+from ..host import ports as ports_io
+
+TIMEOUT = 300
+"""Seconds to an answer. An attachment is answered when the back end has made it."""
+
+
+class Client:
+    """One user of one cloud. See ``core.stories.Cloud``."""
+
+    def __init__(self, entry: Mapping[str, Any]) -> None:
+        self.entry = entry
+        self.auth = entry["auth"]
+        self.region = entry.get("region_name")
+        self.context = ssl.create_default_context(cafile=entry.get("cacert"))
+
+    @classmethod
+    def from_file(cls, path: Path, cloud: str) -> Client:
+        """The entry ``cloud`` of a clouds.yaml. Raises HoldfastError when there is none."""
+        try:
+            clouds = yaml.safe_load(path.read_text())["clouds"]
+            return cls(clouds[cloud])
+        except (OSError, KeyError, TypeError, yaml.YAMLError):
+            raise HoldfastError(f"{path} has no cloud {cloud!r}. Fix: run verify.yml from its start.") from None
+
+    @functools.cached_property
+    def _token(self) -> Answer:
+        answer = self.authenticate(self.auth["username"], self.auth["password"])
+        if answer.status != 201:
+            said = answer.body[:300].decode("utf-8", "replace")
+            raise HoldfastError(f"{self.auth['auth_url']} gives no token: status {answer.status}: {said}")
+        return answer
+
+    @property
+    def token_details(self) -> Mapping[str, Any]:
+        """What the identity service says about the token: user, project, roles, catalog."""
+        return dict(self._token.json()["token"])
+
+    def authenticate(self, user: str, password: str) -> Answer:
+        """Ask for a token of the entry's project."""
+        domain = {"name": self.auth.get("user_domain_name", "Default")}
+        request = {
+            "auth": {
+                "identity": {
+                    "methods": ["password"],
+                    "password": {"user": {"name": user, "password": password, "domain": domain}},
+                },
+                "scope": {
+                    "project": {
+                        "name": self.auth["project_name"],
+                        "domain": {"name": self.auth.get("project_domain_name", "Default")},
+                    }
+                },
+            }
+        }
+        headers = {"Content-Type": "application/json"}
+        return self.request(
+            "POST", f"{self.auth['auth_url']}/auth/tokens", json.dumps(request).encode(), headers, token=False
+        )
+
+    def endpoint(self, service: str) -> str:
+        """The public URL of a service type, without a trailing slash. Raises HoldfastError when there is none."""
+        if service == "identity":
+            return str(self.auth["auth_url"]).rstrip("/")
+        for entry in self.token_details["catalog"]:
+            for endpoint in entry["endpoints"]:
+                if entry["type"] == service and endpoint["interface"] == "public":
+                    return str(endpoint["url"]).rstrip("/")
+        raise HoldfastError(f"The catalog has no public endpoint of the type {service}.")
+
+    def request(
+        self,
+        method: str,
+        url: str,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        *,
+        token: bool = True,
+    ) -> Answer:
+        """One request over verified TLS. Raises HoldfastError when there is no answer; a status is no error."""
+        parts = urlsplit(url)
+        if parts.scheme != "https":
+            raise HoldfastError(f"{url} is not https: no token goes there.")
+        sent = {"Accept": "application/json", "Connection": "close", **(headers or {})}
+        if token:
+            sent["X-Auth-Token"] = self._token.headers["x-subject-token"]
+        connection = http.client.HTTPSConnection(parts.netloc, timeout=TIMEOUT, context=self.context)
+        try:
+            connection.request(method, f"{parts.path or '/'}{'?' if parts.query else ''}{parts.query}", body, sent)
+            answer = connection.getresponse()
+            return Answer(answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read())
+        except (OSError, http.client.HTTPException) as error:
+            raise HoldfastError(f"{method} {parts.netloc}{parts.path}: no answer: {error!r}") from error
+        finally:
+            connection.close()
+
+    def port_states(self, addresses: Iterable[str], ports: Iterable[int]) -> list[dict[str, Any]]:
+        """Which TCP ports can be reached from the controller."""
+        return ports_io.states(addresses, ports)
+
+    def plain(self, url: str) -> str:
+        """What stands on the first line of the answer to HTTP without TLS; empty when the connection is closed."""
+        connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=TIMEOUT)
+        try:
+            connection.request("GET", "/")
+            answer = connection.getresponse()
+        except (OSError, http.client.HTTPException):
+            return ""
+        else:
+            return f"HTTP/{answer.version / 10} {answer.status} {answer.reason}"
+        finally:
+            connection.close()

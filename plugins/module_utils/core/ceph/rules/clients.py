@@ -1,0 +1,234 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rules about who uses Ceph: clients' names, rights and hosts, and clusters that others administer."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+
+from ...errors import Finding
+from ...flows import CEPH, CEPH_CLIENTS
+from ...inventory.draft import Draft, address_of, entries, listed, rule
+from ...inventory.schema import KeyPath, did_you_mean, ipv4_network
+from .. import values as ceph
+from ..site import secret_name
+from .cluster import CLIENTS, DAEMONS, EXTERNAL, POOLS, known_pools
+
+_RESERVED_CLIENTS = re.compile(r"admin|bootstrap-.*|rgw.*|crash|glance|cinder|cinder-backup")
+
+
+@rule
+def clients(draft: Draft) -> Iterator[Finding]:
+    """Clients have names of their own, and only rights that Ceph understands, on pools that are there."""
+    names: dict[str, int] = {}
+    known = known_pools(draft)
+    for index, client in entries(draft.variables.get(CLIENTS)):
+        path: KeyPath = (CLIENTS, index)
+        name = client.get("name")
+        if name and (_RESERVED_CLIENTS.fullmatch(name) or names.setdefault(name, index) != index):
+            first = f"as in {CLIENTS}[{names[name]}]" if name in names else "which Holdfast or Ceph has for itself"
+            yield draft.error(
+                "ceph.client-name", (*path, "name"), f"is {name!r}, {first}.", "Give the client another name."
+            )
+        for service, text in (client.get("caps") or {}).items():
+            where = (*path, "caps", service)
+            if problem := ceph.caps_problem(service, text):
+                yield draft.error(
+                    "ceph.caps",
+                    where,
+                    f"is {text!r}: {problem}.",
+                    "Give the rights that it needs, such as 'profile rbd pool=NAME'.",
+                )
+                continue
+            for pool in ceph.pools_in(text):
+                if known is not None and pool not in known:
+                    hint = did_you_mean(pool, known)
+                    yield draft.error(
+                        "ceph.caps-pool",
+                        where,
+                        f"names the pool {pool!r}, which is not in {POOLS}.",
+                        f"{hint}Pools: {', '.join(known) or 'none'}.",
+                    )
+
+
+@rule
+def clients_hosts(draft: Draft) -> Iterator[Finding]:
+    """The hosts that get a client's keyring are there, and may talk to Ceph."""
+    for index, client in entries(draft.variables.get(CLIENTS)):
+        for place, name in enumerate(client.get("hosts") or ()):
+            path: KeyPath = (CLIENTS, index, "hosts", place)
+            hosts = [draft.hosts[name]] if name in draft.hosts else draft.group(name)
+            if not hosts:
+                hint = did_you_mean(name, [*draft.hosts, *draft.groups])
+                yield draft.error(
+                    "ceph.client-host",
+                    path,
+                    f"is {name!r}, which is no host, and no group that has one.",
+                    f"{hint}Name a host or a group of the inventory.",
+                )
+            elif outside := [host.name for host in hosts if not host.groups.intersection(CEPH)]:
+                yield draft.error(
+                    "ceph.client-host",
+                    path,
+                    f"has {listed(outside)}, in no group that the firewalls let talk to Ceph.",
+                    "Put them into the group ceph_client.",
+                )
+
+
+# -- a cluster of others --------------------------------------------------------------------------------------------
+
+
+@rule
+def external(draft: Draft) -> Iterator[Finding]:
+    """Of another's cluster the keys are known, and its monitors are where clients can reach them."""
+    found = draft.variables.get(EXTERNAL)
+    if not isinstance(found, Mapping):
+        return
+    manage = [what for what in found.get("manage") or () if what]
+    if manage and not draft.group("ceph_admin"):
+        yield draft.error(
+            "ceph.external-admin",
+            (EXTERNAL, "manage"),
+            f"is {', '.join(manage)}, and no host is in ceph_admin to do it.",
+            "Put a host on br-storage into the group ceph_admin, or leave manage out.",
+        )
+    elif draft.group("ceph_admin") and not draft.secrets.get("ceph_admin_key"):
+        yield draft.error(
+            "ceph.external-key",
+            (EXTERNAL, "manage") if manage else (EXTERNAL,),
+            "needs the secret ceph_admin_key for the hosts of ceph_admin.",
+            "Put the key of client.admin into the vault file by that name.",
+        )
+    if "clients" not in manage:
+        for user in sorted({*_rbd_users(draft), *_other_users(draft)}):
+            name = secret_name(user)
+            if not draft.secrets.get(name):
+                yield draft.error(
+                    "ceph.external-key",
+                    (EXTERNAL,),
+                    f"is another's cluster, and the secret {name}, the key of client.{user} there, is missing.",
+                    "Put the key into the vault file by that name, or let Holdfast make it: manage: [clients].",
+                )
+    network = draft.networks.get("storage")
+    routed = [
+        ipv4_network(route["to"])
+        for _, route in entries(network.content.get("routes") if network else ())
+        if "to" in route
+    ]
+    for index, monitor in enumerate(found.get("monitors") or ()):
+        address = address_of(str(monitor))
+        if not network or not address:
+            continue
+        if address in (network.cidr.network_address, network.cidr.broadcast_address):
+            yield draft.error(
+                "ceph.external-monitors",
+                (EXTERNAL, "monitors", index),
+                f"is {monitor}, an end of {network.cidr}, which no host has.",
+                "Give the address of a monitor.",
+            )
+        elif address not in network.cidr and not any(address in to for to in routed):
+            yield draft.error(
+                "ceph.external-monitors",
+                (EXTERNAL, "monitors", index),
+                f"is {monitor}, outside br-storage ({network.cidr}), which has no route to it.",
+                "Give the address on br-storage, or networks_bridges.storage.routes to it.",
+            )
+
+
+@rule
+def external_network(draft: Draft) -> Iterator[Finding]:
+    """Who uses another's cluster is on br-storage: no host of this deployment serves there, so nothing else says it."""
+    if not draft.variables.get(EXTERNAL):
+        return
+    for host in draft.group(*CEPH_CLIENTS):
+        uses = host.groups.intersection(("ceph_client", "ceph_admin")) or _rbd_users(draft)
+        if not uses or "networks_ports" not in host.variables or "storage" in host.ports:
+            continue
+        if not draft.was_refused(("networks_ports", "storage"), host):
+            yield draft.error(
+                "ceph.external-network",
+                ("networks_ports", "storage"),
+                f"is missing: {EXTERNAL} is reached over br-storage.",
+                "Give networks_ports.storage.",
+                host,
+            )
+
+
+def _other_users(draft: Draft) -> set[str]:
+    return {
+        client["name"]
+        for _, client in entries(draft.variables.get(CLIENTS))
+        if "name" in client and client.get("hosts")
+    }
+
+
+def _rbd_users(draft: Draft) -> set[str]:
+    users = set()
+    for _, store in entries(draft.variables.get("glance_stores")):
+        if store.get("type") == "rbd" and draft.group("glance_api"):
+            users.add(store.get("user") or "glance")
+    for host in draft.group("cinder_volume"):
+        for _, backend in entries(host.variables.get("cinder_backends")):
+            if backend.get("type") == "rbd":
+                users.add(backend.get("ceph_user") or "cinder")
+    if draft.group("cinder_backup") and draft.variables.get("cinder_backup_driver") == "ceph":
+        users.add(draft.variables.get("cinder_backup_ceph_user") or "cinder-backup")
+    return users
+
+
+@rule
+def pools_of_users(draft: Draft) -> Iterator[Finding]:
+    """Images, volumes and backups are in pools for RBD."""
+    applications = {
+        pool["name"]: (index, pool["application"])
+        for index, pool in entries(draft.variables.get(POOLS))
+        if "name" in pool and "application" in pool
+    }
+    for pool in sorted(_rbd_pools(draft)):
+        index, application = applications.get(pool, (0, "rbd"))
+        if application != "rbd":
+            yield draft.error(
+                "ceph.pool-application",
+                (POOLS, index, "application"),
+                f"is {application!r}, and images, volumes or backups are kept in {pool}.",
+                "Set it to rbd, or give them a pool of their own.",
+            )
+
+
+def _rbd_pools(draft: Draft) -> set[str]:
+    pools = {store.get("pool") for _, store in entries(draft.variables.get("glance_stores"))}
+    for host in draft.group("cinder_volume"):
+        backends = entries(host.variables.get("cinder_backends"))
+        pools |= {backend.get("pool") for _, backend in backends if backend.get("type") == "rbd"}
+    if draft.group("cinder_backup") and draft.variables.get("cinder_backup_driver") == "ceph":
+        pools.add(draft.variables.get("cinder_backup_pool"))
+    return {pool for pool in pools if pool}
+
+
+@rule
+def object_gateway(draft: Draft) -> Iterator[Finding]:
+    """Two object storages are two regions, or clients would find either."""
+    region = draft.variables.get("rgw_region")
+    both = draft.group("ceph_rgw") and draft.group("swift_proxy")
+    if both and region and region == draft.variables.get("holdfast_region"):
+        yield draft.error(
+            "ceph.rgw-region",
+            ("rgw_region",),
+            f"is {region!r}, the region of Swift: clients would find one or the other.",
+            "Give it a name of its own, or leave it empty.",
+        )
+
+
+@rule
+def somewhere(draft: Draft) -> Iterator[Finding]:
+    """Who keeps data in Ceph has one."""
+    if draft.group("ceph_mon", *DAEMONS) or draft.variables.get(EXTERNAL) or draft.was_refused((EXTERNAL,)):
+        return
+    if users := sorted({*_rbd_users(draft), *_other_users(draft)}):
+        yield draft.error(
+            "ceph.missing",
+            ("ceph_mon",),
+            f"The group ceph_mon has no host, {EXTERNAL} is not set, and {listed(users)} "
+            f"keep{'s' if len(users) == 1 else ''} data in Ceph.",
+            f"Put hosts into ceph_mon, ceph_mgr and ceph_osd, or set {EXTERNAL}.",
+        )

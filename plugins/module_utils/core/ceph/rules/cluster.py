@@ -1,0 +1,499 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rules about Ceph: monitors that can agree, disks by names that stay, pools that survive a loss, options."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ...errors import Finding
+from ...inventory.draft import Draft, DraftHost, entries, listed, rule
+from ...inventory.rules.disks import other_wipe, unfit_name
+from ...inventory.schema import KeyPath, did_you_mean
+from .. import values as ceph
+
+OSDS, POOLS, CLIENTS, EXTERNAL, CONFIG = "ceph_osds", "ceph_pools", "ceph_clients", "ceph_external", "ceph_config"
+FILES = "ceph_filesystems"
+DAEMONS = ("ceph_mgr", "ceph_osd", "ceph_mds", "ceph_rgw")
+PGS_PER_OSD = 250
+LEAST_OSD_MEMORY = 896 * 1024**2
+_DEVICES = ("device", "db_device", "wal_device")
+# What Holdfast itself decides, since firewalls, addresses and keyrings depend on it.
+_OWN_OPTIONS = re.compile(
+    r"fsid|mon_host|mon_initial_members|public_(network|addr|bind_addr)|cluster_(network|addr)|ms_bind_.*|"
+    r"ms_(mon_)?(cluster|service|client)_mode|auth_(cluster|service|client)_required|"
+    r"auth_allow_insecure_global_id_reclaim|key(ring|file)?|mon_max_pg_per_osd"
+)
+_SECTIONS = ("global", "mon", "mgr", "osd", "mds", "client")
+_SECTION = re.compile(
+    rf"({'|'.join(_SECTIONS)})(\.[A-Za-z0-9_.-]+)?(/(class|host|rack|root|row|room|datacenter):[\w.-]+)?"
+)
+_OPTION = re.compile(r"[a-z][a-z0-9]*([_ /-][A-Za-z0-9]+)*")
+
+
+# -- hosts ----------------------------------------------------------------------------------------------------------
+
+
+@rule
+def monitors(draft: Draft) -> Iterator[Finding]:
+    """A majority of the monitors has to agree; the cluster is this deployment's or another's."""
+    mons = draft.group("ceph_mon")
+    if mons and len(mons) % 2 == 0:
+        yield draft.error(
+            "ceph.mon-count",
+            ("ceph_mon",),
+            f"The group ceph_mon has {len(mons)} hosts: an even number survives no more losses than one host fewer.",
+            "Use 3 or 5 hosts.",
+        )
+    if draft.variables.get(EXTERNAL):
+        for group in ("ceph_mon", *DAEMONS):
+            if draft.group(group):
+                yield draft.error(
+                    "ceph.external-daemons",
+                    (EXTERNAL,),
+                    f"is set, and hosts are in {group}: a cluster is this deployment's own or another's.",
+                    f"Empty the group {group}, or take {EXTERNAL} out.",
+                )
+        return
+    if not mons:
+        for group in DAEMONS:
+            if draft.group(group):
+                yield draft.error(
+                    "ceph.no-monitors",
+                    ("ceph_mon",),
+                    f"The group ceph_mon has no host, and hosts are in {group}.",
+                    "Put 3 hosts into the group ceph_mon.",
+                )
+                return
+        return
+    if not draft.group("ceph_osd"):
+        yield draft.error(
+            "ceph.no-osds",
+            ("ceph_osd",),
+            "The group ceph_osd has no host: a cluster without disks keeps nothing.",
+            "Put the hosts whose disks Ceph takes into the group ceph_osd.",
+        )
+    if not draft.group("ceph_mgr"):
+        yield draft.error(
+            "ceph.no-manager",
+            ("ceph_mgr",),
+            "The group ceph_mgr has no host: without a manager a cluster is never healthy.",
+            "Put a monitor's host into it, better two.",
+        )
+
+
+@rule
+def disks(draft: Draft) -> Iterator[Finding]:
+    """OSDs have disks by names that stay, each its own, and modes that the host can have."""
+    for host in draft.group("ceph_osd"):
+        osds = host.variables.get(OSDS)
+        if osds is not None and not osds and not draft.was_refused((OSDS,), host):
+            yield draft.error(
+                "ceph.no-disks",
+                (OSDS,),
+                "is empty, and the host is in ceph_osd.",
+                "List the host's disks, or take it out of the group.",
+                host,
+            )
+        container = host.variables.get("holdfast_host_kind") == "container"
+        seen: dict[str, str] = {
+            posixpath.normpath(disk["device"]): f"swift_disks[{index}].device"
+            for index, disk in entries(host.variables.get("swift_disks"))
+            if "device" in disk
+        }
+        for index, osd in entries(osds):
+            path: KeyPath = (OSDS, index)
+            for key in _DEVICES:
+                if key in osd:
+                    yield from _device(draft, host, (*path, key), osd[key], container, seen)
+            if osd.get("mode") == "lvm" and container:
+                yield draft.error(
+                    "ceph.lvm-container",
+                    (*path, "mode"),
+                    "is lvm, and the host is a container, whose kernel's device-mapper is not its own.",
+                    "Use mode raw, or a virtual machine or metal.",
+                    host,
+                )
+            if osd.get("encrypted") and osd.get("mode") != "lvm":
+                yield draft.error(
+                    "ceph.encrypted-raw",
+                    (*path, "encrypted"),
+                    f"is true, and the mode is {osd.get('mode', 'raw')}: encryption is a layer of logical volumes.",
+                    "Set mode: lvm, or encrypted: false.",
+                    host,
+                )
+            yield from other_wipe(draft, "ceph.wipe", path, osd, host)
+
+
+def _device(
+    draft: Draft, host: DraftHost, path: KeyPath, device: str, container: bool, seen: dict[str, str]
+) -> Iterator[Finding]:
+    plain = posixpath.normpath(device)
+    if reason := unfit_name(plain, container):
+        yield draft.error("ceph.disk-name", path, f"is {plain!r}{reason[0]}", reason[1], host)
+    mine = f"{path[0]}[{path[1]}].{path[2]}"
+    first = seen.setdefault(plain, mine)
+    if first != mine:
+        yield draft.error(
+            "ceph.disk-twice",
+            path,
+            f"is {plain!r}, as in {first}.",
+            "Name each device once; what an OSD has for its database is a partition of its own.",
+            host,
+        )
+
+
+# -- pools ----------------------------------------------------------------------------------------------------------
+
+
+def known_pools(draft: Draft) -> list[str] | None:
+    """The names of the pools that there are; None where a cluster of others may have more, or some were refused."""
+    names = [pool["name"] for _, pool in entries(draft.variables.get(POOLS)) if "name" in pool]
+    if draft.was_refused((POOLS,)) or not (names or (draft.group("ceph_mon") and not draft.variables.get(EXTERNAL))):
+        return None
+    return names
+
+
+@rule
+def pools(draft: Draft) -> Iterator[Finding]:
+    """Pools have names of their own, sizes that protect, and numbers that Ceph takes."""
+    names: dict[str, int] = {}
+    for index, pool in entries(draft.variables.get(POOLS)):
+        path: KeyPath = (POOLS, index)
+        if "name" in pool:
+            first = names.setdefault(pool["name"], index)
+            if first != index:
+                yield draft.error(
+                    "ceph.pool-twice",
+                    (*path, "name"),
+                    f"is {pool['name']!r}, as in {POOLS}[{first}].",
+                    "Give each pool a name of its own.",
+                )
+        yield from _sizes(draft, path, pool)
+        yield from _placement_groups(draft, path, pool)
+    ratios = [pool.get("target_size_ratio", 0) for _, pool in entries(draft.variables.get(POOLS))]
+    if sum(ratios) > 1.0001:
+        yield draft.error(
+            "ceph.pool-ratio",
+            (POOLS,),
+            f"has target_size_ratio of {sum(ratios):g} together: more than the whole cluster.",
+            "Give shares whose sum is at most 1.",
+        )
+
+
+def _sizes(draft: Draft, path: KeyPath, pool: Mapping[str, Any]) -> Iterator[Finding]:
+    size, least = pool.get("size"), pool.get("min_size")
+    if size == 1:
+        what = "is 1: the loss of a disk is the loss of its data."
+        if draft.acknowledges("ceph_single_copy"):
+            yield draft.advice("ceph.single-copy", (*path, "size"), what, "Keep three copies of what matters.")
+        else:
+            yield draft.error(
+                "ceph.pool-size",
+                (*path, "size"),
+                what,
+                "Keep at least 2 copies, better 3, or accept it: holdfast_acknowledge: [ceph_single_copy].",
+            )
+        return
+    if size is None or least is None:
+        return
+    if least > size:
+        yield draft.error(
+            "ceph.min-size",
+            (*path, "min_size"),
+            f"is {least}, and size is {size}: nothing could ever be written.",
+            f"Use {size // 2 + 1}.",
+        )
+    elif (least == 1 or least < size // 2 + size % 2) and not draft.acknowledges("ceph_single_copy"):
+        yield draft.error(
+            "ceph.min-size",
+            (*path, "min_size"),
+            f"is {least} with size {size}: what was written while copies were missing can be lost with one more disk.",
+            f"Use {size // 2 + 1}, or accept it: holdfast_acknowledge: [ceph_single_copy].",
+        )
+
+
+def _placement_groups(draft: Draft, path: KeyPath, pool: Mapping[str, Any]) -> Iterator[Finding]:
+    count, ratio = pool.get("pg_num"), pool.get("target_size_ratio")
+    if count is not None and ratio is not None:
+        yield draft.error(
+            "ceph.pool-pgs",
+            (*path, "target_size_ratio"),
+            "is given together with pg_num: with a share Ceph chooses the placement groups itself.",
+            "Take one of them out.",
+        )
+    elif (
+        count is None
+        and ratio is None
+        and not any(draft.was_refused((*path, key)) for key in ("pg_num", "target_size_ratio"))
+    ):
+        yield draft.error(
+            "ceph.pool-pgs",
+            (*path, "pg_num"),
+            "is missing, and so is target_size_ratio.",
+            "Give the number of placement groups, or the share of the cluster that the pool will take.",
+        )
+    if count is not None and count & (count - 1):
+        below = 1 << (count.bit_length() - 1)
+        yield draft.error(
+            "ceph.pool-pgs",
+            (*path, "pg_num"),
+            f"is {count}, no power of two: placement groups would differ in size.",
+            f"Use {below} or {below * 2}.",
+        )
+
+
+@rule
+def spread(draft: Draft) -> Iterator[Finding]:
+    """There are as many hosts or racks as copies, and not too many placement groups on a disk."""
+    hosts = draft.group("ceph_osd")
+    if draft.variables.get(EXTERNAL) or not hosts or any(draft.was_refused((OSDS,), host) for host in hosts):
+        return
+    if any(OSDS not in host.variables or draft.was_refused(("ceph_rack",), host) for host in hosts):
+        return
+    total: float = 0
+    of_classes: dict[str, float] = {}
+    for index, pool in entries(draft.variables.get(POOLS)):
+        path: KeyPath = (POOLS, index)
+        domain = pool.get("failure_domain") or draft.variables.get("ceph_failure_domain", "host")
+        domains, without_rack = _domains(hosts, domain, pool.get("device_class"))
+        title = f"the pool {pool.get('name', index)}"
+        if without_rack and domain == "rack":
+            yield draft.error(
+                "ceph.rack",
+                path,
+                f"{title} is spread over racks, and {listed(without_rack)} {'is' if len(without_rack) == 1 else 'are'} "
+                "in none.",
+                "Set ceph_rack for every host of ceph_osd.",
+            )
+            continue
+        if "device_class" in pool and not domains:
+            known = {osd["class"] for host in hosts for _, osd in entries(host.variables.get(OSDS)) if "class" in osd}
+            yield draft.error(
+                "ceph.device-class",
+                (*path, "device_class"),
+                f"is {pool['device_class']!r}, and no OSD has that class.",
+                f"Use one of {listed(known)}." if known else "Give OSDs a class, or take it out.",
+            )
+            continue
+        if "size" in pool and pool["size"] > len(domains):
+            count = f"{len(domains)} {domain}{'' if len(domains) == 1 else 's'}"
+            what = f"is {pool['size']}, and {title} has {count} with OSDs: copies would stay unwritten for ever."
+            yield draft.error(
+                "ceph.pool-hosts", (*path, "size"), what, f"Add a {domain}, or keep {len(domains) or 'no'} copies."
+            )
+        copies = pool.get("pg_num", 0) * pool.get("size", 0)
+        if "device_class" in pool:
+            of_classes[pool["device_class"]] = of_classes.get(pool["device_class"], 0) + copies
+        else:
+            total += copies
+    if draft.group("ceph_rgw"):
+        listed_too = {pool.get("name") for _, pool in entries(draft.variables.get(POOLS))}
+        implied = {name: count for name, count in ceph.RGW_POOLS.items() if name not in listed_too}
+        total += 3 * sum(implied.values())
+        domain = draft.variables.get("ceph_failure_domain", "host")
+        domains, without_rack = _domains(hosts, domain, None)
+        if implied and len(domains) < 3 and not (domain == "rack" and without_rack):
+            what = f"has hosts, and pools of a gateway have 3 copies, for which there {_are(len(domains))} with OSDs."
+            fix = f"Add hosts with OSDs, or list {listed(implied)} in {POOLS} with fewer copies."
+            yield draft.error("ceph.pool-hosts", ("ceph_rgw",), what, fix)
+    osds = [osd for host in hosts for _, osd in entries(host.variables[OSDS])]
+    if not osds:
+        return
+    loads = {"an OSD": total / len(osds)}
+    for name, copies in of_classes.items():
+        members = sum(osd.get("class") == name for osd in osds)
+        loads[f"an OSD of the class {name}"] = total / len(osds) + copies / members
+    which = max(loads, key=lambda name: loads[name])
+    if loads[which] > PGS_PER_OSD:
+        yield draft.error(
+            "ceph.pgs-per-osd",
+            (POOLS,),
+            f"puts {loads[which]:.0f} copies of placement groups on {which}, and Ceph stops at {PGS_PER_OSD}.",
+            "Lower pg_num, so that there are about 100 on an OSD.",
+        )
+
+
+def _are(count: int) -> str:
+    return "is 1 place" if count == 1 else f"are {count} places"
+
+
+def _domains(hosts: tuple[DraftHost, ...], domain: str, device_class: str | None) -> tuple[set[str], list[str]]:
+    """What copies can be on, and the hosts that are in no rack."""
+    found, lost = set(), []
+    for host in hosts:
+        osds = [index for index, osd in entries(host.variables.get(OSDS)) if device_class in (None, osd.get("class"))]
+        if not osds:
+            continue
+        if not host.variables.get("ceph_rack"):
+            lost.append(host.name)
+        if domain == "osd":
+            found |= {f"{host.name}/{index}" for index in osds}
+        else:
+            found.add(host.name if domain == "host" else str(host.variables.get("ceph_rack") or ""))
+    return found - {""}, lost
+
+
+@rule
+def racks(draft: Draft) -> Iterator[Finding]:
+    """Names in Ceph's map are unique: a rack is called neither as a host nor as the root."""
+    for host in draft.group("ceph_osd"):
+        rack = host.variables.get("ceph_rack")
+        if rack and (rack == "default" or rack in draft.hosts):
+            yield draft.error(
+                "ceph.rack",
+                ("ceph_rack",),
+                f"is {rack!r}, the name of {'the root of the map' if rack == 'default' else 'a host'}.",
+                "Give the rack a name of its own.",
+                host,
+            )
+
+
+@rule
+def file_systems(draft: Draft) -> Iterator[Finding]:
+    """File systems have metadata servers, and pools that are theirs alone."""
+    given = list(entries(draft.variables.get(FILES)))
+    servers = len(draft.group("ceph_mds"))
+    if given and not servers and not draft.variables.get(EXTERNAL):
+        yield draft.error(
+            "ceph.no-metadata-server",
+            ("ceph_mds",),
+            f"The group ceph_mds has no host, and {FILES} lists {len(given)}.",
+            "Put hosts into the group ceph_mds, one more than are active.",
+        )
+    elif servers:
+        active = sum(entry.get("max_mds", 1) for _, entry in given)
+        if active > servers:
+            yield draft.error(
+                "ceph.metadata-servers",
+                (FILES,),
+                f"has {active} active metadata servers together, and the group ceph_mds {servers}.",
+                "Put more hosts into the group ceph_mds, or lower max_mds.",
+            )
+        elif given and active == servers:
+            yield draft.advice(
+                "ceph.no-standby",
+                (FILES,),
+                "needs every metadata server: none stands by for one that goes.",
+                "Put one more host into the group ceph_mds.",
+            )
+    pools = {pool["name"]: pool for _, pool in entries(draft.variables.get(POOLS)) if "name" in pool}
+    taken: dict[str, str] = {}
+    for index, entry in given:
+        for key in ("metadata_pool", "data_pool"):
+            path: KeyPath = (FILES, index, key)
+            pool = entry.get(key)
+            if not pool or draft.was_refused((POOLS,)):
+                continue
+            first = taken.setdefault(pool, f"{FILES}[{index}].{key}")
+            if pool not in pools:
+                hint = did_you_mean(pool, list(pools))
+                fix = f"{hint}List the pool in {POOLS}, with application: cephfs."
+                yield draft.error("ceph.file-pool", path, f"is {pool!r}, which is not in {POOLS}.", fix)
+            elif pools[pool].get("application") not in (None, "cephfs"):
+                what = f"is {pool!r}, whose application is {pools[pool]['application']}."
+                yield draft.error("ceph.file-pool", path, what, "Give it a pool with application: cephfs.")
+            elif first != f"{FILES}[{index}].{key}":
+                yield draft.error(
+                    "ceph.file-pool", path, f"is {pool!r}, as {first} is.", "Give each a pool of its own."
+                )
+
+
+# -- options -------------------------------------------------------------------------------------------------------
+
+
+@rule
+def options(draft: Draft) -> Iterator[Finding]:
+    """Options leave alone what the rest relies on, and leave the OSDs the memory that they need."""
+    sources: list[tuple[str, Any, DraftHost | None]] = [(CONFIG, draft.variables.get(CONFIG), None)]
+    sources += [
+        ("ceph_conf_overrides", host.variables.get("ceph_conf_overrides"), host) for host in draft.hosts.values()
+    ]
+    for variable, content, host in sources:
+        for section, given in (content or {}).items():
+            yield from _section(draft, (variable, section), section, host)
+            for name, value in given.items() if isinstance(given, Mapping) else ():
+                path: KeyPath = (variable, section, name)
+                option = name.replace(" ", "_").replace("-", "_").lower()
+                if not _OPTION.fullmatch(name):
+                    yield draft.error(
+                        "ceph.option",
+                        path,
+                        f"is no name of an option of Ceph: {name!r}.",
+                        "Write it in lower case with underscores, such as osd_memory_target.",
+                        host,
+                    )
+                elif _OWN_OPTIONS.fullmatch(option):
+                    yield draft.error(
+                        "ceph.option",
+                        path,
+                        "may not be set: networks, protocol and keys are those of the inventory, which firewalls know.",
+                        "Take it out.",
+                        host,
+                    )
+                elif option == "osd_memory_target":
+                    yield from _memory(draft, path, value, host)
+
+
+def _section(draft: Draft, path: KeyPath, section: str, host: DraftHost | None) -> Iterator[Finding]:
+    if not _SECTION.fullmatch(section):
+        hint = did_you_mean(section, _SECTIONS)
+        yield draft.error(
+            "ceph.section",
+            path,
+            f"{section!r} is no section of Ceph's configuration.",
+            f"{hint}Give {', '.join(_SECTIONS)} or a daemon, such as osd.0.",
+            host,
+        )
+    name = section.partition("/host:")[2]
+    if name and name not in draft.hosts:
+        hint = did_you_mean(name, draft.hosts)
+        yield draft.error(
+            "ceph.section",
+            path,
+            f"is for the host {name!r}, which is not in the inventory.",
+            f"{hint}Name a host of the inventory.",
+            host,
+        )
+
+
+def _memory(draft: Draft, path: KeyPath, value: Any, host: DraftHost | None) -> Iterator[Finding]:
+    try:
+        size = int(ceph.canonical(value, "size"))
+    except ValueError:
+        yield draft.error("ceph.osd-memory", path, f"is {value!r}, which is no size.", "Give a size such as 4G.", host)
+        return
+    if size < LEAST_OSD_MEMORY:
+        yield draft.error(
+            "ceph.osd-memory", path, f"is {value!r}, less than the 896M that Ceph takes.", "Give at least 896M.", host
+        )
+
+
+@rule
+def leaving(draft: Draft) -> Iterator[Finding]:
+    """What leaves is no longer in the inventory."""
+    stays = {
+        f"{host.name}:{osd['device']}"
+        for host in draft.group("ceph_osd")
+        for _, osd in entries(host.variables.get(OSDS))
+        if "device" in osd
+    }
+    for index, name in enumerate(draft.variables.get("ceph_remove_osds") or ()):
+        if name in stays:
+            yield draft.error(
+                "ceph.remove-osd",
+                ("ceph_remove_osds", index),
+                f"is {name!r}, which {OSDS} of that host lists.",
+                f"Take the device out of {OSDS} too, or leave the OSD.",
+            )
+    here = {host.name for host in draft.group("ceph_mon")}
+    for index, name in enumerate(draft.variables.get("ceph_remove_mons") or ()):
+        if name in here:
+            yield draft.error(
+                "ceph.remove-mon",
+                ("ceph_remove_mons", index),
+                f"is {name!r}, which is in the group ceph_mon.",
+                "Take the host out of the group too, or leave the monitor.",
+            )

@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Ceph: what the subject hands in."""
+
+from __future__ import annotations
+
+from ..inventory.draft import rules_of
+from ..subject import Subject
+from . import wants
+from .kinds import ceph_access, ceph_cluster, ceph_mgr, ceph_mon, ceph_osd
+from .rules import clients, cluster
+
+SUBJECT = Subject(
+    name="ceph",
+    kinds=(
+        ceph_access,
+        ceph_cluster,
+        ceph_mgr,
+        ceph_mon,
+        ceph_osd,
+    ),
+    wants={
+        "ceph_access": wants.ceph_access,
+        "ceph_cluster": wants.ceph_cluster,
+        "ceph_mgr": wants.ceph_mgr,
+        "ceph_mon": wants.ceph_mon,
+        "ceph_osd": wants.ceph_osd,
+    },
+    rules=rules_of(cluster, clients),
+)

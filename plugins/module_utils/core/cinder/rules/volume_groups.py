@@ -1,0 +1,270 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rules about volumes in volume groups of a host: their disks, their ways, and what is lost with the host."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ...errors import Finding
+from ...flows import VOLUME_CLIENTS
+from ...inventory.draft import Draft, DraftHost, address_of, entries, listed, rule
+from ...inventory.rules.disks import unfit_name, used
+from ...inventory.schema import KeyPath, dotted
+from ..backends import protocol
+from .backends import BACKENDS, listed_backends
+
+PORTALS = "cinder_portal_addresses"
+
+
+@rule
+def devices(draft: Draft) -> Iterator[Finding]:
+    """A volume group has disks, with names that stay, which nothing else has."""
+    for host, group, members in _volume_groups(draft):
+        if not any(backend.get("devices") for _, backend in members):
+            index = members[0][0]
+            if not draft.was_refused((BACKENDS, index, "devices"), host):
+                yield draft.error(
+                    "lvm.no-devices",
+                    (BACKENDS, index, "devices"),
+                    f"is missing: the volume group {group} has no disk.",
+                    "List its disks by their names under /dev/disk/by-id.",
+                    host,
+                )
+    for host in draft.group("cinder_volume"):
+        taken = {device: dotted(path) for path, device in used(host) if path[0] != BACKENDS}
+        for index, backend in entries(host.variables.get(BACKENDS)):
+            if backend.get("type") != "lvm":
+                continue
+            for place, name in enumerate(backend.get("devices") or ()):
+                if not isinstance(name, str):
+                    continue
+                path: KeyPath = (BACKENDS, index, "devices", place)
+                device = posixpath.normpath(name)
+                if reason := unfit_name(device, host.is_container):
+                    yield draft.error("lvm.disk-name", path, f"is {device!r}{reason[0]}", reason[1], host)
+                mine = f"the volume group {backend.get('volume_group')}"
+                other = taken.setdefault(device, mine)
+                if other != mine:
+                    yield draft.error(
+                        "lvm.disk-twice",
+                        path,
+                        f"is {device!r}, which is given to {other} too.",
+                        "Give each disk to one thing.",
+                        host,
+                    )
+            yield from _given_up(draft, host, index, backend)
+
+
+def _given_up(draft: Draft, host: DraftHost, index: int, backend: Mapping[str, Any]) -> Iterator[Finding]:
+    """What is given up or adopted is named word for word."""
+    for place, device in enumerate(backend.get("wipe") or ()):
+        if device not in (backend.get("devices") or ()) and isinstance(device, str):
+            yield draft.error(
+                "lvm.wipe",
+                (BACKENDS, index, "wipe", place),
+                f"is {device!r}, which is none of the devices of this back end.",
+                "Repeat the device word for word, or take it out.",
+                host,
+            )
+    if "adopt" in backend and backend["adopt"] != backend.get("volume_group"):
+        yield draft.error(
+            "lvm.adopt",
+            (BACKENDS, index, "adopt"),
+            f"is {backend['adopt']!r}, and the volume group is {backend.get('volume_group')!r}.",
+            "Repeat the name of the volume group, or take it out.",
+            host,
+        )
+
+
+@rule
+def shared(draft: Draft) -> Iterator[Finding]:
+    """Back ends that share a volume group differ in their protocol, and say the same of the rest."""
+    for host, group, members in _volume_groups(draft):
+        seen: dict[str, int] = {}
+        for index, backend in members:
+            first = seen.setdefault(protocol(backend), index)
+            if first != index:
+                yield draft.error(
+                    "lvm.twice",
+                    (BACKENDS, index, "volume_group"),
+                    f"is {group!r}, as in {BACKENDS}[{first}], by the same protocol.",
+                    "Give each back end a volume group, or one of them the other protocol (iscsi, nvmet_tcp).",
+                    host,
+                )
+        if len({bool(backend.get("thin", True)) for _, backend in members}) > 1:
+            index = members[-1][0]
+            yield draft.error(
+                "lvm.thin",
+                (BACKENDS, index, "thin"),
+                f"differs from that of {BACKENDS}[{members[0][0]}], which has the same volume group {group}.",
+                "Say the same in both.",
+                host,
+            )
+
+
+@rule
+def options(draft: Draft) -> Iterator[Finding]:
+    """What protects volumes is not switched off, and a promise of space is one that can be kept."""
+    for host, index, backend in listed_backends(draft):
+        if backend.get("type") != "lvm":
+            continue
+        given = {name: str(value).lower() for name, value in (backend.get("options") or {}).items()}
+        if protocol(backend) == "iscsi" and given.get("use_chap_auth", "true") != "true":
+            yield draft.error(
+                "lvm.chap-off",
+                (BACKENDS, index, "options", "use_chap_auth"),
+                "is false: whoever is on br-storage could attach any volume.",
+                "Take it out: cinder makes the credentials of each volume itself.",
+                host,
+            )
+        for name in ("target_ip_address", "target_secondary_ip_addresses", "iscsi_ip_address", "target_port"):
+            if name in given:
+                yield draft.error(
+                    "lvm.address",
+                    (BACKENDS, index, "options", name),
+                    f"is {given[name]!r}, and volumes are served on the host's address on br-storage alone.",
+                    f"Take it out; further ways go into {PORTALS}.",
+                    host,
+                )
+        for name in ("target_helper", "target_protocol", "lvm_type", "volume_group"):
+            if name in given:
+                yield draft.error(
+                    "lvm.option",
+                    (BACKENDS, index, "options", name),
+                    f"is {given[name]!r}, which follows from the back end's own keys.",
+                    "Take it out, and set protocol, thin or volume_group.",
+                    host,
+                )
+        if "protocol" in backend and backend["protocol"] not in ("iscsi", "nvmet_tcp"):
+            yield draft.error(
+                "lvm.protocol",
+                (BACKENDS, index, "protocol"),
+                f"is {backend['protocol']!r}, by which volumes of a volume group are not served.",
+                "Set it to iscsi or nvmet_tcp.",
+                host,
+            )
+        if "oversubscription" in backend and not backend.get("thin", True):
+            yield draft.error(
+                "lvm.oversubscription",
+                (BACKENDS, index, "oversubscription"),
+                "means nothing without thin: each volume has its space.",
+                "Take it out.",
+                host,
+            )
+        elif backend.get("oversubscription", 1) > 1:
+            yield draft.advice(
+                "lvm.oversubscription",
+                (BACKENDS, index, "oversubscription"),
+                f"is {backend['oversubscription']}: more space is promised than there is. When the pool is full, "
+                "writes of all its volumes fail.",
+                "Watch the pool (lvs -o +data_percent,metadata_percent) and add disks in time.",
+                host,
+            )
+
+
+@rule
+def portals(draft: Draft) -> Iterator[Finding]:
+    """Further ways lie on br-storage, belong to the host alone, and are for hosts that serve volumes."""
+    storage = draft.networks.get("storage")
+    owners: dict[str, str] = {}
+    for host in draft.hosts.values():
+        if (own := draft.given_address(host, "storage")) is not None:
+            owners.setdefault(own, f"the address of {host.name}")
+    for host in draft.hosts.values():
+        given = host.variables.get(PORTALS) or ()
+        serves = (
+            any(backend.get("type") == "lvm" for _, backend in entries(host.variables.get(BACKENDS)))
+            and "cinder_volume" in host.groups
+        )
+        if given and not serves:
+            yield draft.error(
+                "lvm.portals-unused",
+                (PORTALS,),
+                "is given, and no back end of the type lvm is on the host.",
+                "Take it out.",
+                host,
+            )
+            continue
+        for place, text in enumerate(given):
+            path: KeyPath = (PORTALS, place)
+            address = address_of(str(text))
+            if storage is None or address is None:
+                continue
+            why = ""
+            pool = draft.ranges["storage"]
+            if address not in storage.cidr or address in (storage.cidr[0], storage.cidr[-1]):
+                why = f"is no host's address of br-storage, {storage.cidr}."
+            elif storage.pool and pool.first <= address <= pool.last:
+                why = f"is in the pool from which addresses are assigned, {pool.first} to {pool.last}."
+            elif not storage.pool:
+                why = "could be assigned to another host: networks_bridges.storage has no pool."
+            elif (other := owners.setdefault(str(address), f"a portal of {host.name}")) != f"a portal of {host.name}":
+                why = f"is {other} already."
+            if why:
+                yield draft.error(
+                    "lvm.portal",
+                    path,
+                    f"is {text}, and {why}",
+                    "Give an address of br-storage outside networks_bridges.storage.pool that nobody has.",
+                    host,
+                )
+
+
+@rule
+def one_host(draft: Draft) -> Iterator[Finding]:
+    """What is lost with the host is said before it happens."""
+    for host, index, backend in listed_backends(draft, every=True):
+        if backend.get("type") != "lvm":
+            continue
+        name = backend.get("name")
+        yield draft.advice(
+            "lvm.one-host",
+            (BACKENDS, index, "type"),
+            f"is lvm: the volumes of {name} are on this host alone. While it is down or reboots, as for a new kernel, "
+            "every instance that uses one stands still and then fails; when its disks are lost, so are the volumes.",
+            "Use it to try things out; for production use rbd or an array. Back volumes up.",
+            host,
+        )
+        if protocol(backend) == "nvmet_tcp":
+            yield draft.advice(
+                "lvm.no-secret",
+                (BACKENDS, index, "protocol"),
+                "is nvmet_tcp, by which cinder asks for no secret: every host that the firewall lets through "
+                f"({', '.join(VOLUME_CLIENTS)}) can attach any volume of {name}.",
+                "Use iscsi, which has CHAP, where those hosts do not trust each other.",
+                host,
+            )
+
+
+def _volume_groups(draft: Draft) -> Iterator[tuple[DraftHost, str, list[tuple[int, Mapping[str, Any]]]]]:
+    """Each volume group of each host, with the back ends that have it, by their places."""
+    for host in draft.group("cinder_volume"):
+        found: dict[str, list[tuple[int, Mapping[str, Any]]]] = {}
+        for index, backend in entries(host.variables.get(BACKENDS)):
+            if backend.get("type") == "lvm" and "volume_group" in backend:
+                found.setdefault(backend["volume_group"], []).append((index, backend))
+        for group, members in found.items():
+            yield host, group, members
+
+
+@rule
+def several_hosts(draft: Draft) -> Iterator[Finding]:
+    """A back end of the type lvm has a name of its own on each host: its volumes are there and nowhere else."""
+    holders: dict[str, list[DraftHost]] = {}
+    places: dict[tuple[str, str], int] = {}
+    for host, index, backend in listed_backends(draft, every=True):
+        if backend.get("type") == "lvm" and "name" in backend:
+            holders.setdefault(backend["name"], []).append(host)
+            places[host.name, backend["name"]] = index
+    for name, hosts in holders.items():
+        if len(hosts) > 1:
+            yield draft.error(
+                "lvm.several-hosts",
+                (BACKENDS, places[hosts[-1].name, name], "name"),
+                f"is {name!r} on {len(hosts)} hosts ({listed(host.name for host in hosts)}), whose volume groups hold "
+                "different volumes: one of the hosts could never take over for another.",
+                "Give the back end another name on each host.",
+                hosts[-1],
+            )

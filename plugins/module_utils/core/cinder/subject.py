@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Volumes: what the subject hands in."""
+
+from __future__ import annotations
+
+from ..inventory.draft import rules_of
+from ..subject import Subject
+from . import wants
+from .kinds import driver_option, volume_takeover, volume_type
+from .rules import backends, volume_groups
+
+SUBJECT = Subject(
+    name="cinder",
+    kinds=(
+        driver_option,
+        volume_takeover,
+        volume_type,
+    ),
+    wants={
+        "volume_group": wants.volume_group,
+        "driver_option": wants.driver_option,
+        "volume_type": wants.volume_type,
+    },
+    rules=rules_of(backends, volume_groups),
+)

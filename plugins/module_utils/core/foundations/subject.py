@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What services stand on: database, message queue, certificates: what the subject hands in."""
+
+from __future__ import annotations
+
+from ..inventory.draft import rules_of
+from ..subject import Subject
+from . import rules, wants
+from .kinds import certificate, database, message_queue
+
+SUBJECT = Subject(
+    name="foundations",
+    kinds=(
+        certificate,
+        database,
+        message_queue,
+    ),
+    wants={
+        "certificate": wants.certificate,
+        "database": wants.database,
+        "message_queue": wants.message_queue,
+    },
+    rules=rules_of(rules),
+)

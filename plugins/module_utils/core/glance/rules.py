@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rules about image storage: stores, and what they need."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Iterator
+from itertools import combinations
+
+from ..ceph.rules.cluster import known_pools
+from ..errors import Finding
+from ..inventory.draft import Draft, entries, listed, rule
+from ..inventory.schema import KeyPath, did_you_mean
+
+STORES = "glance_stores"
+
+# What a store of each type may have beside what all have.
+_OWN = {"file": ("path", "shared", "nfs"), "swift": (), "rbd": ("pool", "user")}
+
+# Below these nothing else belongs, or nothing lasts; those are parents of other things.
+_SYSTEM = re.compile(
+    r"/(bin|boot|dev|etc|lib|lib32|lib64|proc|root|run|sbin|sys|tmp|usr|srv/node|var/(tmp|run|log|cache|spool|backups|mail)"
+    r"|var/lib/(apt|ceph|cinder|dpkg|etcd|haproxy|holdfast|keystone|mysql|rabbitmq|swift|systemd)"
+    r"|var/lib/glance/(staging|tasks|image-cache))(/.*)?"
+)
+_PARENTS = re.compile(r"/(home|media|mnt|opt|srv|var(/lib(/glance)?)?)")
+
+
+@rule
+def stores(draft: Draft) -> Iterator[Finding]:
+    """Each store has what its type needs; files that are not shared are for one API host."""
+    servers = draft.group("glance_api")
+    if not servers:
+        return
+    seen: dict[str, int] = {}
+    swift_stores = 0
+    for index, store in entries(draft.variables.get(STORES)):
+        path: KeyPath = (STORES, index)
+        if "name" in store:
+            first = seen.setdefault(store["name"].lower(), index)
+            if first != index:
+                yield draft.error(
+                    "glance.store-twice",
+                    (*path, "name"),
+                    f"is {store['name']!r}, as in {STORES}[{first}].",
+                    "Give each store a name of its own.",
+                )
+        kind = store.get("type")
+        if kind == "file":
+            if "path" not in store and not draft.was_refused((*path, "path")):
+                yield draft.error(
+                    "glance.store-path", (*path, "path"), "is missing: a file store needs it.", "Give the directory."
+                )
+            if (
+                len(servers) > 1
+                and not (store.get("shared") or store.get("nfs"))
+                and not draft.was_refused((*path, "shared"))
+            ):
+                yield draft.error(
+                    "glance.store-shared",
+                    (*path, "shared"),
+                    f"is false, and glance_api has {len(servers)} hosts ({listed(host.name for host in servers)}): "
+                    "images would be on one of them, and lost with it.",
+                    "Give an export in nfs, mount a shared file system on all and set shared: true, or use swift.",
+                )
+        elif kind == "rbd":
+            if "pool" not in store and not draft.was_refused((*path, "pool")):
+                yield draft.error(
+                    "glance.store-pool", (*path, "pool"), "is missing: an rbd store needs it.", "Give the pool of Ceph."
+                )
+            pools = known_pools(draft)
+            if pools is not None and store.get("pool") not in (*pools, None):
+                hint = did_you_mean(store["pool"], pools)
+                yield draft.error(
+                    "glance.store-pool",
+                    (*path, "pool"),
+                    f"is {store['pool']!r}, which is no pool of ceph_pools.",
+                    f"{hint}Pools: {', '.join(pools) or 'none'}.",
+                )
+        elif kind == "swift":
+            swift_stores += 1
+            if not draft.group("swift_proxy"):
+                yield draft.error(
+                    "glance.store-swift",
+                    (*path, "type"),
+                    "is swift, and no host is in swift_proxy.",
+                    "Add the object storage to the inventory, or use another store.",
+                )
+        for key in ("path", "shared", "nfs", "pool", "user"):
+            if kind and store.get(key) and key not in _OWN[kind]:
+                yield draft.error(
+                    "glance.store-mixed", (*path, key), f"means nothing for a store of the type {kind}.", "Take it out."
+                )
+    if swift_stores > 1:
+        yield draft.error(
+            "glance.store-twice",
+            (STORES,),
+            f"has {swift_stores} swift stores, and this deployment has one object storage.",
+            "Leave one of them.",
+        )
+
+
+@rule
+def system_directories(draft: Draft) -> Iterator[Finding]:
+    """Images are kept neither among the system's files nor where files do not last."""
+    for index, store in entries(draft.variables.get(STORES)):
+        path = posixpath.normpath(store["path"]) if "path" in store and draft.group("glance_api") else ""
+        if path and (_SYSTEM.fullmatch(path) or _PARENTS.fullmatch(path)):
+            yield draft.error(
+                "glance.store-system",
+                (STORES, index, "path"),
+                f"is {path!r}, a directory of the system or of another service.",
+                "Give a directory of its own, such as /var/lib/glance/images.",
+            )
+
+
+@rule
+def default_store(draft: Draft) -> Iterator[Finding]:
+    """The default store is one of the stores."""
+    name = draft.variables.get("glance_default_store")
+    names = [store["name"] for _, store in entries(draft.variables.get(STORES)) if "name" in store]
+    if name is None or name in names or draft.was_refused((STORES,)) or not draft.group("glance_api"):
+        return
+    hint = did_you_mean(name, names)
+    yield draft.error(
+        "glance.store-unknown",
+        ("glance_default_store",),
+        f"is {name!r}, which is no store.",
+        f"{hint}Stores: {', '.join(names)}.",
+    )
+
+
+@rule
+def directories(draft: Draft) -> Iterator[Finding]:
+    """File stores do not lie in one another: one's clean-up would take the other's images."""
+    if not draft.group("glance_api"):
+        return
+    paths = [
+        (index, posixpath.normpath(store["path"]))
+        for index, store in entries(draft.variables.get(STORES))
+        if "path" in store
+    ]
+    for (one, upper), (two, lower) in combinations(paths, 2):
+        if upper == lower or lower.startswith(upper + "/") or upper.startswith(lower + "/"):
+            yield draft.error(
+                "glance.store-directory",
+                (STORES, two, "path"),
+                f"is {lower!r}, which {'is also' if upper == lower else 'overlaps'} {upper!r} of {STORES}[{one}].",
+                "Give each store a directory of its own.",
+            )

@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Stories of the image service: stored in the object store, fetched twice, and what is refused."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from ..verify.payload import content, md5, qcow2, sha256, vmdk_of_another_file
+from ..verify.story import IMAGE_SIZE, NOISE, PREFIX, Cloud, Scene, Story, expect, require
+
+
+def _image(scene: Scene) -> bytes:
+    return qcow2(content(f"{scene.run}/image", IMAGE_SIZE))
+
+
+def _register(cloud: Cloud, name: str, disk_format: str) -> str:
+    body = {"name": name, "disk_format": disk_format, "container_format": "bare", "visibility": "private"}
+    url = f"{cloud.endpoint('image')}/v2/images"
+    answer = cloud.request("POST", url, json.dumps(body).encode(), {"Content-Type": "application/json"})
+    return str(expect(answer, 201, doing=f"Registering the image {name}").json()["id"])
+
+
+def _upload(cloud: Cloud, image: str, data: bytes) -> Any:
+    url = f"{cloud.endpoint('image')}/v2/images/{image}/file"
+    return cloud.request("PUT", url, data, {"Content-Type": "application/octet-stream"})
+
+
+def _find(cloud: Cloud, scene: Scene) -> Mapping[str, Any]:
+    url = f"{cloud.endpoint('image')}/v2/images?name={PREFIX}{scene.run}"
+    found = expect(cloud.request("GET", url), 200, doing="Looking for the image").json()["images"]
+    require(found, f"There is no image {PREFIX}{scene.run}.")
+    return dict(found[0])
+
+
+def upload(cloud: Cloud, scene: Scene) -> dict[str, Any]:
+    """A qcow2 image becomes active, with the size and checksum that it has here."""
+    data = _image(scene)
+    image = _register(cloud, f"{PREFIX}{scene.run}", "qcow2")
+    expect(_upload(cloud, image, data), 204, doing="Uploading the image")
+    found = _find(cloud, scene)
+    require(found["status"] == "active", f"The image is {found['status']} instead of active.")
+    require(found["size"] == len(data), f"The image has {found['size']} bytes instead of {len(data)}.")
+    require(found["checksum"] == md5(data), f"The image has the checksum {found['checksum']} instead of {md5(data)}.")
+    return {
+        "image": image,
+        "bytes": len(data),
+        "sha256": sha256(data),
+        "stores": found.get("stores", "default"),
+        f"os_hash_value ({found['os_hash_algo']})": f"{found['os_hash_value'][:16]}…",
+    }
+
+
+def hidden_location(cloud: Cloud, scene: Scene) -> dict[str, Any]:
+    """The public API tells nobody where an image is kept: a location names the store's account and container."""
+    shown = [name for name in ("direct_url", "locations") if name in _find(cloud, scene)]
+    require(not shown, f"The public API shows {' and '.join(shown)}.")
+    return {"direct_url": "not shown", "locations": "not shown"}
+
+
+def stored(cloud: Cloud, scene: Scene) -> dict[str, Any]:
+    """The object store holds it under its id, with the same size and checksum, in as many copies as objects have."""
+    found = _find(cloud, scene)
+    replicas = scene.told("image_object")
+    entry = replicas["listing"]
+    require(entry, f"The container {replicas['container']} does not list {found['id']}.")
+    require(entry["bytes"] == found["size"], f"The object has {entry['bytes']} bytes, the image {found['size']}.")
+    require(
+        entry["hash"] in (found["checksum"], ""), f"The object has the ETag {entry['hash']}, not {found['checksum']}."
+    )
+    copies = [node for node in replicas["nodes"] if node["primary"] and node["status"] == 200]
+    require(len(copies) > 1, f"{len(copies)} copies of the image are in the object store.")
+    return {
+        "object": f"{replicas['container']}/{found['id']}",
+        "bytes": entry["bytes"],
+        "etag": entry["hash"],
+        "copies": [f"{node['ip']}/{node['device']}" for node in copies],
+    }
+
+
+def _download(cloud: Cloud, scene: Scene) -> dict[str, Any]:
+    data = _image(scene)
+    answer = cloud.request("GET", f"{cloud.endpoint('image')}/v2/images/{_find(cloud, scene)['id']}/file")
+    expect(answer, 200, doing="Fetching the image")
+    require(answer.body == data, f"The image came back with other content: SHA-256 {sha256(answer.body)}.")
+    return {"sha256": sha256(answer.body)}
+
+
+def fetched(cloud: Cloud, scene: Scene) -> dict[str, Any]:
+    """As often as there are API servers, so that each has it in its cache, whatever the load balancer does."""
+    times = int(scene.facts.get("servers") or 1)
+    for _ in range(times):
+        evidence = _download(cloud, scene)
+    return {**evidence, "fetched": times}
+
+
+def fetched_again(cloud: Cloud, scene: Scene) -> dict[str, Any]:
+    """The API server that answers has it in its cache; the counters show that the store was not asked."""
+    evidence = _download(cloud, scene)
+    answer = cloud.request("GET", f"{cloud.endpoint('image')}/v2/cache")
+    if answer.status == 200:
+        cached = {entry["image_id"]: entry for entry in answer.json().get("cached_images", [])}
+        entry = cached.get(_find(cloud, scene)["id"])
+        require(entry, "The image is not in the cache of the API server that was asked.")
+        evidence["hits in the cache"] = entry["hits"] if entry else 0
+    return evidence
+
+
+def refused(cloud: Cloud, scene: Scene) -> dict[str, Any]:
+    """Images that name other files, or are not what they say, must not become active."""
+    data = content(f"{scene.run}/refused", 64 * 1024)
+    cases = {
+        "qcow2 with a backing file": ("qcow2", qcow2(data, backing_file="/etc/passwd")),
+        "VMDK with an extent that is a file of the server": ("vmdk", vmdk_of_another_file("/etc/passwd")),
+        "raw image that says it is a qcow2": ("qcow2", data),
+    }
+    evidence = {}
+    for number, (what, (disk_format, body)) in enumerate(cases.items()):
+        image = _register(cloud, f"{PREFIX}{scene.run}-refused-{number}", disk_format)
+        answer = _upload(cloud, image, body)
+        state = cloud.request("GET", f"{cloud.endpoint('image')}/v2/images/{image}").json()["status"]
+        require(answer.status >= 400 and state != "active", f"A {what} was accepted: {answer.status}, {state}.")
+        evidence[what] = f"status {answer.status}, image {state}"
+    return evidence
+
+
+def sweep(cloud: Cloud) -> int:
+    """Remove every image of verifications. Returns how many there were."""
+    answer = cloud.request("GET", f"{cloud.endpoint('image')}/v2/images?limit=1000")
+    found = answer.json()["images"] if answer.status == 200 else []
+    ours = [image["id"] for image in found if (image.get("name") or "").startswith(PREFIX)]
+    for image in ours:
+        cloud.request("DELETE", f"{cloud.endpoint('image')}/v2/images/{image}")
+    return len(ours)
+
+
+# What an image leaves on the networks when it goes into a store and when it comes out of it: ``(least, most)``.
+_WRITTEN: Mapping[str, tuple[Mapping[str, float], Mapping[str, float]]] = {
+    "swift": ({"storage": 3 * IMAGE_SIZE}, {"repl": NOISE}),
+    "rbd": ({"storage": IMAGE_SIZE, "repl": IMAGE_SIZE}, {}),
+    "nfs": ({"storage": IMAGE_SIZE}, {"repl": NOISE}),
+}
+_READ: Mapping[str, Mapping[str, float]] = {"swift": {"storage": IMAGE_SIZE}, "rbd": {"storage": IMAGE_SIZE}}
+
+
+def stories(store: str) -> tuple[Story, ...]:
+    """The stories where images go into a store of this type, unless they are sent elsewhere."""
+    least, most = _WRITTEN.get(store, ({}, {"repl": NOISE}))
+    return (
+        Story("image.upload", "An image is uploaded", upload, least={"mgmt": IMAGE_SIZE, **least}, most=most),
+        Story(
+            "image.stored",
+            "It is in the object store, as it was sent",
+            stored,
+            most={"storage": NOISE, "repl": NOISE},
+        ),
+        Story("image.hidden_location", "The public API does not tell where", hidden_location),
+        Story(
+            "image.fetched",
+            "It is fetched from the store",
+            fetched,
+            least={"mgmt": IMAGE_SIZE, **_READ.get(store, {})},
+            most={"repl": NOISE},
+        ),
+        Story(
+            "image.fetched_again",
+            "It is fetched again, from the cache",
+            fetched_again,
+            least={"mgmt": IMAGE_SIZE},
+            most={"storage": NOISE, "repl": NOISE},
+        ),
+        Story("image.refused", "Dangerous and mislabelled images are refused", refused),
+    )

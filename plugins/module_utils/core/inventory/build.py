@@ -1,0 +1,389 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From the inventory's variables to the model, or to everything that is wrong with them."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Mapping as MappingABC
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ..cinder.backends import derived_groups
+from ..errors import Finding
+from ..model import Host, Model, Network
+from .addresses import Addresses, assign
+from .draft import Draft, DraftHost, Rule, address_of, known_groups, listed, place
+from .schema import KeyPath, RoleVariables, Variable, shown
+
+# So many hosts that share a problem are named.
+_NAMED = 4
+
+SECRETS = "holdfast_secrets"
+ADDRESSES = "holdfast_addresses"
+
+
+@dataclass(frozen=True)
+class HostProblem:
+    """An error in a variable of a host; the same on several hosts becomes one finding. Without a host, of all."""
+
+    code: str
+    host: str | None
+    path: KeyPath
+    what: str
+    fix: str
+
+
+@dataclass(frozen=True)
+class RawHost:
+    """A host as Ansible has it.
+
+    Attributes:
+        groups: the groups that it is in, at any depth.
+        variables: its variables with a reserved prefix, and their values as plain Python.
+        others: names of its other variables, among which misspelt ones are looked for.
+        connect: ``ansible_host``, or empty.
+        port: ``ansible_port``, or empty.
+        local: whether it is the controller itself (``ansible_connection: local``).
+    """
+
+    groups: frozenset[str]
+    variables: Mapping[str, Any]
+    others: frozenset[str] = frozenset()
+    connect: str = ""
+    port: str = ""
+    local: bool = False
+
+
+@dataclass(frozen=True)
+class RawInventory:
+    """An inventory as Ansible has it.
+
+    Attributes:
+        hosts: by name.
+        groups: every group, also an empty one, with the names of its members at any depth.
+        problems: what was wrong already when it was read: variables that could not be evaluated.
+        findings: likewise, with its own place.
+        secrets: every secret that exists. They are no part of the variables or of the model.
+        required_secrets: names of the secrets that the deployment's services need.
+        known_secrets: names that services need which are not deployed: their secrets may stay.
+        plain_secrets: places where a secret stands in a file that is not encrypted, and what is wrong there.
+        locate: file and line of a value, of a host's or, with None, of the deployment's; None when it is not known.
+        exists: whether a file of the controller exists.
+        variable_files: files and directories of variables beside the inventory, with ``host`` or ``group`` and name.
+    """
+
+    hosts: Mapping[str, RawHost]
+    groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    problems: tuple[HostProblem, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    secrets: Mapping[str, Any] = field(default_factory=dict)
+    required_secrets: tuple[str, ...] = ()
+    known_secrets: tuple[str, ...] = ()
+    plain_secrets: Mapping[str, str] = field(default_factory=dict)
+    locate: Callable[[str | None, KeyPath], str | None] = lambda host, path: None
+    exists: Callable[[str], bool] = lambda path: True
+    variable_files: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+
+
+def build(
+    raw: RawInventory, roles: RoleVariables, remembered: Addresses | None = None, *, rules: Iterable[Rule]
+) -> tuple[Model | None, list[Finding]]:
+    """The model, or None when there are errors; and all findings, each once, errors first.
+
+    ``rules`` say what is wrong although each value is well-formed. ``remembered`` are the addresses assigned by earlier
+    runs. New ones are those of the model that are not among them.
+    """
+    raw = replace(raw, hosts={name: host for name, host in raw.hosts.items() if not _is_controller(host)})
+    if not raw.hosts:
+        what, fix = "The inventory has no host.", "Give an inventory with -i, and list hosts in it."
+        return None, [*raw.findings, Finding("error", "hosts.none", "inventory", what, fix)]
+    checked = _Check(raw, roles)
+    draft = checked.draft()
+    addresses, conflicts = _assign(draft, remembered or {})
+    problems = [*raw.problems, *checked.problems, *conflicts]
+    ruled = [finding for rule in rules for finding in rule(draft)]
+    findings = [*raw.findings, *_told_once(problems, raw), *_shared(ruled, draft)]
+    unique = sorted(set(findings), key=lambda finding: (finding.severity != "error", finding))
+    if any(finding.severity == "error" for finding in unique):
+        return None, unique
+    return _model(draft, addresses), unique
+
+
+def _is_controller(host: RawHost) -> bool:
+    """Whether a host is listed only for Ansible's sake, like a ``localhost`` with its interpreter."""
+    return host.local and not host.groups & known_groups() and "networks_ports" not in host.variables
+
+
+class _Check:
+    """The variables against their schemas. What is refused is left out of the draft, so that rules can still run."""
+
+    def __init__(self, raw: RawInventory, roles: RoleVariables) -> None:
+        self.raw = raw
+        self.roles = roles
+        self.problems: list[HostProblem] = []
+        self.undefined = {(problem.host, problem.path[0]) for problem in raw.problems}
+        self.refused: set[tuple[str | None, KeyPath]] = set()
+
+    def draft(self) -> Draft:
+        self._unknown()
+        deployment: dict[str, Any] = {}
+        given: set[str] = set()
+        own: dict[str, dict[str, Any]] = {name: {} for name in self.raw.hosts}
+        for variable in self.roles.variables.values():
+            if variable.name == SECRETS:
+                continue
+            if variable.is_host_scoped:
+                self._host_variable(variable, own)
+            else:
+                self._deployment_variable(variable, deployment, given)
+        return Draft(
+            hosts={
+                name: DraftHost(
+                    name,
+                    host.groups | derived_groups(own[name], host.groups),
+                    own[name],
+                    host.connect or name,
+                    "" if host.local else f"{host.connect or name}:{host.port or 22}".lower(),
+                )
+                for name, host in self.raw.hosts.items()
+            },
+            groups=self.raw.groups,
+            variables={name: value for name, value in deployment.items() if name != ADDRESSES},
+            given=frozenset(given),
+            refused=frozenset(self.refused),
+            secrets=self.raw.secrets,
+            required_secrets=self.raw.required_secrets,
+            known_secrets=self.raw.known_secrets,
+            plain_secrets=self.raw.plain_secrets,
+            locate=self.raw.locate,
+            exists=self.raw.exists,
+            variable_files=self.raw.variable_files,
+        )
+
+    def _unknown(self) -> None:
+        # The same name on many hosts is one problem: it comes from a group.
+        seen: dict[str, list[str]] = {}
+        for host, raw in self.raw.hosts.items():
+            for name in (*(name for name in raw.variables if name not in self.roles.variables), *raw.others):
+                seen.setdefault(name, []).append(host)
+        for name, hosts in seen.items():
+            reserved = self.roles.is_reserved(name)
+            near = self.roles.nearest(name) if reserved else self.roles.mistyped(name)
+            if not (reserved or near):
+                continue
+            prefix = name.split("_")[0]
+            because = f"the prefix {prefix}_ is reserved" if reserved else f"it is nearly {near}"
+            value = self.raw.hosts[hosts[0]].variables.get(name)
+            self._add(
+                "inventory.unknown-variable",
+                hosts[0] if len(hosts) == 1 else None,
+                (name,),
+                f"{f'is {shown(value, (name,))}, and ' if value is not None else ''}"
+                f"is not a variable of Holdfast, and {because}.",
+                f"Did you mean {near}? Otherwise rename it or take it out." if near else "Rename it or take it out.",
+            )
+
+    def _deployment_variable(self, variable: Variable, values: dict[str, Any], given: set[str]) -> None:
+        name = variable.name
+        holders = [host for host, raw in self.raw.hosts.items() if name in raw.variables]
+        if not holders:
+            if any((host, name) in self.undefined for host in self.raw.hosts):
+                return
+            self._default(variable, list(self.raw.hosts), values)
+            return
+        given.add(name)
+        first = holders[0]
+        value = self.raw.hosts[first].variables[name]
+        for other in holders[1:]:
+            different = self.raw.hosts[other].variables[name]
+            if _canonical(different) != _canonical(value):
+                self._differs(name, first, value, other, different)
+                break
+        self._take(variable, value, None, values)
+
+    def _host_variable(self, variable: Variable, own: dict[str, dict[str, Any]]) -> None:
+        for host, raw in self.raw.hosts.items():
+            if variable.name in raw.variables:
+                self._take(variable, raw.variables[variable.name], host, own[host])
+            elif (host, variable.name) not in self.undefined:
+                self._default(variable, [host], own[host])
+
+    def _default(self, variable: Variable, hosts: list[str], values: dict[str, Any]) -> None:
+        if variable.has_default:
+            values[variable.name] = self.roles.complete(variable.name, variable.default)
+            return
+        groups = variable.required_groups
+        concerned = [host for host in hosts if groups is None or self.raw.hosts[host].groups & groups]
+        if concerned:
+            self.refused.update((host if variable.is_host_scoped else None, (variable.name,)) for host in concerned)
+            about = " ".join(str(variable.schema["description"]).split()).split(". ")[0].rstrip(".")
+            self._add(
+                "inventory.required",
+                concerned[0] if variable.is_host_scoped else None,
+                (variable.name,),
+                f"is not set{'' if groups is None else f', and hosts in {listed(groups)} need it'}.",
+                f"Set it: {about}.",
+            )
+
+    def _take(self, variable: Variable, value: Any, host: str | None, values: dict[str, Any]) -> None:
+        """Check a value, tell what is wrong with it, and keep what is right."""
+        value = copy.deepcopy(value)
+        problems = self.roles.check(variable.name, value)
+        for problem in problems:
+            self.refused.add((host, problem.path))
+            self._add(problem.code, host, problem.path, problem.what, problem.fix)
+        if any(problem.prune == (variable.name,) for problem in problems):
+            return
+        for problem in sorted(problems, key=lambda problem: len(problem.path), reverse=True):
+            if problem.prune:
+                _prune(value, problem.prune[1:])
+        values[variable.name] = self.roles.complete(variable.name, value)
+
+    def _differs(self, name: str, first: str, value: Any, other: str, different: Any) -> None:
+        path, one, two = _difference((name,), value, different)
+        sources = [
+            f"{host} has {'nothing' if what is _ABSENT else shown(what, path)}"
+            + (f" ({source})" if (source := self.raw.locate(host, path)) else "")
+            for host, what in ((first, one), (other, two))
+        ]
+        self._add(
+            "inventory.differs",
+            other,
+            path,
+            f"must be the same on every host, and differs: {' and '.join(sources)}.",
+            "Set it once, in group_vars/all.",
+        )
+
+    def _add(self, code: str, host: str | None, path: KeyPath, what: str, fix: str) -> None:
+        self.problems.append(HostProblem(code, host, path, what, fix))
+
+
+def _told_once(problems: list[HostProblem], raw: RawInventory) -> Iterator[Finding]:
+    """Findings of problems. Hosts that share one, because it comes from their group, share the finding."""
+    hosts: dict[tuple[Any, ...], list[str]] = {}
+    for problem in problems:
+        location = raw.locate(problem.host, problem.path)
+        key = (location, problem.code, problem.path, problem.what, problem.fix)
+        hosts.setdefault(key, []).extend([problem.host] if problem.host else [])
+    for (location, code, path, what, fix), names in hosts.items():
+        yield Finding("error", code, place(location, _several(names), path), what, fix)
+
+
+def _shared(findings: list[Finding], draft: Draft) -> Iterator[Finding]:
+    """Findings of rules. Hosts that share one, because it comes from the same line of a file, share the finding."""
+    alike: dict[tuple[Finding, str | None, KeyPath], list[str]] = {}
+    for finding in findings:
+        location, host, path = draft.placed.get(finding, (None, "", ()))
+        same = replace(finding, where=place(location, None, path)) if location else finding
+        alike.setdefault((same, location, path), []).append(host)
+    for (finding, location, path), hosts in alike.items():
+        yield replace(finding, where=place(location, _several(hosts), path)) if location else finding
+
+
+def _several(names: list[str]) -> str | None:
+    if len(names) <= _NAMED:
+        return ", ".join(names) or None
+    return f"{names[0]} and {len(names) - 1} other hosts"
+
+
+def _canonical(value: Any) -> str:
+    # Python takes 1, 1.0 and true for equal.
+    return json.dumps(value, sort_keys=True, default=str)
+
+
+_ABSENT = object()
+
+
+def _difference(path: KeyPath, one: Any, two: Any) -> tuple[KeyPath, Any, Any]:
+    """Where two values first differ."""
+    if isinstance(one, dict) and isinstance(two, dict):
+        for key in (*one, *(key for key in two if key not in one)):
+            left, right = one.get(key, _ABSENT), two.get(key, _ABSENT)
+            if left is _ABSENT or right is _ABSENT:
+                return (*path, key), left, right
+            if left != right or type(left) is not type(right):
+                return _difference((*path, key), left, right)
+    if isinstance(one, list) and isinstance(two, list) and len(one) == len(two):
+        for index, (left, right) in enumerate(zip(one, two, strict=True)):
+            if left != right:
+                return _difference((*path, index), left, right)
+    return path, one, two
+
+
+def _prune(value: Any, path: KeyPath) -> None:
+    """Leave out a part of a value; an item of a list becomes None, so that the others keep their places."""
+    for key in path[:-1]:
+        try:
+            value = value[key]
+        except (KeyError, IndexError, TypeError):
+            return
+    if isinstance(value, dict):
+        value.pop(path[-1], None)
+    elif isinstance(value, list) and isinstance(path[-1], int):
+        value[path[-1]] = None
+
+
+def _assign(draft: Draft, remembered: Addresses) -> tuple[dict[str, dict[str, str]], list[HostProblem]]:
+    hosts = {name: [network for network in host.ports if network in draft.ranges] for name, host in draft.hosts.items()}
+    given: dict[str, dict[str, str]] = {}
+    for name, host in draft.hosts.items():
+        for network in hosts[name]:
+            address = draft.given_address(host, network)
+            if address:
+                given.setdefault(name, {})[network] = address
+    # Who has no given mgmt address is refused by a rule: an assigned one would be of no use.
+    hosts = {
+        name: [network for network in networks if network != "mgmt" or "mgmt" in given.get(name, {})]
+        for name, networks in hosts.items()
+    }
+    addresses, conflicts = assign(draft.ranges, hosts, given, _well_formed(remembered))
+    return addresses, [
+        HostProblem(conflict.code, conflict.host, conflict.path, conflict.what, conflict.fix) for conflict in conflicts
+    ]
+
+
+def _well_formed(remembered: Any) -> Addresses:
+    if not isinstance(remembered, MappingABC):
+        return {}
+    return {
+        str(host): {str(network): address for network, address in own.items() if address_of(str(address))}
+        for host, own in remembered.items()
+        if isinstance(own, MappingABC)
+    }
+
+
+def _model(draft: Draft, addresses: Mapping[str, Mapping[str, str]]) -> Model:
+    return Model(
+        deployment=draft.variables["holdfast_deployment"],
+        networks=dict(_networks(draft)),
+        hosts={
+            name: Host(
+                name=name,
+                groups=host.groups,
+                addresses=addresses[name],
+                ports=host.ports,
+                variables={**draft.variables, **host.variables},
+                connect=host.connect,
+            )
+            for name, host in sorted(draft.hosts.items())
+        },
+        variables=draft.variables,
+    )
+
+
+def _networks(draft: Draft) -> Iterator[tuple[str, Network]]:
+    for name, network in draft.networks.items():
+        yield (
+            name,
+            Network(
+                name=name,
+                bridge=network.bridge,
+                cidr=str(network.cidr),
+                mtu=network.mtu,
+                gateway=str(network.gateway) if network.gateway else None,
+                dns=tuple(network.content.get("dns", ())),
+                routes=tuple(network.content.get("routes", ())),
+            ),
+        )

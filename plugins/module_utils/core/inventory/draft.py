@@ -1,0 +1,227 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What makes an inventory wrong although each value by itself is well-formed: rules, one file a subject.
+
+A rule is a function from a ``Draft`` to findings, marked with ``@rule``. It reports each problem by itself and goes on
+where values are missing: the schema has already complained about those, and all problems are told in one pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from ipaddress import IPv4Address, IPv4Network
+from types import ModuleType
+from typing import Any
+
+from ..cinder.backends import DERIVED
+from ..errors import Finding, Severity
+from ..flows import ALL, ANY, FLOWS
+from .addresses import Range
+from .schema import KeyPath, dotted, ipv4, ipv4_network
+
+ACKNOWLEDGE = "holdfast_acknowledge"
+
+
+@dataclass(frozen=True)
+class DraftHost:
+    """A host as the inventory has it. ``variables`` are completed with defaults, and lack what its schema refused."""
+
+    name: str
+    groups: frozenset[str]
+    variables: Mapping[str, Any]
+    connect: str = ""
+    """Where Ansible connects to: ``ansible_host``, or else the host's name."""
+    reached: str = ""
+    """The same with the port; empty for the controller itself."""
+
+    @property
+    def ports(self) -> Mapping[str, Mapping[str, Any]]:
+        """What carries each network of the host; entries that are no mapping are left out."""
+        return mapping(self.variables.get("networks_ports"))
+
+    @property
+    def is_container(self) -> bool:
+        return self.variables.get("holdfast_host_kind") == "container"
+
+    @property
+    def mgmt_address(self) -> str | None:
+        """The given address on mgmt: its own variable, or else the address where Ansible connects to."""
+        given = (self.variables.get("networks_addresses") or {}).get("mgmt")
+        return given or (self.connect if address_of(self.connect) else None)
+
+
+@dataclass(frozen=True)
+class DraftNetwork:
+    """A network as far as it is well-formed."""
+
+    name: str
+    bridge: str
+    cidr: IPv4Network
+    mtu: int
+    gateway: IPv4Address | None
+    pool: tuple[IPv4Address, IPv4Address] | None
+    content: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Draft:
+    """An inventory that may still be wrong. ``given`` has the deployment's variables that the inventory itself sets."""
+
+    hosts: Mapping[str, DraftHost]
+    groups: Mapping[str, tuple[str, ...]]
+    variables: Mapping[str, Any]
+    given: frozenset[str] = frozenset()
+    refused: frozenset[tuple[str | None, KeyPath]] = frozenset()
+    """What the schemas refused, by host: rules that miss it must not complain again."""
+    secrets: Mapping[str, Any] = field(default_factory=dict)
+    required_secrets: tuple[str, ...] = ()
+    known_secrets: tuple[str, ...] = ()
+    plain_secrets: Mapping[str, str] = field(default_factory=dict)
+    locate: Callable[[str | None, KeyPath], str | None] = lambda host, path: None
+    exists: Callable[[str], bool] = lambda path: True
+    variable_files: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    placed: dict[Finding, tuple[str | None, str, KeyPath]] = field(default_factory=dict)
+    """Where findings of a host's own value were made: file and line, host, key."""
+
+    def group(self, *names: str) -> tuple[DraftHost, ...]:
+        """Members of any of the groups, each once, by name."""
+        return tuple(host for _, host in sorted(self.hosts.items()) if host.groups.intersection(names))
+
+    def was_refused(self, path: KeyPath, host: DraftHost | None = None) -> bool:
+        """Whether a value, or a part of it, stands in the inventory and was refused."""
+        name = host.name if host else None
+        return any(who == name and refused[: len(path)] == path for who, refused in self.refused)
+
+    def acknowledges(self, weakness: str) -> bool:
+        return weakness in (self.variables.get(ACKNOWLEDGE) or ())
+
+    @cached_property
+    def networks(self) -> Mapping[str, DraftNetwork]:
+        """The networks that have a well-formed ``cidr``."""
+        return {
+            name: DraftNetwork(
+                name=name,
+                bridge=content.get("bridge", f"br-{name}"),
+                cidr=ipv4_network(content["cidr"]),
+                mtu=content.get("mtu", 1500),
+                gateway=ipv4(content["gateway"]) if "gateway" in content else None,
+                pool=_pool(content.get("pool")),
+                content=content,
+            )
+            for name, content in mapping(self.variables.get("networks_bridges")).items()
+            if "cidr" in content
+        }
+
+    @cached_property
+    def ranges(self) -> Mapping[str, Range]:
+        """Where the addresses of each network come from."""
+        return {name: self._range(network) for name, network in self.networks.items()}
+
+    @cached_property
+    def virtual_address(self) -> IPv4Address | None:
+        address = self.variables.get("haproxy_address")
+        return ipv4(address) if address else None
+
+    def given_address(self, host: DraftHost, network: str) -> str | None:
+        if network == "mgmt":
+            return host.mgmt_address
+        address = (host.variables.get("networks_addresses") or {}).get(network)
+        return str(address) if address else None
+
+    def where(self, path: KeyPath, host: DraftHost | None = None) -> str:
+        """The file and line, if known, the host, if it is the host's own value, and the key."""
+        return place(self.locate(host.name if host else None, path), host.name if host else None, path)
+
+    def error(self, code: str, path: KeyPath, what: str, fix: str, host: DraftHost | None = None) -> Finding:
+        return self.finding("error", code, path, what, fix, host)
+
+    def advice(self, code: str, path: KeyPath, what: str, fix: str, host: DraftHost | None = None) -> Finding:
+        return self.finding("advice", code, path, what, fix, host)
+
+    def finding(
+        self, severity: Severity, code: str, path: KeyPath, what: str, fix: str, host: DraftHost | None = None
+    ) -> Finding:
+        found = Finding(severity, code, self.where(path, host), what, fix)
+        if host:
+            self.placed[found] = (self.locate(host.name, path), host.name, path)
+        return found
+
+    def _range(self, network: DraftNetwork) -> Range:
+        first, last = network.cidr.network_address, network.cidr.broadcast_address
+        if network.pool and first <= network.pool[0] <= network.pool[1] <= last:
+            first, last = network.pool
+        reserved = {address for address in (network.gateway, self.virtual_address) if address}
+        reserved |= {ipv4(route["via"]) for _, route in entries(network.content.get("routes")) if "via" in route}
+        reserved |= {ipv4(server) for server in network.content.get("dns") or () if server}
+        return Range(network.cidr, first, last, frozenset(reserved))
+
+
+Rule = Callable[[Draft], Iterable[Finding]]
+
+
+def rule(function: Rule) -> Rule:
+    """Mark a function as a rule: ``rules_of`` its module has it."""
+    function.is_rule = True  # type: ignore[attr-defined]
+    return function
+
+
+def rules_of(*modules: ModuleType) -> tuple[Rule, ...]:
+    """The rules of modules, in the order in which they stand there."""
+    return tuple(
+        value
+        for module in modules
+        for value in vars(module).values()
+        if getattr(value, "is_rule", False) and value.__module__ == module.__name__
+    )
+
+
+def known_groups() -> frozenset[str]:
+    """The groups that mean something to Holdfast: those of the flow table."""
+    named = frozenset(group for flow in FLOWS for group in (flow.servers, *flow.clients))
+    return named - {ALL, ANY, *DERIVED.values()}
+
+
+def place(location: str | None, host: str | None, path: KeyPath) -> str:
+    """Where a finding is: file and line, host and key, as far as they are known."""
+    subject = f"{location} ({host})" if location and host else location or host or "all hosts"
+    return f"{subject}: {dotted(path)}" if path else subject
+
+
+def entries(value: Any) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    """The mappings in a list, with their places; what is no mapping was refused before."""
+    if isinstance(value, (list, tuple)):
+        yield from ((index, item) for index, item in enumerate(value) if isinstance(item, Mapping))
+
+
+def mapping(value: Any) -> Mapping[str, Mapping[str, Any]]:
+    """The mappings in a mapping."""
+    return {key: item for key, item in value.items() if isinstance(item, Mapping)} if isinstance(value, Mapping) else {}
+
+
+def address_of(text: str) -> IPv4Address | None:
+    """The IPv4 address that a text is, or None."""
+    try:
+        return ipv4(text)
+    except ValueError:
+        return None
+
+
+def why_not_ipv4(text: str) -> str:
+    """The reason for which a text is no IPv4 address; empty when it is one."""
+    try:
+        ipv4(text)
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
+def listed(names: Iterable[str]) -> str:
+    """Names for a sentence, sorted."""
+    return ", ".join(sorted(names))
+
+
+def _pool(value: Any) -> tuple[IPv4Address, IPv4Address] | None:
+    if isinstance(value, list) and len(value) == 2 and all(isinstance(item, str) for item in value):
+        return ipv4(value[0]), ipv4(value[1])
+    return None

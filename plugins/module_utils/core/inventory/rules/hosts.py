@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rules about hosts: their names, and where they are reached."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator
+
+from ...errors import Finding
+from ..draft import Draft, DraftHost, address_of, known_groups, listed, rule, why_not_ipv4
+
+_NAME = re.compile(
+    r"(?=.{1,253}\Z)([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*\Z"
+)
+# Linux takes host names up to this length.
+_LONGEST = 64
+
+
+@rule
+def names(draft: Draft) -> Iterator[Finding]:
+    """Names of hosts are names, and differ in more than case."""
+    seen: dict[str, str] = {}
+    for name, host in draft.hosts.items():
+        if not _NAME.match(name) or len(name) > _LONGEST:
+            yield draft.error(
+                "hosts.name",
+                (),
+                f"{name!r} is not a host name: letters, digits and inner hyphens, at most 63 in each part and "
+                f"{_LONGEST} in all.",
+                "Rename the host in the inventory; ansible_host may hold what it is reached by.",
+                host,
+            )
+        elif re.fullmatch(r"[0-9.]+", name):
+            yield draft.error(
+                "hosts.name",
+                (),
+                f"{name!r} is an address and not a name: certificates and rings name hosts, and addresses change.",
+                f"Give the host a name and set ansible_host: {name}.",
+                host,
+            )
+        elif name.lower().partition(".")[0] == "localhost":
+            yield draft.error(
+                "hosts.name",
+                (),
+                f"{name!r} means each host itself: the others could not reach it by its name.",
+                "Rename the host in the inventory; a controller that runs no service may stay localhost.",
+                host,
+            )
+        other = seen.setdefault(name.lower(), name)
+        if other != name:
+            yield draft.error(
+                "hosts.name-twice", (), f"{name!r} and {other!r} differ only in case.", "Rename one of the hosts.", host
+            )
+
+
+@rule
+def variable_files(draft: Draft) -> Iterator[Finding]:
+    """Files of variables are for hosts and groups that are there: others would be passed over in silence."""
+    there = {"host": [*draft.hosts], "group": [*draft.groups, "all", "ungrouped"]}
+    for file, (kind, name) in draft.variable_files.items():
+        if name in there[kind]:
+            continue
+        near = difflib.get_close_matches(name, there[kind], n=1, cutoff=0.8)
+        # storage4 beside storage3 is a host that left, or has not come yet.
+        misspelt = near and re.sub(r"[0-9]", "", near[0]) != re.sub(r"[0-9]", "", name)
+        yield Finding(
+            "error" if misspelt else "advice",
+            "hosts.variable-file",
+            file,
+            f"The file is for the {kind} {name}, which is not in the inventory: nothing uses it.",
+            f"{f'Did you mean {near[0]}? ' if near else ''}Rename the file, or take it out.",
+        )
+
+
+@rule
+def connections(draft: Draft) -> Iterator[Finding]:
+    """Where hosts are reached is their mgmt address, unless that is given by itself."""
+    for host in draft.hosts.values():
+        if "mgmt" not in host.ports or host.mgmt_address or _has_own_mgmt(host):
+            continue
+        if host.connect != host.connect.strip() or re.fullmatch(r"[0-9.]+|.*:.*", host.connect):
+            what = f"is {host.connect!r}, {why_not_ipv4(host.connect)}."
+            fix = "Set ansible_host to the host's IPv4 address on the mgmt network, or give networks_addresses.mgmt."
+            yield draft.error("hosts.address", ("ansible_host",), what, fix, host)
+        else:
+            yield draft.error(
+                "networks.mgmt-unknown",
+                ("networks_addresses", "mgmt"),
+                f"The host's address on mgmt is not known: it is reached by the name {host.connect!r}, and names are "
+                "not looked up.",
+                "Set ansible_host to the address, or give networks_addresses.mgmt.",
+                host,
+            )
+
+
+@rule
+def two_addresses(draft: Draft) -> Iterator[Finding]:
+    """A host has one address on mgmt."""
+    mgmt = draft.networks.get("mgmt")
+    for host in draft.hosts.values():
+        reached = address_of(host.connect)
+        own = host.mgmt_address
+        if mgmt and reached and own and reached in mgmt.cidr and str(reached) != own:
+            yield draft.error(
+                "networks.two-addresses",
+                ("networks_addresses", "mgmt"),
+                f"is {own}, and ansible_host is {reached}: two addresses of one host on one network.",
+                "Give one of them only.",
+                host,
+            )
+
+
+@rule
+def reached_twice(draft: Draft) -> Iterator[Finding]:
+    """Two names are two machines: what is one by both would be told two things at once."""
+    seen: dict[str, str] = {}
+    for name, host in draft.hosts.items():
+        other = seen.setdefault(host.reached, name) if host.reached else name
+        # Who has no other address on mgmt than this is told so there (networks.address-twice).
+        if other != name and _has_own_mgmt(host):
+            yield draft.error(
+                "hosts.reached-twice",
+                ("ansible_host",),
+                f"is {host.connect!r}, where {other} is reached too: one machine under two names.",
+                "Give each host its own address or name.",
+                host,
+            )
+
+
+@rule
+def idle(draft: Draft) -> Iterator[Finding]:
+    """Where there are services, a host without one may have been forgotten."""
+    known = known_groups()
+    if draft.group(*known):
+        for host in draft.hosts.values():
+            if not host.groups & known:
+                yield draft.advice(
+                    "hosts.idle",
+                    (),
+                    "The host is in no group of a service, and gets networks only.",
+                    f"Put it into a group if it was forgotten: {listed(known)}.",
+                    host,
+                )
+
+
+def _has_own_mgmt(host: DraftHost) -> bool:
+    return "mgmt" in (host.variables.get("networks_addresses") or {})

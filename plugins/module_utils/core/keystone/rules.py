@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rules about the site's domains, projects, users and roles: nothing twice, and what is referred to is there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ..errors import Finding
+from ..inventory.draft import Draft, entries, rule
+from ..inventory.schema import KeyPath, did_you_mean
+
+DOMAINS, PROJECTS, ROLES, USERS = "keystone_domains", "keystone_projects", "keystone_roles", "keystone_users"
+
+# What keystone's bootstrap and Holdfast make anyway.
+_OWN_DOMAINS = ("Default",)
+_OWN_PROJECTS = (("Default", "admin"), ("Default", "service"))
+_OWN_USERS = tuple(("Default", name) for name in ("admin", "glance", "swift", "cinder", "rgw"))
+_OWN_ROLES = ("admin", "manager", "member", "reader", "service", "ResellerAdmin")
+
+
+@rule
+def nothing_twice(draft: Draft) -> Iterator[Finding]:
+    """Nothing that keystone would take for the same is listed twice."""
+    own: Mapping[str, Any] = {DOMAINS: _OWN_DOMAINS, PROJECTS: (), USERS: _OWN_USERS}
+    for variable, existing in own.items():
+        seen = {_folded(name): "what is there anyway" for name in existing}
+        for index, entry in entries(draft.variables.get(variable)):
+            if "name" not in entry:
+                continue
+            key = entry["name"] if variable == DOMAINS else (entry.get("domain", "Default"), entry["name"])
+            first = seen.setdefault(_folded(key), f"{variable}[{index}]")
+            if first != f"{variable}[{index}]":
+                yield draft.error(
+                    "keystone.twice",
+                    (variable, index, "name"),
+                    f"is {entry['name']!r}, as in {first}: keystone compares names without case.",
+                    "Give each a name of its own.",
+                )
+    roles = {_folded(name): "there anyway" for name in _OWN_ROLES}
+    for index, name in enumerate(draft.variables.get(ROLES) or ()):
+        if name and (first := roles.setdefault(_folded(name), f"as {ROLES}[{index}]")) != f"as {ROLES}[{index}]":
+            yield draft.error("keystone.twice", (ROLES, index), f"{name!r} is {first}.", "Take it out.")
+
+
+@rule
+def needed(draft: Draft) -> Iterator[Finding]:
+    """What the services themselves live in is not switched off."""
+    own = {_folded(key) for key in _OWN_PROJECTS}
+    for index, project in entries(draft.variables.get(PROJECTS)):
+        key = (project.get("domain", "Default"), project.get("name", ""))
+        if _folded(key) in own and project.get("enabled") is False:
+            yield draft.error(
+                "keystone.disabled",
+                (PROJECTS, index, "enabled"),
+                f"is false, and the services need the project {key[1]}.",
+                "Leave it enabled.",
+            )
+
+
+@rule
+def references(draft: Draft) -> Iterator[Finding]:
+    """Domains, projects and roles that are referred to are there."""
+    domains = [*_OWN_DOMAINS, *(entry["name"] for _, entry in entries(draft.variables.get(DOMAINS)) if "name" in entry)]
+    projects = [
+        *_OWN_PROJECTS,
+        *(
+            (entry.get("domain", "Default"), entry["name"])
+            for _, entry in entries(draft.variables.get(PROJECTS))
+            if "name" in entry
+        ),
+    ]
+    roles = [*_OWN_ROLES, *(name for name in draft.variables.get(ROLES) or () if name)]
+
+    def known(path: KeyPath, kind: str, name: str, names: list[str], variable: str) -> Iterator[Finding]:
+        if name not in names and not draft.was_refused((variable,)):
+            hint = did_you_mean(name, names)
+            yield draft.error(
+                "keystone.unknown",
+                path,
+                f"is {name!r}, which is no {kind}.",
+                f"{hint}Add it to {variable}, or use one of: {', '.join(names)}.",
+            )
+
+    for variable in (PROJECTS, USERS):
+        for index, entry in entries(draft.variables.get(variable)):
+            if "domain" in entry:
+                yield from known((variable, index, "domain"), "domain", entry["domain"], domains, DOMAINS)
+    for index, user in entries(draft.variables.get(USERS)):
+        for place, grant in entries(user.get("roles")):
+            path: KeyPath = (USERS, index, "roles", place)
+            if "role" in grant:
+                yield from known((*path, "role"), "role", grant["role"], roles, ROLES)
+            if ("project" in grant) == ("domain" in grant) and not draft.was_refused(path):
+                yield draft.error(
+                    "keystone.grant",
+                    path,
+                    "has both project and domain." if "project" in grant else "has neither project nor domain.",
+                    "Say in which project, or in which domain.",
+                )
+            if "domain" in grant:
+                yield from known((*path, "domain"), "domain", grant["domain"], domains, DOMAINS)
+            if "project" in grant:
+                inside = [name for domain, name in projects if domain == grant.get("project_domain", "Default")]
+                yield from known((*path, "project"), "project of that domain", grant["project"], inside, PROJECTS)
+
+
+@rule
+def passwords(draft: Draft) -> Iterator[Finding]:
+    """Each user has a password of its own, and none is that of a service."""
+    owners = dict.fromkeys((*draft.required_secrets, *draft.known_secrets), "a service")
+    for index, user in entries(draft.variables.get(USERS)):
+        if "secret" in user:
+            owner = owners.setdefault(user["secret"], f"{USERS}[{index}]")
+            if owner != f"{USERS}[{index}]":
+                yield draft.error(
+                    "keystone.secret",
+                    (USERS, index, "secret"),
+                    f"is {user['secret']!r}, the secret of {owner}: who knows one password would know both.",
+                    "Name a secret of its own, such as site_<name>_password.",
+                )
+
+
+def _folded(name: str | tuple[str, str]) -> Any:
+    return name.casefold() if isinstance(name, str) else tuple(part.casefold() for part in name)

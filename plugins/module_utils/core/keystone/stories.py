@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Stories of the identity service: a token, a catalog of https endpoints, and what is refused."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from ..verify.story import Cloud, Scene, Story, expect, require
+
+
+def token(cloud: Cloud, scene: Scene) -> dict[str, Any]:
+    """Who the token is for, and what it allows."""
+    details = cloud.token_details
+    require(details.get("catalog"), "The token came without a catalog.")
+    return {
+        "user": details["user"]["name"],
+        "project": details["project"]["name"],
+        "roles": ", ".join(sorted(role["name"] for role in details["roles"])),
+        "expires": details["expires_at"],
+    }
+
+
+def catalog(cloud: Cloud, scene: Scene) -> dict[str, Any]:
+    """Every public and internal endpoint is https, and every public one answers."""
+    evidence: dict[str, Any] = {}
+    for service in cloud.token_details["catalog"]:
+        interfaces = {endpoint["interface"]: endpoint["url"] for endpoint in service["endpoints"]}
+        require("public" in interfaces, f"The service {service['type']} has no public endpoint.")
+        for interface, url in interfaces.items():
+            require(url.startswith("https://"), f"The {interface} endpoint of {service['type']} is not https: {url}")
+        parts = urlsplit(interfaces["public"])
+        answer = cloud.request("GET", f"https://{parts.netloc}/", token=False)
+        require(answer.status < 500, f"{service['type']} at {parts.netloc} answers with status {answer.status}.")
+        evidence[service["type"]] = interfaces["public"].replace(cloud.token_details["project"]["id"], "<project>")
+    missing = {"identity", "object-store", "image"}.intersection(scene.facts.get("services", ())) - set(evidence)
+    require(not missing, f"The catalog lacks {', '.join(sorted(missing))}.")
+    return evidence
+
+
+def wrong_password(cloud: Cloud, scene: Scene) -> dict[str, Any]:
+    """The user's name with another password gives no token."""
+    answer = cloud.authenticate(cloud.token_details["user"]["name"], f"not-the-password-{scene.run}")
+    expect(answer, 401, doing="Authentication with a wrong password")
+    return {"answer": "401 Unauthorized"}
+
+
+def plain_http(cloud: Cloud, scene: Scene) -> dict[str, Any]:
+    """The public ports answer TLS only; a server may say so by status 400."""
+    evidence = {}
+    for service in cloud.token_details["catalog"]:
+        for endpoint in service["endpoints"]:
+            if endpoint["interface"] != "public":
+                continue
+            place = urlsplit(endpoint["url"]).netloc
+            said = cloud.plain(f"http://{place}/")
+            status = said.split()[1] if said.startswith("HTTP/") else ""
+            require(status in ("", "400"), f"{service['type']} at {place} answers without TLS: {said}")
+            evidence[f"{service['type']} {place}"] = said or "connection closed"
+    return evidence
+
+
+STORIES = (
+    Story("identity.token", "A user gets a token over TLS", token, least={"mgmt": 1000}),
+    Story("identity.catalog", "The catalog names https endpoints, and each answers", catalog, least={"mgmt": 1000}),
+    Story("identity.wrong_password", "A wrong password is refused", wrong_password),
+    Story("identity.plain_http", "Requests without TLS are refused", plain_http),
+)

@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Identity: what the subject hands in."""
+
+from __future__ import annotations
+
+from ..inventory.draft import rules_of
+from ..subject import Subject
+from . import rules, wants
+from .kinds import catalog, fernet_repository
+
+SUBJECT = Subject(
+    name="keystone",
+    kinds=(
+        catalog,
+        fernet_repository,
+    ),
+    wants={
+        "catalog": wants.catalog,
+        "fernet_repository": wants.fernet_repository,
+    },
+    rules=rules_of(rules),
+)

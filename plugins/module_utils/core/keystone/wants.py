@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Identity: what a host should have of each kind. See ``subject.Wants``."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from ..description.services import Services
+from ..model import Host, Model
+from .kinds import catalog as catalog_kind
+from .kinds import fernet_repository as fernet_repository_kind
+
+SERVICE_PROJECT = "service"
+
+
+def catalog(model: Model, host: Host, services: Services, secrets: Any) -> dict[str, Any]:
+    """The objects of every deployed service, on the first identity host. See the module for the form."""
+    if model.group("keystone")[:1] != (host,):
+        return {}
+    region = model.variables["holdfast_region"]
+    wanted: dict[str, Any] = {name: [] for name in (*catalog_kind.COLLECTIONS, "assignments")}
+    wanted["regions"].append({"name": region})
+    wanted["projects"].append({"name": SERVICE_PROJECT, "description": "Accounts of the services"})
+    roles: dict[str, None] = {}
+    for description, entry in services.entries("identity"):
+        roles.update(dict.fromkeys(entry.get("roles", ())))
+        if user := entry.get("user"):
+            name = user["name"]
+            wanted["users"].append({"name": name, "password": secrets[f"{name}_identity_password"]})
+            for role in user.get("roles", ()):
+                roles[role] = None
+                wanted["assignments"].append({"user": name, "role": role, "project": SERVICE_PROJECT})
+        if service := entry.get("service"):
+            wanted["services"].append(service)
+            if endpoint := entry.get("endpoint"):
+                place = endpoint.get("region") or region
+                if {"name": place} not in wanted["regions"]:
+                    wanted["regions"].append({"name": place})
+                base = services.evaluate(description, f"{{{{ url('{endpoint['flow']}') }}}}", host)
+                wanted["endpoints"] += [
+                    {
+                        "type": service["type"],
+                        "service": service["name"],
+                        "region": place,
+                        "interface": interface,
+                        "url": base + endpoint.get("path", ""),
+                    }
+                    for interface in catalog_kind.INTERFACES
+                ]
+    _add_sites(wanted, roles, model, secrets)
+    wanted["roles"] = [{"name": role} for role in roles]
+    return {**wanted, "credentials": catalog_kind.CREDENTIALS}
+
+
+def _add_sites(wanted: dict[str, Any], roles: dict[str, None], model: Model, secrets: Any) -> None:
+    """What the site's own variables name: domains, projects, roles and users."""
+    wanted["domains"] += model.variables.get("keystone_domains") or ()
+    wanted["projects"] += model.variables.get("keystone_projects") or ()
+    roles.update(dict.fromkeys(model.variables.get("keystone_roles") or ()))
+    for user in model.variables.get("keystone_users") or ():
+        entry = {name: user[name] for name in ("name", "domain", "description", "enabled", "email") if name in user}
+        wanted["users"].append({**entry, "password": secrets[user["secret"]]})
+        for given in user.get("roles") or ():
+            assigned = {"user": user["name"], "user_domain": user.get("domain") or catalog_kind.DEFAULT_DOMAIN, **given}
+            wanted["assignments"].append(assigned)
+
+
+REPOSITORIES = {
+    "/etc/keystone/fernet-keys": "keystone_fernet_keys",
+    "/etc/keystone/credential-keys": "keystone_credential_keys",
+}
+
+
+def fernet_repository(model: Model, host: Host, services: Services, secrets: Any) -> dict[str, Any]:
+    """``{repositories: [{path, group, keys: {number: key}}]}`` on the identity hosts."""
+    if "keystone" not in host.groups:
+        return {}
+    return {
+        "repositories": [
+            {"path": path, "group": fernet_repository_kind.GROUP, "keys": json.loads(secrets[name])["keys"]}
+            for path, name in REPOSITORIES.items()
+        ]
+    }

@@ -1,0 +1,253 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rules about ports: what carries the networks on each host."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ...errors import Finding
+from ...inventory.draft import Draft, DraftHost, listed, rule
+from ...inventory.schema import KeyPath
+from ..networkd import vlan_name
+from .networks import PORTS, named, no_network
+
+
+@rule
+def ports(draft: Draft) -> Iterator[Finding]:
+    """A port is an interface or a bond, of a network that is there."""
+    for host in draft.hosts.values():
+        for name, port in host.ports.items():
+            path = (PORTS, name)
+            if name not in named(draft):
+                yield no_network(draft, path, name, host)
+            if "interface" in port and "bond" in port:
+                yield draft.error("networks.port", path, "has both interface and bond.", "Give one of them.", host)
+            elif not _carrier(port) and not draft.was_refused(path, host):
+                yield draft.error("networks.port", path, "has neither interface nor bond.", "Give one of them.", host)
+
+
+@rule
+def sharing(draft: Draft) -> Iterator[Finding]:
+    """What networks of a host share an interface, they share by VLANs."""
+    for host in draft.hosts.values():
+        seen: dict[tuple[str, Any], str] = {}
+        for name, port in host.ports.items():
+            carrier = _carrier(port)
+            if not carrier:
+                continue
+            key = (carrier, port.get("vlan"))
+            other = seen.setdefault(key, name)
+            if other == name:
+                continue
+            if port.get("vlan"):
+                yield draft.error(
+                    "networks.vlan-twice",
+                    (PORTS, name, "vlan"),
+                    f"{port['vlan']} is also the VLAN of {other} on {carrier}.",
+                    "Give each network a VLAN of its own.",
+                    host,
+                )
+            else:
+                yield draft.error(
+                    "networks.port-twice",
+                    (PORTS, name, "bond" if "bond" in port else "interface"),
+                    f"{carrier} also carries {other}, both without a VLAN: an interface is in one bridge only.",
+                    "Give the networks different interfaces, or VLANs.",
+                    host,
+                )
+
+
+@rule
+def bonds(draft: Draft) -> Iterator[Finding]:
+    """An interface is in one bond, and a bond is the same for all networks on it."""
+    for host in draft.hosts.values():
+        described: dict[str, tuple[str, Mapping[str, Any]]] = {}
+        used: dict[str, str] = {}
+        for name, port in host.ports.items():
+            path = (PORTS, name, "bond")
+            bond = port.get("bond")
+            if isinstance(bond, dict) and "name" in bond:
+                first, same = described.setdefault(bond["name"], (name, bond))
+                if same != bond:
+                    yield draft.error(
+                        "networks.bond-differs",
+                        path,
+                        f"{bond['name']} is described otherwise for {first}.",
+                        "Describe a bond alike wherever networks share it.",
+                        host,
+                    )
+        for bond_name, (name, bond) in described.items():
+            for interface in bond.get("interfaces") or ():
+                if interface is None:
+                    continue
+                owner = used.setdefault(interface, f"the bond {bond_name}")
+                if owner != f"the bond {bond_name}":
+                    yield _interface_twice(draft, host, (PORTS, name, "bond", "interfaces"), interface, owner)
+                if interface in described:
+                    yield _interface_twice(
+                        draft, host, (PORTS, name, "bond", "interfaces"), interface, "the name of a bond"
+                    )
+        for name, port in host.ports.items():
+            interface = port.get("interface")
+            if interface in described:
+                yield _interface_twice(draft, host, (PORTS, name, "interface"), str(interface), "the name of a bond")
+            elif interface in used:
+                yield _interface_twice(draft, host, (PORTS, name, "interface"), str(interface), used[str(interface)])
+
+
+@rule
+def interface_names(draft: Draft) -> Iterator[Finding]:
+    """What carries a bridge is not a bridge itself."""
+    bridges = {network.bridge: network.name for network in draft.networks.values()}
+    for host in draft.hosts.values():
+        for name, port in host.ports.items():
+            carrier = _carrier(port)
+            kind = "bond" if "bond" in port else "interface"
+            for used in {carrier, *_wires(port)} - {None}:
+                if used in bridges:
+                    yield draft.error(
+                        "networks.name-taken",
+                        (PORTS, name, kind),
+                        f"{used} is the bridge of {bridges[str(used)]}, and can not carry a network itself.",
+                        "Name the interface below the bridge.",
+                        host,
+                    )
+
+
+@rule
+def vlan_names(draft: Draft) -> Iterator[Finding]:
+    """The interfaces that are made for VLANs, such as eth1.244, have names that nothing else has."""
+    bridges = {network.bridge for network in draft.networks.values()}
+    for host in draft.hosts.values():
+        taken = bridges.union(*({_carrier(port), *_wires(port)} for port in host.ports.values()))
+        made: dict[str, tuple[str | None, int]] = {}
+        for name, port in host.ports.items():
+            carrier, vlan = _carrier(port), port.get("vlan")
+            if not carrier or not vlan:
+                continue
+            tagged = vlan_name(carrier, vlan)
+            if tagged in taken or made.setdefault(tagged, (carrier, vlan)) != (carrier, vlan):
+                yield draft.error(
+                    "networks.name-taken",
+                    (PORTS, name, "vlan"),
+                    f"is {vlan}, whose interface on {carrier} is {tagged}, and that name is taken.",
+                    "Give the bare interface without `.VLAN`, or choose another VLAN or another name.",
+                    host,
+                )
+
+
+@rule
+def vlan_ids(draft: Draft) -> Iterator[Finding]:
+    """A network has one VLAN id, wherever it is tagged."""
+    ids: dict[str, dict[int, DraftHost]] = defaultdict(dict)
+    for host in draft.hosts.values():
+        for name, port in host.ports.items():
+            if port.get("vlan"):
+                ids[name].setdefault(port["vlan"], host)
+    for name, hosts in ids.items():
+        if len(hosts) > 1:
+            said = " and ".join(f"{vlan} on {host.name}" for vlan, host in sorted(hosts.items()))
+            yield draft.advice(
+                "networks.vlan-differs",
+                (PORTS, name, "vlan"),
+                f"is {said}: unless the switches make one of them, these hosts do not reach each other.",
+                "Give the network the same VLAN on every host.",
+                list(hosts.values())[-1],
+            )
+
+
+@rule
+def single_bonds(draft: Draft) -> Iterator[Finding]:
+    """A bond of one interface protects from nothing."""
+    for host in draft.hosts.values():
+        for name, port in host.ports.items():
+            if port.get("bond") and len(_wires(port)) == 1:
+                yield draft.advice(
+                    "networks.bond-single",
+                    (PORTS, name, "bond", "interfaces"),
+                    f"is {listed(_wires(port))} alone: when it fails, nothing takes over.",
+                    "Add a second interface, or use interface instead of bond.",
+                    host,
+                )
+
+
+@rule
+def mtus(draft: Draft) -> Iterator[Finding]:
+    """An interface takes the packets of every network on it."""
+    for host in draft.hosts.values():
+        said: dict[str, tuple[str, int]] = {}
+        for name, port in host.ports.items():
+            carrier = _carrier(port)
+            if carrier and "mtu" in port:
+                first, mtu = said.setdefault(carrier, (name, port["mtu"]))
+                if mtu != port["mtu"]:
+                    yield draft.error(
+                        "networks.mtu-differs",
+                        (PORTS, name, "mtu"),
+                        f"{port['mtu']} differs from {mtu}, which {first} says of the same {carrier}.",
+                        "Give an interface one MTU.",
+                        host,
+                    )
+        for name, port in host.ports.items():
+            network, carrier = draft.networks.get(name), _carrier(port)
+            if network and carrier in said and network.mtu > said[carrier][1]:
+                yield draft.error(
+                    "networks.mtu",
+                    (PORTS, said[carrier][0], "mtu"),
+                    f"{said[carrier][1]} of {carrier} is less than {network.mtu}, the MTU of {network.bridge}: larger "
+                    "packets would be lost.",
+                    f"Raise the interface's MTU to {network.mtu} or more, or lower networks_bridges.{name}.mtu.",
+                    host,
+                )
+
+
+@rule
+def same_wire(draft: Draft) -> Iterator[Finding]:
+    """Replication may flood its wire: on the one that serves data, users wait for it."""
+    sharing: dict[str, list[str]] = defaultdict(list)
+    for host in draft.hosts.values():
+        common = _wires(host.ports.get("storage", {})) & _wires(host.ports.get("repl", {}))
+        if common:
+            sharing[listed(common)].append(host.name)
+    for wires, names in sharing.items():
+        host = draft.hosts[names[0]]
+        what = f"repl shares {wires} with storage on {listed(names)}: replication slows down what users wait for."
+        if draft.acknowledges("repl_on_storage_wire"):
+            yield draft.advice(
+                "networks.same-wire", (PORTS, "repl"), what, "Give repl interfaces of its own when you can.", host
+            )
+        else:
+            yield draft.error(
+                "networks.same-wire",
+                (PORTS, "repl"),
+                what,
+                "Give repl an interface of its own, or accept it: holdfast_acknowledge: [repl_on_storage_wire].",
+                host,
+            )
+
+
+def _interface_twice(draft: Draft, host: DraftHost, path: KeyPath, interface: str, owner: str) -> Finding:
+    return draft.error(
+        "networks.interface-twice",
+        path,
+        f"{interface} is already {owner if owner.startswith('the name') else f'in {owner}'}.",
+        "Use each interface once; networks share a bond by VLANs.",
+        host,
+    )
+
+
+def _carrier(port: Mapping[str, Any]) -> str | None:
+    """The interface or bond under a network, without its VLAN."""
+    bond = port.get("bond")
+    carrier = bond.get("name") if isinstance(bond, dict) else port.get("interface")
+    return str(carrier) if carrier else None
+
+
+def _wires(port: Mapping[str, Any]) -> set[str]:
+    """The interfaces that a network's packets pass on the host."""
+    bond = port.get("bond")
+    if isinstance(bond, dict):
+        return {str(name) for name in bond.get("interfaces") or () if name}
+    return {str(port["interface"])} if "interface" in port else set()

@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Files over NFS: the shares of this deployment's own servers, who may have them, and how they are mounted."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .. import flows
+from ..errors import HoldfastError
+from ..model import Host, Model
+
+ROOT = "/srv/nfs"
+# Where cinder mounts what its back ends name, each share below a name that follows from its own.
+CINDER_MOUNTS = "/var/lib/cinder/mnt"
+# Who owns what is in a share, by number: a server need not know the users. Debian gives these to no other package.
+OWNERS: Mapping[str, int] = {"nova": 64060, "cinder": 64061, "glance": 64062}
+CLIENTS: Mapping[str, tuple[str, ...]] = {
+    "cinder": flows.VOLUME_CLIENTS,
+    "glance": ("glance_api",),
+    "nova": ("nova_compute",),
+}
+_FLAGS = (
+    "rw", "hard", "sync", "async", "dirsync", "atime", "noatime", "diratime", "nodiratime", "relatime", "norelatime",
+    "strictatime", "nostrictatime", "lazytime", "nolazytime", "dev", "nodev", "suid", "nosuid", "exec", "noexec", "bg",
+    "fg", "ac", "noac", "cto", "nocto", "intr", "nointr", "resvport", "noresvport", "sharecache", "nosharecache", "acl",
+    "noacl", "rdirplus", "nordirplus", "fsc", "nofsc", "migration", "nomigration", "tcp",
+)  # fmt: skip
+_NUMBERS = (
+    "rsize", "wsize", "timeo", "retrans", "retry", "acregmin", "acregmax", "acdirmin", "acdirmax", "actimeo",
+    "nconnect", "max_connect",
+)  # fmt: skip
+MOUNT_OPTIONS: Mapping[str, str] = {
+    **dict.fromkeys(_FLAGS, ""),
+    **dict.fromkeys(_NUMBERS, "=[0-9]+"),
+    **dict.fromkeys(("nfsvers", "vers"), r"=4(\.[0-2])?"),
+    "minorversion": "=[0-2]",
+    "proto": "=tcp",
+    "port": "=2049",
+    "sec": "=(sys|krb5[ip]?)(:(sys|krb5[ip]?))*",
+    "lookupcache": "=(all|none|pos|positive)",
+    "local_lock": "=none",
+    "clientaddr": "=[0-9.]+",
+    "xprtsec": "=(none|tls|mtls)",
+}
+"""What a share may be mounted with, and the form of the option's value: version 4, by one port."""
+_LOST = "with which writes are given up when the server is away: data is lost"
+UNSAFE_MOUNT_OPTIONS: Mapping[str, str] = {
+    "soft": _LOST,
+    "softerr": _LOST,
+    "ro": "with which nothing can be written",
+    "udp": "which NFS of version 4 does not speak",
+    "nolock": "with which two hosts may write one file at once",
+}
+OPTIONS = "rw,sync,root_squash,no_subtree_check,sec=sys"
+"""How shares are exported, beside whom root of a client is: the service that owns the share, and no more than that.
+
+Cinder and os-brick look into volumes as root, and only the owner may.
+"""
+
+
+@dataclass(frozen=True)
+class Share:
+    """What a server exports: ``purpose`` is the service that it is for, ``disk`` the mount point that holds it."""
+
+    path: str
+    purpose: str
+    disk: str
+
+
+def disk_name(disk: Mapping[str, Any], place: int) -> str:
+    """The name of an entry of nfs_disks, by its place in the list (from 0) when it has no label."""
+    return str(disk.get("label") or f"d{place + 1}")
+
+
+def mount_point(disk: str) -> str:
+    """Where a server's disk is mounted."""
+    return f"{ROOT}/{disk}"
+
+
+def shares(variables: Mapping[str, Any]) -> Iterator[Share]:
+    """The shares of a host, from its variables; what is incomplete is left out."""
+    for entry in variables.get("nfs_shares") or ():
+        if isinstance(entry, Mapping) and {"name", "disk", "purpose"} <= set(entry):
+            disk = mount_point(entry["disk"])
+            yield Share(f"{disk}/{entry['name']}", entry["purpose"], disk)
+
+
+def split(source: str) -> tuple[str, str]:
+    """Server and path of ``SERVER:/PATH``."""
+    server, _, path = source.partition(":")
+    return server, path
+
+
+def source(model: Model, text: str) -> str:
+    """``ADDRESS:/PATH`` of ``SERVER:/PATH``: a host of nfs_server is dialled on br-storage, an address is as it is."""
+    server, path = split(text)
+    host = model.hosts.get(server)
+    return f"{flows.bind_address(model, host, 'nfs')}:{path}" if host else text
+
+
+def crosses(model: Model, source: str | None, group: str) -> bool:
+    """Whether all hosts of a group reach a share over br-storage: none of them is its server."""
+    return source is not None and split(source)[0] not in {host.name for host in model.group(group)}
+
+
+def share_files(model: Model, host: Host) -> list[dict[str, str]]:
+    """``{path, content}`` of the list of exports of each back end of the type nfs, as cinder reads it."""
+    return [
+        {
+            "path": f"/etc/cinder/nfs-{backend['name']}.shares",
+            "content": "".join(f"{source(model, share)}\n" for share in backend["shares"]),
+        }
+        for backend in host.variables.get("cinder_backends") or ()
+        if backend["type"] == "nfs"
+    ]
+
+
+def cinder_mounts(model: Model, host: Host) -> list[str]:
+    """Where cinder has mounted the shares of a host's back ends. Nothing unmounts them when it stops."""
+    return [
+        f"{CINDER_MOUNTS}/{hashlib.md5(source(model, share).encode(), usedforsecurity=False).hexdigest()}"
+        for backend in host.variables.get("cinder_backends") or ()
+        if backend["type"] == "nfs"
+        for share in backend["shares"]
+    ]
+
+
+def clients(model: Model, purpose: str) -> tuple[str, ...]:
+    """The addresses on br-storage of those who may mount a share, in numeric order."""
+    row = flows.flow("nfs")
+    members = {host.addresses["storage"] for host in model.group(*CLIENTS[purpose]) if "storage" in host.addresses}
+    return tuple(address for address in flows.client_addresses(model, row) if address in members)
+
+
+def mount_unit(source: str, where: str, options: str) -> str:
+    """A systemd unit that mounts a share. What needs it has ``RequiresMountsFor``, and so does not run without it."""
+    return (
+        "# Managed by Holdfast.\n"
+        "[Unit]\n"
+        f"Description=Files of {source}\n"
+        "Wants=network-online.target\n"
+        "After=network-online.target\n\n"
+        "[Mount]\n"
+        f"What={source}\n"
+        f"Where={where}\n"
+        "Type=nfs\n"
+        f"Options={options},_netdev\n"
+        "TimeoutSec=60\n\n"
+        "[Install]\n"
+        "WantedBy=remote-fs.target\n"
+    )
+
+
+def exports(model: Model, host: Host) -> list[dict[str, Any]]:
+    """``{path, disk, owner, clients, options}`` of each share of a server."""
+    if "nfs_server" not in host.groups:
+        return []
+    found = []
+    for share in shares(host.variables):
+        if share.purpose not in OWNERS:
+            raise HoldfastError(f"{host.name}: nfs_shares: the purpose {share.purpose!r} is none.")
+        owner = OWNERS[share.purpose]
+        found.append(
+            {
+                "path": share.path,
+                "disk": share.disk,
+                "owner": owner,
+                "clients": list(clients(model, share.purpose)),
+                "options": f"{OPTIONS},anonuid={owner},anongid={owner}",
+            }
+        )
+    return found

@@ -1,0 +1,19 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Files over NFS: what the subject hands in."""
+
+from __future__ import annotations
+
+from ..inventory.draft import rules_of
+from ..subject import Subject
+from . import rules, wants
+from .kinds import nfs_export
+
+SUBJECT = Subject(
+    name="nfs",
+    kinds=(nfs_export,),
+    wants={
+        "disk": wants.disk,
+        "nfs_export": wants.nfs_export,
+    },
+    rules=rules_of(rules),
+)

@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a subject hands in: all that is known of one part of the domain, for the mechanism, which knows none by name.
+
+A subject is a folder ``core/<name>/``; its ``subject.py`` has the value. ``core/subjects.py`` lists them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from .description.services import Services
+from .inventory.draft import Rule
+from .kind import Kind
+from .model import Host, Model
+
+Wants = Callable[[Model, Host, Services, Mapping[str, str]], dict[str, Any]]
+"""What a host should have of a kind, as the options of its module; an empty value when nothing."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One part of the domain.
+
+    Attributes:
+        name: its folder below ``core``.
+        kinds: the kinds that stand there.
+        rules: what makes an inventory wrong although each value is well-formed.
+        wants: by kind, its own or another's, what it wants of a host. What several subjects want of one kind is joined.
+    """
+
+    name: str
+    kinds: tuple[Kind, ...] = ()
+    wants: Mapping[str, Wants] = field(default_factory=dict)
+    rules: tuple[Rule, ...] = ()

@@ -1,0 +1,316 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rules about object storage: disks, zones and policies, as its rings need them."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..base.kinds import disk as kind
+from ..errors import Finding
+from ..inventory.draft import Draft, DraftHost, entries, listed, rule
+from ..inventory.rules.disks import other_wipe, unfit_name
+from ..inventory.schema import KeyPath, did_you_mean
+
+DISKS = "swift_disks"
+POLICIES = "swift_policies"
+
+_REPLICATION_ONLY = ("replicas",)
+_EC_REQUIRED = ("ec_type", "ec_data_fragments", "ec_parity_fragments")
+_EC_ONLY = (*_EC_REQUIRED, "ec_segment_size")
+_FEWEST_PARTITIONS, _MOST_PARTITIONS = 20, 50000
+
+
+@dataclass(frozen=True)
+class Disk:
+    """A disk of a storage host, with the zone and the policies that it counts for (None: all)."""
+
+    host: str
+    device: str
+    zone: tuple[int, int] | None
+    policies: frozenset[str] | None
+
+
+# -- disks --------------------------------------------------------------------------------------------------------
+
+
+@rule
+def some_disks(draft: Draft) -> Iterator[Finding]:
+    """A storage host has disks."""
+    for host in draft.group("swift_storage"):
+        if DISKS in host.variables and not host.variables[DISKS]:
+            yield draft.error(
+                "swift.no-disks",
+                (DISKS,),
+                "is empty, and the host is in swift_storage.",
+                "List the host's disks, or take it out of the group.",
+                host,
+            )
+
+
+@rule
+def disk_names(draft: Draft) -> Iterator[Finding]:
+    """Disks have names that stay, each its own."""
+    for host in draft.group("swift_storage"):
+        devices: dict[str, int] = {}
+        labels: dict[str, int] = {}
+        for index, disk in entries(host.variables.get(DISKS)):
+            path: KeyPath = (DISKS, index)
+            device = posixpath.normpath(disk["device"]) if "device" in disk else None
+            if device:
+                container = host.variables.get("holdfast_host_kind") == "container"
+                if reason := unfit_name(device, container):
+                    yield draft.error(
+                        "swift.disk-name", (*path, "device"), f"is {device!r}{reason[0]}", reason[1], host
+                    )
+                yield from _twice(draft, host, devices, device, (*path, "device"), index)
+            yield from _twice(draft, host, labels, kind.name(disk, index).lower(), (*path, "label"), index)
+            yield from other_wipe(draft, "swift.wipe", path, disk, host)
+
+
+@rule
+def disk_policies(draft: Draft) -> Iterator[Finding]:
+    """Disks name policies that are there."""
+    known = {name.lower() for _, policy in entries(draft.variables.get(POLICIES)) for name in _names(policy)}
+    names = [policy["name"] for _, policy in entries(draft.variables.get(POLICIES)) if "name" in policy]
+    if not known or draft.was_refused((POLICIES,)):
+        return
+    for host in draft.group("swift_storage"):
+        for index, disk in entries(host.variables.get(DISKS)):
+            for place, name in enumerate(disk.get("policies") or ()):
+                if isinstance(name, str) and name.lower() not in known:
+                    hint = did_you_mean(name, names)
+                    yield draft.error(
+                        "swift.policy-unknown",
+                        (DISKS, index, "policies", place),
+                        f"is {name!r}, which is no policy.",
+                        f"{hint}Policies: {', '.join(names)}.",
+                        host,
+                    )
+
+
+def _twice(
+    draft: Draft, host: DraftHost, seen: dict[str, int], value: str, path: KeyPath, index: int
+) -> Iterator[Finding]:
+    first = seen.setdefault(value, index)
+    if first != index:
+        yield draft.error(
+            "swift.disk-twice",
+            path,
+            f"is {value!r}, as in {DISKS}[{first}].",
+            "List each disk once, by one name.",
+            host,
+        )
+
+
+# -- policies -----------------------------------------------------------------------------------------------------
+
+
+@rule
+def policies(draft: Draft) -> Iterator[Finding]:
+    """Policies have numbers and names of their own, a policy 0 and at most one default."""
+    listed_policies = list(entries(draft.variables.get(POLICIES)))
+    if not listed_policies:
+        return
+    indexes: dict[int, int] = {}
+    names: dict[str, int] = {}
+    for place, policy in listed_policies:
+        path: KeyPath = (POLICIES, place)
+        if "index" in policy:
+            first = indexes.setdefault(policy["index"], place)
+            if first != place:
+                yield draft.error(
+                    "swift.policy-twice",
+                    (*path, "index"),
+                    f"is {policy['index']}, as in {POLICIES}[{first}].",
+                    "Give each policy an index of its own.",
+                )
+        for name in _names(policy):
+            first = names.setdefault(name.lower(), place)
+            if first != place or [other.lower() for other in _names(policy)].count(name.lower()) > 1:
+                yield draft.error(
+                    "swift.policy-twice",
+                    (*path, "name"),
+                    f"is called {name!r}, as {POLICIES}[{first}] is: names and aliases are compared without case.",
+                    "Give each policy names of its own.",
+                )
+            if name.lower() == "policy-0" and policy.get("index", 0) != 0:
+                yield draft.error(
+                    "swift.policy-name",
+                    (*path, "name"),
+                    f"is {name!r}, which means policy 0.",
+                    "Give it another name.",
+                )
+        yield from _policy_type(draft, path, policy)
+        if policy.get("deprecated") and policy.get("default"):
+            yield draft.error(
+                "swift.policy-deprecated",
+                (*path, "deprecated"),
+                "is true, and the policy is the default.",
+                "Make another policy the default first.",
+            )
+    if 0 not in indexes and not any(draft.was_refused((POLICIES, place)) for place, _ in listed_policies):
+        yield draft.error(
+            "swift.policy-zero",
+            (POLICIES,),
+            f"has no policy with index 0 ({listed(map(str, indexes))}): Swift keeps whatever names no policy there.",
+            "Give one policy the index 0.",
+        )
+    defaults = [str(policy.get("name", place)) for place, policy in listed_policies if policy.get("default")]
+    if len(defaults) > 1:
+        yield draft.error(
+            "swift.policy-default",
+            (POLICIES,),
+            f"has several defaults: {', '.join(defaults)}.",
+            "Set default: true for one policy.",
+        )
+    if all(policy.get("deprecated") for _, policy in listed_policies):
+        yield draft.error(
+            "swift.policy-deprecated",
+            (POLICIES,),
+            "has deprecated policies only: no container could be made.",
+            "Leave one that is not deprecated.",
+        )
+
+
+def _policy_type(draft: Draft, path: KeyPath, policy: Mapping[str, Any]) -> Iterator[Finding]:
+    kind = policy.get("type")
+    if draft.was_refused((*path, "type")):
+        return
+    required, foreign = (_EC_REQUIRED, _REPLICATION_ONLY) if kind == "erasure_coding" else (_REPLICATION_ONLY, _EC_ONLY)
+    for key in required:
+        if key not in policy and not draft.was_refused((*path, key)):
+            yield draft.error(
+                "swift.policy-incomplete",
+                (*path, key),
+                f"is missing: a policy of type {kind} needs it.",
+                f"Give {key}.",
+            )
+    for key in foreign:
+        if key in policy:
+            yield draft.error(
+                "swift.policy-mixed",
+                (*path, key),
+                f"means nothing for a policy of type {kind}.",
+                "Take it out, or change the type.",
+            )
+    if policy.get("ec_type") == "isa_l_rs_vand" and policy.get("ec_parity_fragments", 0) >= 5:
+        yield draft.error(
+            "swift.policy-unsafe",
+            (*path, "ec_type"),
+            "is isa_l_rs_vand with five or more parity fragments, which can fail to rebuild objects.",
+            "Use isa_l_rs_cauchy or liberasurecode_rs_vand.",
+        )
+
+
+# -- rings --------------------------------------------------------------------------------------------------------
+
+
+@rule
+def rings(draft: Draft) -> Iterator[Finding]:
+    """Every ring has a disk for each replica or fragment, and replicas have a zone each."""
+    disks = list(_disks(draft))
+    hosts = draft.group("swift_storage")
+    known = {name.lower() for _, policy in entries(draft.variables.get(POLICIES)) for name in _names(policy)}
+    if (
+        not hosts
+        or any(
+            draft.was_refused((DISKS,), host)
+            or draft.was_refused(("swift_zone",), host)
+            or not host.variables.get(DISKS)
+            for host in hosts
+        )
+        or any(disk.policies and disk.policies - known for disk in disks)
+    ):
+        return  # Counting what is left would tell of things that may not be so.
+    yield from _partitions(draft, len(disks))
+    if "swift_replicas" in draft.variables:
+        yield from _ring(
+            draft, "the account and container rings", ("swift_replicas",), draft.variables["swift_replicas"], disks
+        )
+    for place, policy in entries(draft.variables.get(POLICIES)):
+        names = {name.lower() for name in _names(policy)}
+        own = [disk for disk in disks if disk.policies is None or disk.policies & names]
+        path: KeyPath = (POLICIES, place)
+        title = f"the policy {policy.get('name', place)}"
+        if policy.get("type") == "erasure_coding":
+            if {"ec_data_fragments", "ec_parity_fragments"} <= set(policy):
+                fragments = policy["ec_data_fragments"] + policy["ec_parity_fragments"]
+                if fragments > len(own):
+                    yield draft.error(
+                        "swift.fragments",
+                        path,
+                        f"{title} writes {fragments} fragments ({policy['ec_data_fragments']} + "
+                        f"{policy['ec_parity_fragments']}), and has {len(own)} disk{'' if len(own) == 1 else 's'}.",
+                        "Add disks, or write fewer fragments.",
+                    )
+        elif "replicas" in policy:
+            yield from _ring(draft, title, (*path, "replicas"), policy["replicas"], own)
+
+
+def _partitions(draft: Draft, disks: int) -> Iterator[Finding]:
+    power, replicas = draft.variables.get("swift_part_power"), draft.variables.get("swift_replicas")
+    if power is None or replicas is None or not disks:
+        return
+    each = 2**power * replicas / disks
+    if not _FEWEST_PARTITIONS <= each <= _MOST_PARTITIONS:
+        how = "few to spread data evenly" if each < _FEWEST_PARTITIONS else "many to replicate and rebalance in time"
+        yield draft.advice(
+            "swift.part-power",
+            ("swift_part_power",),
+            f"is {power}, which makes {each:.0f} partitions on a disk, too {how}; it can not be changed later.",
+            "Choose it so that the largest cluster will have about a hundred partitions on each disk.",
+        )
+
+
+def _ring(draft: Draft, title: str, path: KeyPath, replicas: int, disks: list[Disk]) -> Iterator[Finding]:
+    if replicas == 1:
+        what = f"is 1: what is on a disk of {title} is lost with it."
+        yield draft.advice("swift.single-copy", path, what, "Keep three copies of what matters.")
+    if replicas > len(disks):
+        yield draft.error(
+            "swift.replicas",
+            path,
+            f"is {replicas}, and {title} {'have' if title.endswith('rings') else 'has'} {len(disks)} "
+            f"disk{'' if len(disks) == 1 else 's'}: copies would lie on the same disk.",
+            "Add disks, or keep fewer replicas.",
+        )
+        return
+    zones = {disk.zone for disk in disks if disk.zone}
+    if zones and replicas > len(zones):
+        what = (
+            f"is {replicas}, and the disks of {title} are in {len(zones)} zone{'' if len(zones) == 1 else 's'}: "
+            "copies would be lost together."
+        )
+        if draft.acknowledges("swift_few_zones"):
+            yield draft.advice("swift.zones", path, what, "Spread the hosts over more zones when you can.")
+        else:
+            yield draft.error(
+                "swift.zones",
+                path,
+                what,
+                "Set swift_zone by what fails as one, or accept it: holdfast_acknowledge: [swift_few_zones].",
+            )
+
+
+def _disks(draft: Draft) -> Iterator[Disk]:
+    leaving = draft.variables.get("swift_remove_devices") or ()
+    for host in draft.group("swift_storage"):
+        for index, disk in entries(host.variables.get(DISKS)):
+            zone = disk.get("zone", host.variables.get("swift_zone"))
+            policies = disk.get("policies")
+            if disk.get("weight") == 0 or f"{host.name}/{kind.name(disk, index)}" in leaving:
+                continue  # It is being emptied, or leaves.
+            yield Disk(
+                host=host.name,
+                device=str(disk.get("device", index)),
+                zone=(host.variables.get("swift_region", 1), zone) if zone else None,
+                policies=frozenset(str(name).lower() for name in policies) if policies else None,
+            )
+
+
+def _names(policy: Mapping[str, Any]) -> list[str]:
+    aliases = [alias for alias in policy.get("aliases") or () if isinstance(alias, str)]
+    return [*([policy["name"]] if "name" in policy else []), *aliases]

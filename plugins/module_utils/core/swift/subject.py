@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Object storage: what the subject hands in."""
+
+from __future__ import annotations
+
+from ..inventory.draft import rules_of
+from ..subject import Subject
+from . import rules, wants
+from .kinds import swift_ring, swift_ring_copy
+
+SUBJECT = Subject(
+    name="swift",
+    kinds=(
+        swift_ring,
+        swift_ring_copy,
+    ),
+    wants={
+        "disk": wants.disk,
+        "swift_ring": wants.swift_ring,
+        "swift_ring_copy": wants.swift_ring_copy,
+    },
+    rules=rules_of(rules),
+)
