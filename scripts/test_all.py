@@ -34,7 +34,8 @@ LAB = (
 )  # fmt: skip
 """What every lab is made and tested by."""
 SCENARIOS = (
-    "molecule/shared", "molecule/default/converge.yml", "molecule/default/create.yml", "molecule/default/destroy.yml",
+    "molecule/conftest.py", "molecule/shared",
+    "molecule/default/converge.yml", "molecule/default/create.yml", "molecule/default/destroy.yml",
 )  # fmt: skip
 """What all scenarios share beyond it."""
 NOT_THE_LABS = (

@@ -24,7 +24,7 @@ requirements:
   - systemd-nspawn, for containers
   - qemu-system-x86 and e2fsprogs, for virtual machines
   - iproute2
-  - ssh-keyscan
+  - paramiko (Python library)
 extends_documentation_fragment:
   - holdfast.storage.attributes
 options:

@@ -288,6 +288,12 @@ class Host:
 
         return command(path, name, arguments)
 
+    def wait_for_ssh(self, keys: Mapping[str, str], seconds: float) -> list[str]:
+        """Wait until hosts answer by SSH; the addresses that did not. See ``ssh.wait``. On the controller."""
+        from .ssh import wait
+
+        return wait(keys, seconds)
+
     def rename(self, path: str, new: str) -> None:
         """Give a file or directory its final name at once. What has that name already must be an empty directory."""
         os.rename(path, new)

@@ -331,23 +331,13 @@ def _wait_for_ssh(io: IO, changes: Sequence[Change]) -> None:
     state_dir = changes[0].data["state_dir"]
     patience = max(DRIVERS[change.data["spec"]["kind"]].PATIENCE for change in changes)
     seconds = changes[0].data["timeout"] * patience
-    end = time.monotonic() + seconds
     known = (io.read_text(f"{state_dir}/ssh/known_hosts") or "").splitlines()
-    waiting = {change.data["spec"]["address"].split("/")[0]: change.subject for change in changes}
-    keys = {line.split()[0].split(",")[1]: line.split()[2] for line in known}
-    while True:
-        answers = io.run(["ssh-keyscan", "-T", str(2 * patience), "-t", "ed25519", *waiting], check=False).out
-        for words in map(str.split, answers.splitlines()):
-            if len(words) == 3 and words[2] == keys.get(words[0]):
-                waiting.pop(words[0], None)
-        if not waiting:
-            return
-        if time.monotonic() > end:
-            name = next(iter(waiting.values()))
-            log = f"{state_dir}/log/{name}.log"
-            tail = "\n".join((io.read_text(log) or "").splitlines()[-10:])
-            raise HoldfastError(
-                f"{', '.join(waiting.values())}: no answer by SSH within {seconds} s. "
-                f"The console is in {log}; it ends with:\n{tail}"
-            )
-        time.sleep(0.2)
+    keys = {line.split()[0].split(",")[0]: line.split()[2] for line in known}
+    names = {change.data["spec"]["address"].split("/")[0]: change.subject for change in changes}
+    if silent := io.wait_for_ssh({address: keys[name] for address, name in names.items()}, seconds):
+        log = f"{state_dir}/log/{names[silent[0]]}.log"
+        tail = "\n".join((io.read_text(log) or "").splitlines()[-10:])
+        raise HoldfastError(
+            f"{', '.join(names[address] for address in silent)}: no answer by SSH within {seconds} s. "
+            f"The console is in {log}; it ends with:\n{tail}"
+        )
