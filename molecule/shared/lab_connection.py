@@ -64,12 +64,19 @@ def _connect(configuration: str, name: str) -> paramiko.SSHClient:
     client = paramiko.SSHClient()
     client.load_host_keys(known["userknownhostsfile"])
     client.set_missing_host_key_policy(paramiko.RejectPolicy())
-    # Given up by the kernel, and not by a time-out of ours: a command may be silent for long.
-    channel = socket.create_connection((known["hostname"], int(known.get("port", 22))), timeout=CONNECT_SECONDS)
+    # Given up by the kernel when the host is silent, and not by a time-out of ours: a command may be silent for long.
+    address, port = known["hostname"], int(known.get("port", 22))
+    channel = socket.create_connection((address, port), timeout=CONNECT_SECONDS)
+    channel.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    channel.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, SILENT_SECONDS // 3)
+    channel.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, SILENT_SECONDS // 3)
+    channel.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 2)
     channel.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, SILENT_SECONDS * 1000)
+    channel.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     try:
         client.connect(
-            known["hostname"],
+            address,
+            port,
             username=known["user"],
             key_filename=known["identityfile"],
             allow_agent=False,
@@ -82,9 +89,6 @@ def _connect(configuration: str, name: str) -> paramiko.SSHClient:
         client.close()
         channel.close()
         raise
-    transport = client.get_transport()
-    assert transport
-    transport.set_keepalive(5)
     return client
 
 
@@ -96,6 +100,7 @@ def _channel_of(client: paramiko.SSHClient) -> paramiko.Channel:
 
 
 @atexit.register
-def _end() -> None:
+def end() -> None:
+    """End all connections."""
     while _kept:
         _kept.popitem()[1].close()

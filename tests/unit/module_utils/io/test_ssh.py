@@ -43,7 +43,7 @@ def host(key: paramiko.Ed25519Key | None, listens_after: float = 0) -> Iterator[
                             held.callback(transport.join, 1)
                             held.callback(transport.close)
                             transport.add_server_key(key)
-                            with contextlib.suppress(paramiko.SSHException, EOFError):
+                            with contextlib.suppress(paramiko.SSHException, EOFError, OSError):
                                 transport.start_server(server=paramiko.ServerInterface())
 
         server = threading.Thread(target=serve)
