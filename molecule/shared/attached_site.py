@@ -60,25 +60,30 @@ def cut(host: Any, packets: str, until: str) -> Iterator[Callable[[], int]]:
         host.run("systemctl stop cut; nft delete table inet cut")
 
 
+# Disks of storage1, and how each comes to hold something.
 FILLED = {
-    "a file system": "mkfs.ext4 -q -F {0}",
+    "filled1": "mkfs.ext4 -q -F {0}",
     # One partition of 32 MiB from the first MiB on, as an MBR has it.
-    "a partition table": (
+    "filled2": (
         "printf '\\0\\0\\2\\0\\203\\377\\377\\377\\0\\10\\0\\0\\0\\0\\1\\0' | dd of={0} bs=1 seek=446 conv=notrunc &&"
         " printf '\\125\\252' | dd of={0} bs=1 seek=510 conv=notrunc,fsync"
     ),
     # Not in LVM's own list of devices, as on a disk that came from another host.
-    "a volume group": "vgcreate --devices {0} others {0}",
+    "filled3": "vgcreate --devices {0} others {0}",
 }
 
 
-def refused_and_the_same(site: AttachedSite, case: str, disk: str, **variables: Any) -> None:
-    """With these variables a disk of storage1 that holds something would be taken: it is refused and not written."""
-    path = f"/dev/disk/by-id/holdfast-{disk}"
-    site.hosts["storage1"].check_output(f"wipefs --all {path} && {FILLED[case].format(path)}")
-    before = site.content_of("storage1", disk)
+def refused_and_the_same(site: AttachedSite, **variables: Any) -> None:
+    """With these variables disks of storage1 would be taken that hold something: each is refused, none is written."""
+    for disk, fill in FILLED.items():
+        path = f"/dev/disk/by-id/holdfast-{disk}"
+        site.hosts["storage1"].check_output(f"wipefs --all {path} && {fill.format(path)}")
+    before = {disk: site.content_of("storage1", disk) for disk in FILLED}
     for playbook in ("preflight.yml", "site.yml"):
         run = site.play(playbook, **variables)
         assert run.rc != 0, run.output
-        assert re.search(r"\[(disk\.holds_data|volume_group\.member)\]", run.output), run.output
-    assert site.content_of("storage1", disk) == before
+        # A finding is one sentence after the other, and its code in brackets ends it.
+        for disk in FILLED:
+            refusal = rf"holdfast-{disk}: it [^\[]*\[(disk\.holds_data|volume_group\.member)\]"
+            assert re.search(refusal, run.output), (disk, run.output)
+    assert {disk: site.content_of("storage1", disk) for disk in FILLED} == before

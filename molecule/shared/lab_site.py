@@ -79,7 +79,7 @@ def wait(holds: Callable[[], Any], what: str, seconds: float = 600) -> None:
             if holds():
                 return
             last = ""
-        except (RuntimeError, AssertionError) as error:  # the former is what testinfra says when SSH failed
+        except (RuntimeError, AssertionError) as error:  # the former is what a host says that can not be reached
             last = f": {error}"
         if time.monotonic() > deadline:
             pytest.fail(f"Not within {seconds:g} s: {what}{last}")
@@ -91,7 +91,7 @@ class Site:
 
     def __init__(self, ssh_config: str) -> None:
         names = yaml.safe_load((INVENTORY / "hosts.yml").read_text())["all"]["hosts"]
-        self.hosts = {name: testinfra.get_host(f"ssh://{name}", ssh_config=ssh_config) for name in names}
+        self.hosts = {name: testinfra.get_host(f"paramiko://{name}", ssh_config=ssh_config) for name in names}
 
     def play(self, playbook: str, *arguments: str, **variables: Any) -> Run:
         """Run one of the project's playbooks on the scenario's lab."""

@@ -24,7 +24,7 @@ requirements:
   - systemd-nspawn, for containers
   - qemu-system-x86 and e2fsprogs, for virtual machines
   - iproute2
-  - ssh-keyscan
+  - paramiko (Python library)
 extends_documentation_fragment:
   - holdfast.storage.attributes
 options:
@@ -154,7 +154,7 @@ findings:
 import time
 
 from ansible_collections.holdfast.storage.plugins.module_utils.core.lab import host
-from ansible_collections.holdfast.storage.plugins.module_utils.host.lab import machine_lock
+from ansible_collections.holdfast.storage.plugins.module_utils.host.lab import LabMachine, machine_lock
 from ansible_collections.holdfast.storage.plugins.module_utils.host.runner import run
 
 OPTIONS = {
@@ -189,7 +189,7 @@ OPTIONS = {
 def main() -> None:
     options = {**OPTIONS, "since": {"type": "float", "default": time.time()}}
     with machine_lock():
-        run(host, options)
+        run(host, options, io=LabMachine())
 
 
 if __name__ == "__main__":

@@ -70,7 +70,7 @@ def test_what_no_flow_has_is_dropped_and_counted_though_something_listens(host: 
         before = counters(host)[name]
         tried = (
             type(host)
-            .get_host(f"ssh://{other}", ssh_config=host.backend.ssh_config)
+            .get_host(f"paramiko://{other}", ssh_config=host.backend.ssh_config)
             .run(f"timeout 2 bash -c '</dev/tcp/172.29.{third}.{number}/4444'")
         )
         assert tried.rc == 124

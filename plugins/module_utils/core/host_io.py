@@ -147,3 +147,10 @@ class IO(Protocol):
 
     def openstack(self, access: Mapping[str, str]) -> Api:
         """The identity service as the account of ``access`` asks it."""
+
+
+class LabIO(IO, Protocol):
+    """A machine on which a lab runs."""
+
+    def wait_for_ssh(self, keys: Mapping[str, str], seconds: float) -> list[str]:
+        """Wait until each address answers by SSH with its key; those that did not within ``seconds``."""

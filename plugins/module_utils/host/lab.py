@@ -1,12 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What modules of the lab need of the machine beyond commands and files."""
+"""The machine on which a lab runs, as its modules see it."""
 
 from __future__ import annotations
 
 import contextlib
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+
+from . import ssh
+from .local import Host
+
+
+class LabMachine(Host):
+    """Commands and files, and the lab's hosts as they boot."""
+
+    def wait_for_ssh(self, keys: Mapping[str, str], seconds: float) -> list[str]:
+        """Wait until hosts answer by SSH; the addresses that did not. See ``ssh.wait``."""
+        return ssh.wait(keys, seconds)
 
 
 @contextlib.contextmanager

@@ -284,10 +284,7 @@ class Host:
         os.rename(path, new)
 
     def ceph(self, entity: str, keyring: str, timeout: float = 5.0) -> Any:
-        """A conversation with the cluster of /etc/ceph/ceph.conf as ``entity``: see ``rados_session.Cluster``.
-
-        Sent with the probe by kinds that have it in NEEDS.
-        """
+        """A conversation with the cluster of /etc/ceph/ceph.conf as ``entity``: see ``rados.Cluster``."""
         from .rados import Cluster
 
         return Cluster(entity, keyring, timeout)

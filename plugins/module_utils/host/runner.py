@@ -22,15 +22,16 @@ class _Module(AnsibleModule):
         pass
 
 
-def run(kind: Applied, options: dict[str, Any], **module_arguments: Any) -> None:
+def run(kind: Applied, options: dict[str, Any], *, io: Host | None = None, **module_arguments: Any) -> None:
     """Converge one kind on this host. ``options`` is the module's argument_spec; its values are what is wanted.
+    ``io`` is the host, where it has to have more than others.
 
     A kind may have ``result(current, wanted)``: what the module returns beyond the plan.
 
     What is wanted is not returned either, as Ansible does with -vvv.
     """
     module = _Module(argument_spec=options, supports_check_mode=True, **module_arguments)
-    io = Host()
+    io = io or Host()
     alone = contextlib.nullcontext() if module.check_mode else io.alone()
     wanted = {name: module.params[name] for name in options}
     asked = {**kind.question(wanted), "detail": bool(module._diff)}

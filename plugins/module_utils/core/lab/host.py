@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..change import Change, Plan
 from ..errors import Finding, HoldfastError
-from ..host_io import IO
+from ..host_io import IO, LabIO
 from . import container, owner, traces, vm
 from .image import nearest, not_root
 from .names import RUN
@@ -115,7 +115,7 @@ def plan(current: dict[str, Any], wanted: dict[str, Any]) -> Plan:
     return Plan(changes, findings)
 
 
-def apply(io: IO, plan: Plan) -> None:
+def apply(io: LabIO, plan: Plan) -> None:
     """Each step for all hosts, so that they power off and boot side by side; then wait until they answer by SSH."""
     for step, take in _TAKE.items():
         if changes := [change for change in plan if step in STEPS[change.action]]:
@@ -244,16 +244,16 @@ def _describe(spec: Mapping[str, Any]) -> str:
     )
 
 
-def _take_shutdown(io: IO, changes: Sequence[Change]) -> None:
+def _take_shutdown(io: LabIO, changes: Sequence[Change]) -> None:
     for kind, driver in DRIVERS.items():
         driver.shutdown(io, [change.subject for change in changes if change.data["spec"]["kind"] == kind])
 
 
-def _take_clear(io: IO, changes: Sequence[Change]) -> None:
+def _take_clear(io: LabIO, changes: Sequence[Change]) -> None:
     traces.clear(io, [change.subject for change in changes])
 
 
-def _take_forget(io: IO, changes: Sequence[Change]) -> None:
+def _take_forget(io: LabIO, changes: Sequence[Change]) -> None:
     for change in changes:
         name, state_dir = change.subject, change.data["state_dir"]
         for path in (f"{change.data['storage']}/{name}", f"{state_dir}/disks/{name}"):
@@ -262,7 +262,7 @@ def _take_forget(io: IO, changes: Sequence[Change]) -> None:
             _write_known_hosts(io, state_dir, known_hosts(known, name, None))
 
 
-def _take_prepare(io: IO, changes: Sequence[Change]) -> None:
+def _take_prepare(io: LabIO, changes: Sequence[Change]) -> None:
     for change in changes:
         spec, state_dir = change.data["spec"], change.data["state_dir"]
         keys = _keys(io, state_dir, spec)
@@ -275,7 +275,7 @@ def _take_prepare(io: IO, changes: Sequence[Change]) -> None:
         )
 
 
-def _take_start(io: IO, changes: Sequence[Change]) -> None:
+def _take_start(io: LabIO, changes: Sequence[Change]) -> None:
     for change in changes:
         spec, state_dir = change.data["spec"], change.data["state_dir"]
         name = spec["name"]
@@ -288,7 +288,7 @@ def _take_start(io: IO, changes: Sequence[Change]) -> None:
     _wait_for_ssh(io, changes)
 
 
-_TAKE: Mapping[str, Callable[[IO, Sequence[Change]], None]] = {
+_TAKE: Mapping[str, Callable[[LabIO, Sequence[Change]], None]] = {
     "shutdown": _take_shutdown,
     "clear": _take_clear,
     "forget": _take_forget,
@@ -326,28 +326,18 @@ def _write_known_hosts(io: IO, state_dir: str, text: str) -> None:
     io.run(["chown", f"--reference={reference}", state_dir])
 
 
-def _wait_for_ssh(io: IO, changes: Sequence[Change]) -> None:
+def _wait_for_ssh(io: LabIO, changes: Sequence[Change]) -> None:
     """Wait until each host answers by SSH with the key that it was given."""
     state_dir = changes[0].data["state_dir"]
     patience = max(DRIVERS[change.data["spec"]["kind"]].PATIENCE for change in changes)
     seconds = changes[0].data["timeout"] * patience
-    end = time.monotonic() + seconds
     known = (io.read_text(f"{state_dir}/ssh/known_hosts") or "").splitlines()
-    waiting = {change.data["spec"]["address"].split("/")[0]: change.subject for change in changes}
-    keys = {line.split()[0].split(",")[1]: line.split()[2] for line in known}
-    while True:
-        answers = io.run(["ssh-keyscan", "-T", str(2 * patience), "-t", "ed25519", *waiting], check=False).out
-        for words in map(str.split, answers.splitlines()):
-            if len(words) == 3 and words[2] == keys.get(words[0]):
-                waiting.pop(words[0], None)
-        if not waiting:
-            return
-        if time.monotonic() > end:
-            name = next(iter(waiting.values()))
-            log = f"{state_dir}/log/{name}.log"
-            tail = "\n".join((io.read_text(log) or "").splitlines()[-10:])
-            raise HoldfastError(
-                f"{', '.join(waiting.values())}: no answer by SSH within {seconds} s. "
-                f"The console is in {log}; it ends with:\n{tail}"
-            )
-        time.sleep(0.2)
+    keys = {line.split()[0].split(",")[0]: line.split()[2] for line in known}
+    names = {change.data["spec"]["address"].split("/")[0]: change.subject for change in changes}
+    if silent := io.wait_for_ssh({address: keys[name] for address, name in names.items()}, seconds):
+        log = f"{state_dir}/log/{names[silent[0]]}.log"
+        tail = "\n".join((io.read_text(log) or "").splitlines()[-10:])
+        raise HoldfastError(
+            f"{', '.join(names[address] for address in silent)}: no answer by SSH within {seconds} s. "
+            f"The console is in {log}; it ends with:\n{tail}"
+        )

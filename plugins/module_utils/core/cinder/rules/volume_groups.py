@@ -16,6 +16,13 @@ from ..backends import protocol
 from .backends import BACKENDS, listed_backends
 
 PORTALS = "cinder_portal_addresses"
+WAIT = "cinder_volumes_wait_seconds"
+GIVE_UP = ("nova_give_up_seconds", "nova_give_up_one_way_seconds")
+POLLING_SECONDS = 5
+"""How often multipathd looks (roles/nova/service.yml): it counts in these."""
+NOTICING_SECONDS = 30
+"""Until a host knows that a server is gone, at most: iSCSI asks each 5 seconds, waits 5 for the answer, and 5 more
+before another way is taken; NVMe takes no longer. The rest is for a machine that is busy."""
 
 
 @rule
@@ -210,6 +217,32 @@ def portals(draft: Draft) -> Iterator[Finding]:
                     "Give an address of br-storage outside networks_bridges.storage.pool that nobody has.",
                     host,
                 )
+
+
+@rule
+def given_up(draft: Draft) -> Iterator[Finding]:
+    """Hosts have given a lost volume up when the server brings it back: docs/adr/0012 tells what would be lost else."""
+    seconds = {name: draft.variables[name] for name in (WAIT, *GIVE_UP) if name in draft.variables}
+    with_multipath = seconds.get(GIVE_UP[0], 0)
+    if with_multipath % POLLING_SECONDS:
+        yield draft.error(
+            "lvm.give-up",
+            (GIVE_UP[0],),
+            f"is {with_multipath}, and multipath counts in {POLLING_SECONDS} seconds.",
+            f"Set it to a multiple of {POLLING_SECONDS}.",
+        )
+    if not any(backend.get("type") == "lvm" for _, _, backend in listed_backends(draft)) or WAIT not in seconds:
+        return
+    wait = seconds.pop(WAIT)
+    longest = max(seconds, key=lambda name: seconds[name], default=None)
+    if longest and wait < (least := seconds[longest] + NOTICING_SECONDS):
+        yield draft.error(
+            "lvm.wait",
+            (WAIT,),
+            f"is {wait}, and a host that lost a volume may wait for {seconds[longest]} seconds ({longest}), "
+            f"and needs {NOTICING_SECONDS} to notice: it would take for written what the server lost with its power.",
+            f"Set it to {least} or more, or lower {longest}.",
+        )
 
 
 @rule

@@ -30,14 +30,15 @@ PORTAL = "172.29.244.121"
 
 
 @cache
-def deployment() -> tuple[Model, Services]:
-    model, findings = inventory.build(cases.raw(cases.good("local")), cases.roles(), rules=RULES)
+def deployment(*changes: tuple[str, Any]) -> tuple[Model, Services]:
+    content = cases.changed({"base": "local", "set": dict(changes)})
+    model, findings = inventory.build(cases.raw(content), cases.roles(), rules=RULES)
     assert model, findings
     return model, Services(descriptions(), model, collections.defaultdict(lambda: "s3cret"))
 
 
-def files(host: str) -> dict[str, str]:
-    model, services = deployment()
+def files(host: str, *changes: tuple[str, Any]) -> dict[str, str]:
+    model, services = deployment(*changes)
     found = [entry for component in services.components(model.hosts[host]) for entry in component["files"]]
     return {entry["path"]: entry.get("content", "") for entry in found}
 
@@ -209,3 +210,23 @@ def test_images_cross_the_network_unless_their_server_is_the_api() -> None:
     assert nfs.crosses(model, "storage1:/srv/nfs/fast/images", "nova_compute")
     assert nfs.crosses(model, "10.9.0.7:/vol/images", "glance_api")
     assert not nfs.crosses(model, None, "glance_api")
+
+
+def test_times_after_a_lost_volume_are_the_inventorys() -> None:
+    times = (
+        ("vars/nova_give_up_seconds", 15),
+        ("vars/nova_give_up_one_way_seconds", 10),
+        ("vars/cinder_volumes_wait_seconds", 45),
+    )
+    found = files("compute1", *times)
+    assert "no_path_retry 3\n" in found["/etc/multipath.conf"]
+    assert 'ATTR{fast_io_fail_tmo}="15"\n' in found["/etc/udev/rules.d/90-holdfast-nvme.rules"]
+    assert 'recovery_tmo}="10"\n' in found["/etc/udev/rules.d/90-holdfast-iscsi.rules"]
+    assert "max(0, 45 - time" in files("storage1", *times)["/etc/systemd/system/holdfast-volumes-wait.service"]
+
+
+def test_iscsid_and_the_kernel_are_left_alone_with_their_own_default() -> None:
+    model, services = deployment()
+    entries = [entry for component in services.components(model.hosts["compute1"]) for entry in component["files"]]
+    (rules,) = [entry for entry in entries if entry["path"] == "/etc/udev/rules.d/90-holdfast-iscsi.rules"]
+    assert (rules["state"], "content" in rules) == ("absent", False)
