@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.holdfast.storage.plugins.module_utils.controller.deployment import descriptions
+from ansible_collections.holdfast.storage.plugins.module_utils.controller.deployment import Deployment
 from ansible_collections.holdfast.storage.plugins.module_utils.core import flows
 from ansible_collections.holdfast.storage.plugins.module_utils.core.attach import stories as attached
 from ansible_collections.holdfast.storage.plugins.module_utils.core.cinder import backends as block
@@ -33,7 +33,7 @@ PORTAL = "172.29.244.121"
 def deployment() -> tuple[Model, Services]:
     model, findings = inventory.build(cases.raw(cases.good("local")), cases.roles(), rules=RULES)
     assert model, findings
-    return model, Services(descriptions(), model, collections.defaultdict(lambda: "s3cret"))
+    return model, Deployment.of(model, collections.defaultdict(lambda: "s3cret")).services
 
 
 def files(host: str) -> dict[str, str]:
