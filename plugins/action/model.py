@@ -58,7 +58,7 @@ class ActionModule(InventoryAction):
     def _keep(self, checked: Checked, existing: dict[str, Any]) -> None:
         """Leave the model, the questions of the probe, new addresses and secrets; in check mode only the first two."""
         run_holder = None if self.check_mode else holder(self.playbook)
-        required = [*checked.required, *secret_store.named_by(checked.model)]
+        required = {**checked.required, **secret_store.named_by(checked.model)}
         if run_holder:
             if secrets.missing(existing, required):
                 secret_store.save(self._loader, self.inventory_dir, secrets.complete(existing, required))

@@ -9,10 +9,10 @@ from typing import Any
 
 from ansible_collections.holdfast.storage.plugins.module_utils.controller.deployment import (
     Deployment,
-    descriptions,
+    known_secrets,
 )
 from ansible_collections.holdfast.storage.plugins.module_utils.core.errors import HoldfastError
-from ansible_collections.holdfast.storage.plugins.module_utils.core.inventory import secrets
+from ansible_collections.holdfast.storage.plugins.module_utils.core.inventory.secrets import TEXT
 from ansible_collections.holdfast.storage.plugins.module_utils.core.plan import rendering
 from ansible_collections.holdfast.storage.plugins.module_utils.core.subjects import ORDER
 from ansible_collections.holdfast.storage.plugins.plugin_utils import secret_store, site_certificate
@@ -28,13 +28,12 @@ class ActionModule(InventoryAction):
 
     def act(self, options: dict[str, Any]) -> dict[str, Any]:
         checked = self.checked()
-        names = {
-            *secrets.required(description.content for description in descriptions()),
-            *secret_store.named_by(checked.model),
-            *site_certificate.FILES,
-            *checked.secrets,
+        forms = {
+            **dict.fromkeys((*site_certificate.FILES, *checked.secrets), TEXT),
+            **known_secrets(),
+            **secret_store.named_by(checked.model),
         }
-        placeholders = {name: secrets.placeholder(name) for name in sorted(names)}
+        placeholders = {name: form.placeholder(name) for name, form in sorted(forms.items())}
         deployment = Deployment.of(checked.model, placeholders)
         directory = Path(options["directory"])
         _begin(directory)

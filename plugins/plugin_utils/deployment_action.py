@@ -11,9 +11,9 @@ from ansible import context
 from ansible_collections.holdfast.storage.plugins.module_utils.controller.deployment import (
     Deployment,
     RunDirectory,
+    is_public,
 )
 from ansible_collections.holdfast.storage.plugins.module_utils.core.errors import HoldfastError
-from ansible_collections.holdfast.storage.plugins.module_utils.core.inventory.secrets import PUBLIC
 from ansible_collections.holdfast.storage.plugins.plugin_utils import secret_store, site_certificate
 from ansible_collections.holdfast.storage.plugins.plugin_utils.living_action import LivingAction
 
@@ -88,7 +88,7 @@ def scrubbed(value: Any, secrets: dict[str, str]) -> Any:
     """The value with every secret in its texts replaced, at any depth."""
     if isinstance(value, str):
         for name, secret in secrets.items():
-            if secret and name not in PUBLIC and secret in value:
+            if secret and secret in value and not is_public(name):
                 value = value.replace(secret, HIDDEN)
         return value
     if isinstance(value, dict):

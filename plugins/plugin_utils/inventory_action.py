@@ -12,6 +12,8 @@ from typing import Any
 from ansible_collections.holdfast.storage.plugins.module_utils.controller.deployment import (
     COLLECTION,
     descriptions,
+    known_secrets,
+    secrets_of,
 )
 from ansible_collections.holdfast.storage.plugins.module_utils.core.errors import Finding, HoldfastError
 from ansible_collections.holdfast.storage.plugins.module_utils.core.inventory import (
@@ -19,8 +21,8 @@ from ansible_collections.holdfast.storage.plugins.module_utils.core.inventory im
 )
 from ansible_collections.holdfast.storage.plugins.module_utils.core.inventory import (
     schema,
-    secrets,
 )
+from ansible_collections.holdfast.storage.plugins.module_utils.core.inventory.secrets import Form
 from ansible_collections.holdfast.storage.plugins.module_utils.core.model import Model
 from ansible_collections.holdfast.storage.plugins.module_utils.core.subjects import RULES
 from ansible_collections.holdfast.storage.plugins.plugin_utils import secret_store
@@ -38,7 +40,7 @@ class Checked:
     hosts: Mapping[str, inventory.RawHost]
     groups: Mapping[str, tuple[str, ...]]
     secrets: Mapping[str, Any]
-    required: list[str]
+    required: Mapping[str, Form]
 
 
 class InventoryAction(DeploymentAction):
@@ -64,7 +66,7 @@ class InventoryAction(DeploymentAction):
                 findings=tuple(unreadable),
                 secrets=existing,
                 required_secrets=tuple(required),
-                known_secrets=tuple(secrets.required(description.content for description in descriptions())),
+                known_secrets=known_secrets(),
                 plain_secrets=reader.plain_secrets(self.inventory_dir),
                 locate=reader.locate,
                 exists=self._exists,
@@ -102,10 +104,10 @@ def remembered(hosts: Mapping[str, inventory.RawHost]) -> Any:
     return next((raw.variables[name] for raw in hosts.values() if name in raw.variables), {})
 
 
-def _required(groups: Mapping[str, tuple[str, ...]]) -> list[str]:
+def _required(groups: Mapping[str, tuple[str, ...]]) -> dict[str, Form]:
     """The secrets of the services that have a host."""
-    return secrets.required(
-        description.content
+    return secrets_of(
+        description
         for description in descriptions()
         if any(
             group == "all" or groups.get(group) for group in description.content.get("secrets_for", description.groups)

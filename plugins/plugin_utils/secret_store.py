@@ -13,11 +13,13 @@ import yaml
 from ansible.errors import AnsibleError
 from ansible.parsing.vault import VaultLib
 
-from ansible_collections.holdfast.storage.plugins.module_utils.controller.deployment import descriptions
+from ansible_collections.holdfast.storage.plugins.module_utils.controller.deployment import known_secrets
 from ansible_collections.holdfast.storage.plugins.module_utils.core.ceph import site as ceph_site
 from ansible_collections.holdfast.storage.plugins.module_utils.core.errors import HoldfastError
 from ansible_collections.holdfast.storage.plugins.module_utils.core.inventory import secrets
+from ansible_collections.holdfast.storage.plugins.module_utils.core.inventory.secrets import Form
 from ansible_collections.holdfast.storage.plugins.module_utils.core.model import Model
+from ansible_collections.holdfast.storage.plugins.module_utils.core.subjects import SECRET_FORMS
 
 VARIABLE = "holdfast_secrets"
 FILE = "group_vars/all/secrets.yml"
@@ -25,9 +27,10 @@ _HEADER = b"$ANSIBLE_VAULT"
 _FIX = "Give a vault password: --vault-password-file, --ask-vault-pass, or vault_password_file in ansible.cfg."
 
 
-def named_by(model: Model) -> list[str]:
-    """Names of the secrets that the inventory asks for, and no description of a service."""
-    return [*(user["secret"] for user in model.variables["keystone_users"]), *ceph_site.more_secrets(model)]
+def named_by(model: Model) -> dict[str, Form]:
+    """The secrets that the inventory asks for, and no description of a service: their forms by name."""
+    users = dict.fromkeys((user["secret"] for user in model.variables["keystone_users"]), SECRET_FORMS["text"])
+    return {**users, **dict.fromkeys(ceph_site.more_secrets(model), SECRET_FORMS["ceph_key"])}
 
 
 def load(loader: Any, inventory_dir: str | Path, *, ephemeral_for: Model | None = None) -> dict[str, str]:
@@ -38,8 +41,7 @@ def load(loader: Any, inventory_dir: str | Path, *, ephemeral_for: Model | None 
     existing = read(loader, inventory_dir)
     if ephemeral_for is None:
         return existing
-    required = secrets.required(description.content for description in descriptions())
-    return secrets.complete(existing, [*required, *named_by(ephemeral_for)])
+    return secrets.complete(existing, {**known_secrets(), **named_by(ephemeral_for)})
 
 
 def read(loader: Any, inventory_dir: str | Path) -> dict[str, Any]:

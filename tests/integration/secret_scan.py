@@ -27,7 +27,7 @@ from ansible.parsing.vault import FileVaultSecret
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / ".collections"))
 
-from ansible_collections.holdfast.storage.plugins.module_utils.core.inventory.secrets import PUBLIC  # noqa: E402
+from ansible_collections.holdfast.storage.plugins.module_utils.controller.deployment import is_public  # noqa: E402
 
 BIN = Path(sys.executable).parent
 ALLOWED = {"clouds.yaml", "openrc"}
@@ -67,7 +67,7 @@ def secrets(inventory: Path) -> dict[str, str]:
     vault._bytes = password
     loader.set_vault_secrets([("default", vault)])
     content = loader.load_from_file(str(inventory / "group_vars/all/secrets.yml"))
-    return {name: value for name, value in _flat("", content) if name.rpartition(".")[2] not in PUBLIC}
+    return {name: value for name, value in _flat("", content) if not is_public(name.rpartition(".")[2])}
 
 
 def _flat(name: str, value: object) -> Iterator[tuple[str, str]]:

@@ -19,28 +19,40 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from ..core.description.services import Description, Services
+from ..core.description.load import Description, load
+from ..core.description.services import Services
 from ..core.errors import HoldfastError
+from ..core.inventory import secrets as secret_forms
+from ..core.inventory.secrets import Form
 from ..core.kind import Kind
 from ..core.model import Host, Model
 from ..core.plan import lock, planning, probe
-from ..core.subjects import ORDER
+from ..core.subjects import EXPRESSIONS, ORDER, SECRET_FORMS
 
 COLLECTION = Path(__file__).resolve().parents[3]
-_YAML = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 @functools.cache
 def descriptions(roles: Path = COLLECTION / "roles") -> tuple[Description, ...]:
-    """Every role's service.yml, by role name."""
-    found = []
-    for path in sorted(roles.glob("*/service.yml")):
-        templates = {file.name: file.read_text() for file in sorted((path.parent / "templates").glob("*.j2"))}
-        content = yaml.load(path.read_text(), Loader=_YAML)  # noqa: S506 - a safe loader, the fast one
-        found.append(Description(path.parent.name, content, templates))
-    return tuple(found)
+    """Every role's service.yml. Raises HoldfastError with all that is wrong in them."""
+    return load(roles, ORDER.phases)
+
+
+@functools.cache
+def known_secrets() -> Mapping[str, Form]:
+    """The secrets of all services, deployed or not: names in order, with their forms."""
+    return secrets_of(descriptions())
+
+
+def secrets_of(described: Iterable[Description]) -> dict[str, Form]:
+    """The secrets that some services need: names in order, with their forms."""
+    return secret_forms.required((description.content for description in described), SECRET_FORMS)
+
+
+def is_public(secret: str) -> bool:
+    """Whether a secret, by its name, is one that may be shown."""
+    form = known_secrets().get(secret)
+    return form is not None and form.is_public
 
 
 class RunDirectory:
@@ -98,7 +110,7 @@ class Deployment:
 
     @classmethod
     def of(cls, model: Model, secrets: Mapping[str, str]) -> Deployment:
-        return cls(model, Services(descriptions(), model, secrets), secrets)
+        return cls(model, Services(descriptions(), model, secrets, expressions=EXPRESSIONS), secrets)
 
     def write_questions(self, run: RunDirectory, holder: Mapping[str, Any] | None) -> None:
         """Leave for each host what the probe asks it. Refused while another run works in this run directory.

@@ -10,8 +10,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from .description.expressions import Names
 from .description.services import Services
 from .inventory.draft import Rule
+from .inventory.secrets import Form
 from .kind import Kind
 from .model import Host, Model
 
@@ -28,9 +30,13 @@ class Subject:
         kinds: the kinds that stand there.
         rules: what makes an inventory wrong although each value is well-formed.
         wants: by kind, its own or another's, what it wants of a host. What several subjects want of one kind is joined.
+        expressions: what expressions of service descriptions may ask of it, by name.
+        secret_forms: forms of secrets that nobody else has, by the name that descriptions give them.
     """
 
     name: str
     kinds: tuple[Kind, ...] = ()
     wants: Mapping[str, Wants] = field(default_factory=dict)
     rules: tuple[Rule, ...] = ()
+    expressions: Names | None = None
+    secret_forms: Mapping[str, Form] = field(default_factory=dict)

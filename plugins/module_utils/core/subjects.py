@@ -9,6 +9,7 @@ from .cinder.subject import SUBJECT as CINDER
 from .destroy.subject import SUBJECT as DESTROY
 from .foundations.subject import SUBJECT as FOUNDATIONS
 from .glance.subject import SUBJECT as GLANCE
+from .inventory.secrets import FORMS
 from .keystone.subject import SUBJECT as KEYSTONE
 from .lab.subject import SUBJECT as LAB
 from .networks.subject import SUBJECT as NETWORKS
@@ -20,6 +21,10 @@ from .swift.subject import SUBJECT as SWIFT
 SUBJECTS: tuple[Subject, ...] = (BASE, NETWORKS, FOUNDATIONS, KEYSTONE, SWIFT, CEPH, GLANCE, CINDER, NFS, LAB, DESTROY)
 
 RULES = tuple(rule for subject in SUBJECTS for rule in subject.rules)
+
+EXPRESSIONS = tuple(subject.expressions for subject in SUBJECTS if subject.expressions)
+
+SECRET_FORMS = {**FORMS, **{name: form for subject in SUBJECTS for name, form in subject.secret_forms.items()}}
 
 # The phases in their order, and the kinds that each applies.
 _PHASES = {
@@ -39,6 +44,7 @@ _PHASES = {
     "ceph_access": ("ceph_access",),
     "services": ("driver_option", "file", "migration", "unit"),
     "volume_types": ("volume_type",),
+    "finish": ("migration",),
 }
 
 ORDER = Order.of(

@@ -6,7 +6,7 @@ from __future__ import annotations
 from ..inventory.draft import rules_of
 from ..inventory.rules import deployment, disks, groups, hosts, overrides, placement, secrets
 from ..subject import Subject
-from . import wants
+from . import expressions, wants
 from .kinds import disk, file, migration, package, platform, unit, volume_group
 
 SUBJECT = Subject(
@@ -27,5 +27,6 @@ SUBJECT = Subject(
         "migration": wants.migration,
         "platform": wants.platform,
     },
+    expressions=expressions.names,
     rules=rules_of(deployment, hosts, overrides, groups, placement, disks, secrets),
 )

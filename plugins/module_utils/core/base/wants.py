@@ -68,10 +68,10 @@ def migration(model: Model, host: Host, services: Services, secrets: Any) -> dic
     """``{migrations: [{name, argv, user, packages, environment}]}`` of the phase, on the first host of its group."""
     migrations = []
     for description, entries in services.entries("migrations"):
-        if description.phase == services.phase:
-            for entry in entries:
-                if model.group(entry["group"])[:1] == (host,):
-                    migrations.append({name: value for name, value in entry.items() if name != "group"})
+        for entry in entries:
+            phase = entry.get("phase", description.phase)
+            if phase == services.phase and model.group(entry["group"])[:1] == (host,):
+                migrations.append({name: value for name, value in entry.items() if name not in ("group", "phase")})
     return {"migrations": migrations} if migrations else {}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from ..inventory.draft import rules_of
 from ..subject import Subject
-from . import wants
+from . import expressions, secrets, wants
 from .kinds import ceph_access, ceph_cluster, ceph_mgr, ceph_mon, ceph_osd
 from .rules import clients, cluster
 
@@ -25,5 +25,7 @@ SUBJECT = Subject(
         "ceph_mon": wants.ceph_mon,
         "ceph_osd": wants.ceph_osd,
     },
+    expressions=expressions.names,
+    secret_forms=secrets.FORMS,
     rules=rules_of(cluster, clients),
 )

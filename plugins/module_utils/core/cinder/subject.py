@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from ..inventory.draft import rules_of
 from ..subject import Subject
-from . import wants
+from . import expressions, wants
 from .kinds import driver_option, volume_takeover, volume_type
 from .rules import backends, volume_groups
 
@@ -21,5 +21,6 @@ SUBJECT = Subject(
         "driver_option": wants.driver_option,
         "volume_type": wants.volume_type,
     },
+    expressions=expressions.names,
     rules=rules_of(backends, volume_groups),
 )

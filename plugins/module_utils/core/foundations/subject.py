@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from ..inventory.draft import rules_of
 from ..subject import Subject
-from . import rules, wants
+from . import expressions, rules, wants
 from .kinds import certificate, database, message_queue
 
 SUBJECT = Subject(
@@ -20,5 +20,6 @@ SUBJECT = Subject(
         "database": wants.database,
         "message_queue": wants.message_queue,
     },
+    expressions=expressions.names,
     rules=rules_of(rules),
 )

@@ -54,7 +54,8 @@ def database(model: Model, host: Host, services: Services, secrets: Any) -> dict
             "hosts": hosts,
             "character_set": entry.get("character_set", database_kind.CHARACTER_SET),
         }
-        for _, entry in services.entries("database")
+        for _, entries in services.entries("databases")
+        for entry in entries
     ]
     return {"databases": databases} if databases else {}
 

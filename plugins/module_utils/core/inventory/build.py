@@ -16,6 +16,7 @@ from ..model import Host, Model, Network
 from .addresses import Addresses, assign
 from .draft import Draft, DraftHost, Rule, address_of, known_groups, listed, place
 from .schema import KeyPath, RoleVariables, Variable, shown
+from .secrets import Form
 
 # So many hosts that share a problem are named.
 _NAMED = 4
@@ -67,7 +68,7 @@ class RawInventory:
         findings: likewise, with its own place.
         secrets: every secret that exists. They are no part of the variables or of the model.
         required_secrets: names of the secrets that the deployment's services need.
-        known_secrets: names that services need which are not deployed: their secrets may stay.
+        known_secrets: the secrets of all services, with their forms; those of one that is not deployed may stay.
         plain_secrets: places where a secret stands in a file that is not encrypted, and what is wrong there.
         locate: file and line of a value, of a host's or, with None, of the deployment's; None when it is not known.
         exists: whether a file of the controller exists.
@@ -80,7 +81,7 @@ class RawInventory:
     findings: tuple[Finding, ...] = ()
     secrets: Mapping[str, Any] = field(default_factory=dict)
     required_secrets: tuple[str, ...] = ()
-    known_secrets: tuple[str, ...] = ()
+    known_secrets: Mapping[str, Form] = field(default_factory=dict)
     plain_secrets: Mapping[str, str] = field(default_factory=dict)
     locate: Callable[[str | None, KeyPath], str | None] = lambda host, path: None
     exists: Callable[[str], bool] = lambda path: True

@@ -19,6 +19,7 @@ from ..errors import Finding, Severity
 from ..flows import ALL, ANY, FLOWS
 from .addresses import Range
 from .schema import KeyPath, dotted, ipv4, ipv4_network
+from .secrets import Form
 
 ACKNOWLEDGE = "holdfast_acknowledge"
 
@@ -76,7 +77,7 @@ class Draft:
     """What the schemas refused, by host: rules that miss it must not complain again."""
     secrets: Mapping[str, Any] = field(default_factory=dict)
     required_secrets: tuple[str, ...] = ()
-    known_secrets: tuple[str, ...] = ()
+    known_secrets: Mapping[str, Form] = field(default_factory=dict)
     plain_secrets: Mapping[str, str] = field(default_factory=dict)
     locate: Callable[[str | None, KeyPath], str | None] = lambda host, path: None
     exists: Callable[[str], bool] = lambda path: True

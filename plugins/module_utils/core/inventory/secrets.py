@@ -4,21 +4,19 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import math
 import re
 import secrets as random
 import string
-import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from ..ceph import values as ceph
-from ..keystone import fernet
+from ..errors import HoldfastError
+from .schema import did_you_mean
 
 BITS = 128
 """What a secret has at least, as far as its characters can tell."""
@@ -37,18 +35,44 @@ _WORDS = re.compile(
 _CLASSES = ((r"[0-9]", 10), (r"[a-z]", 26), (r"[A-Z]", 26), (r"[^0-9A-Za-z]", 20))
 
 
-def required(descriptions: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Names of the secrets that services need, from their descriptions, in order."""
-    names: set[str] = set()
+@dataclass(frozen=True)
+class Form:
+    """How secrets of a form are made, what makes one weak, and what stands for one where it is not wanted.
+
+    Attributes:
+        make: a new secret.
+        weakness: of a name and a value: what is wrong, or None.
+        placeholder: of a name: always the same, and of the form.
+        is_public: it is kept among the secrets because it must not be lost, and may be shown.
+    """
+
+    make: Callable[[], str]
+    weakness: Callable[[str, str], str | None]
+    placeholder: Callable[[str], str] = "({})".format
+    is_public: bool = False
+
+
+def required(descriptions: Iterable[Mapping[str, Any]], forms: Mapping[str, Form]) -> dict[str, Form]:
+    """The secrets that services need, from their descriptions: names in order, with their forms.
+
+    Raises HoldfastError for a form that is not among ``forms``.
+    """
+    named: dict[str, str] = {}
     for description in descriptions:
-        if database := description.get("database"):
-            names.add(f"{database['name']}_database_password")
-        if description.get("message_queue"):
-            names.add(f"{description['service']}_message_queue_password")
-        if user := (description.get("identity") or {}).get("user"):
-            names.add(f"{user['name']}_identity_password")
-        names.update(description.get("secrets") or ())
-    return sorted(names)
+        for database in description.get("databases", ()):
+            named[f"{database['name']}_database_password"] = "text"
+        if queue := description.get("message_queue"):
+            named[f"{queue['vhost']}_message_queue_password"] = "text"
+        for user in (description.get("identity") or {}).get("users", ()):
+            named[f"{user['name']}_identity_password"] = "text"
+        for name, form in description.get("secrets", {}).items():
+            if form not in forms:
+                raise HoldfastError(
+                    f"roles/*/service.yml of {description['service']}: secrets.{name}: there is no form {form!r}. "
+                    f"Fix: {did_you_mean(form, forms)}Give one of: {', '.join(sorted(forms))}."
+                )
+            named[name] = form
+    return {name: forms[named[name]] for name in sorted(named)}
 
 
 def missing(existing: Mapping[str, Any], required: Iterable[str]) -> list[str]:
@@ -56,41 +80,20 @@ def missing(existing: Mapping[str, Any], required: Iterable[str]) -> list[str]:
     return sorted(name for name in set(required) if not existing.get(name))
 
 
-def generate(name: str) -> str:
-    """A new secret of 256 bits, in the form that its name asks for.
-
-    ``*_fernet_keys`` and ``*_credential_keys`` are keystone's numbered keys (see ``fernet``), ``*_ca_key`` is a private
-    key on the curve P-256 in PEM, ``*_root_secret`` is base64 as Swift's keymaster reads it, ``*_fixed_key`` is
-    hexadecimal, ``ceph_*_key`` is a key of cephx, of 128 bits, and ``ceph_fsid`` the UUID of a cluster. All others are
-    of letters and digits only: safe in URLs, shells and every kind of configuration file.
-    """
-    return _form(name).make()
-
-
-def placeholder(name: str) -> str:
-    """What stands for a secret where the real one is not wanted: always the same for a name, and of its form."""
-    if _form(name) is _CEPH_KEY:
-        return ceph.make_key(hashlib.sha256(name.encode()).digest()[: ceph.KEY_BYTES])
-    if _form(name) is _EC_KEY:
-        return _ec_key(sum(name.encode()))
-    if _form(name) is _KEYS:
-        return fernet.generate(lambda size: hashlib.sha256(name.encode()).digest()[:size], 0)
-    return str(uuid.uuid5(uuid.NAMESPACE_URL, name)) if name in PUBLIC else f"({name})"
-
-
-def complete(existing: Mapping[str, str], required: Iterable[str]) -> dict[str, str]:
+def complete(existing: Mapping[str, str], required: Mapping[str, Form]) -> dict[str, str]:
     """The existing secrets, and new ones for those that are missing."""
-    return {**existing, **{name: generate(name) for name in missing(existing, required)}}
+    return {**existing, **{name: required[name].make() for name in missing(existing, required)}}
 
 
-def weaknesses(secrets: Mapping[str, Any], own: Collection[str] = ()) -> dict[str, str]:
+def weaknesses(secrets: Mapping[str, Any], forms: Mapping[str, Form]) -> dict[str, str]:
     """What is wrong with the secrets by themselves, by name. Values are never in the text.
 
-    ``own`` are those of Holdfast's services, which stand in URLs and in files of every kind; others may be as they are.
+    ``forms`` are those of Holdfast's services. Their texts stand in URLs and in files of every kind; secrets of others
+    are texts too, and may be as they are.
     """
-    found = {name: _weakness(name, value) for name, value in sorted(secrets.items())}
-    for name in sorted(set(own) & set(secrets)):
-        if not found[name] and _form(name) is _TEXT and not re.fullmatch(r"[A-Za-z0-9._~-]+", secrets[name]):
+    found = {name: _weakness(name, value, forms.get(name, TEXT)) for name, value in sorted(secrets.items())}
+    for name in sorted(set(forms) & set(secrets)):
+        if not found[name] and forms[name] is TEXT and not re.fullmatch(r"[A-Za-z0-9._~-]+", secrets[name]):
             found[name] = "has characters that URLs and configuration files do not take as they are"
     return {name: reason for name, reason in found.items() if reason}
 
@@ -110,12 +113,12 @@ def entropy(value: str) -> float:
     return len(value) * math.log2(alphabet) * share
 
 
-def _weakness(name: str, value: Any) -> str | None:
+def _weakness(name: str, value: Any, form: Form) -> str | None:
     if value is None or value == "":
         return "is empty"
     if not isinstance(value, str):
         return "is not text: quote it"
-    return _form(name).weakness(name, value)
+    return form.weakness(name, value)
 
 
 def _weak_text(name: str, value: str) -> str | None:
@@ -150,24 +153,8 @@ def _weak_hexadecimal(name: str, value: str) -> str | None:
     return _weak_text(name, value)
 
 
-def _weak_keys(_: str, value: str) -> str | None:
-    try:
-        numbered = fernet.keys(value)
-        if len(numbered) >= 2 and all(
-            len(base64.urlsafe_b64decode(key)) == fernet.KEY_BYTES for key in numbered.values()
-        ):
-            return None
-    except (ValueError, KeyError, TypeError, AttributeError):
-        pass
-    return "is not a set of keystone's keys"
-
-
 def _weak_ec_key(_: str, value: str) -> str | None:
     return None if re.match(r"-----BEGIN (EC )?PRIVATE KEY-----\n", value) else "is not a private key in PEM"
-
-
-def _weak_ceph_key(_: str, value: str) -> str | None:
-    return None if ceph.is_key(value) else "is not a key of Ceph's"
 
 
 def _weak_uuid(_: str, value: str) -> str | None:
@@ -175,10 +162,6 @@ def _weak_uuid(_: str, value: str) -> str | None:
         return None if str(uuid.UUID(value)) == value and uuid.UUID(value).int else "is not a UUID in lower case"
     except ValueError:
         return "is not a UUID in lower case"
-
-
-def _ceph_key() -> str:
-    return ceph.make_key(random.token_bytes(ceph.KEY_BYTES), int(time.time()))
 
 
 def _text() -> str:
@@ -193,10 +176,6 @@ def _hexadecimal() -> str:
     return random.token_hex(32)
 
 
-def _fernet() -> str:
-    return fernet.generate(random.token_bytes, time.time())
-
-
 def _ec_key(number: int = 0) -> str:
     """A private key on the curve P-256 in PEM: a new one, or that of a number."""
     # Costs 0.1 s, and is needed once in the life of a deployment.
@@ -209,32 +188,17 @@ def _ec_key(number: int = 0) -> str:
     return key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption()).decode()
 
 
-@dataclass(frozen=True)
-class _Form:
-    """How secrets of a form are made, and what makes one weak."""
+TEXT = Form(_text, _weak_text)
+"""Letters and digits only: safe in URLs, shells and every kind of configuration file. 256 bits."""
 
-    make: Callable[[], str]
-    weakness: Callable[[str, str], str | None]
-
-
-_KEYS = _Form(_fernet, _weak_keys)
-_TEXT = _Form(_text, _weak_text)
-_EC_KEY = _Form(_ec_key, _weak_ec_key)
-_FORMS = {
-    "_fernet_keys": _KEYS,
-    "_credential_keys": _KEYS,
-    "_ca_key": _EC_KEY,
-    "_root_secret": _Form(_base64, _weak_base64),
-    "_fixed_key": _Form(_hexadecimal, _weak_hexadecimal),
-    "ceph_fsid": _Form(lambda: str(uuid.uuid4()), _weak_uuid),
+FORMS: Mapping[str, Form] = {
+    "text": TEXT,
+    "base64": Form(_base64, _weak_base64),
+    "hexadecimal": Form(_hexadecimal, _weak_hexadecimal),
+    "ec_key": Form(_ec_key, _weak_ec_key, lambda name: _ec_key(sum(name.encode()))),
+    "uuid": Form(
+        lambda: str(uuid.uuid4()), _weak_uuid, lambda name: str(uuid.uuid5(uuid.NAMESPACE_URL, name)), is_public=True
+    ),
 }
-_CEPH_KEY = _Form(_ceph_key, _weak_ceph_key)
-
-PUBLIC = frozenset({"ceph_fsid"})
-"""What is kept among the secrets because it must not be lost, and may be shown."""
-
-
-def _form(name: str) -> _Form:
-    if name.startswith("ceph_") and name.endswith("_key"):
-        return _CEPH_KEY
-    return next((form for ending, form in _FORMS.items() if name.endswith(ending)), _TEXT)
+"""The forms that need no knowledge of a service, by the name that descriptions give them: of 256 bits each, ``ec_key``
+a private key on the curve P-256 in PEM, ``uuid`` no secret at all."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from ..inventory.draft import rules_of
 from ..subject import Subject
-from . import rules, wants
+from . import expressions, rules, secrets, wants
 from .kinds import catalog, fernet_repository
 
 SUBJECT = Subject(
@@ -18,5 +18,7 @@ SUBJECT = Subject(
         "catalog": wants.catalog,
         "fernet_repository": wants.fernet_repository,
     },
+    expressions=expressions.names,
+    secret_forms=secrets.FORMS,
     rules=rules_of(rules),
 )

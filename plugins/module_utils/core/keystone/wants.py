@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from ..description.services import Services
@@ -24,33 +25,39 @@ def catalog(model: Model, host: Host, services: Services, secrets: Any) -> dict[
     wanted["projects"].append({"name": SERVICE_PROJECT, "description": "Accounts of the services"})
     roles: dict[str, None] = {}
     for description, entry in services.entries("identity"):
+        wanted["domains"] += entry.get("domains", ())
         roles.update(dict.fromkeys(entry.get("roles", ())))
-        if user := entry.get("user"):
-            name = user["name"]
-            wanted["users"].append({"name": name, "password": secrets[f"{name}_identity_password"]})
-            for role in user.get("roles", ()):
-                roles[role] = None
-                wanted["assignments"].append({"user": name, "role": role, "project": SERVICE_PROJECT})
-        if service := entry.get("service"):
-            wanted["services"].append(service)
-            if endpoint := entry.get("endpoint"):
-                place = endpoint.get("region") or region
-                if {"name": place} not in wanted["regions"]:
-                    wanted["regions"].append({"name": place})
-                base = services.evaluate(description, f"{{{{ url('{endpoint['flow']}') }}}}", host)
-                wanted["endpoints"] += [
-                    {
-                        "type": service["type"],
-                        "service": service["name"],
-                        "region": place,
-                        "interface": interface,
-                        "url": base + endpoint.get("path", ""),
-                    }
-                    for interface in catalog_kind.INTERFACES
-                ]
+        for user in entry.get("users", ()):
+            _add_user(wanted, roles, user, secrets)
+        for service in entry.get("services", ()):
+            plain = {name: value for name, value in service.items() if name != "endpoint"}
+            wanted["services"].append(plain)
+            if endpoint := service.get("endpoint"):
+                url = services.evaluate(description, f"{{{{ url('{endpoint['flow']}') }}}}", host)
+                _add_endpoint(wanted, plain, endpoint.get("region") or region, url + endpoint.get("path", ""))
     _add_sites(wanted, roles, model, secrets)
     wanted["roles"] = [{"name": role} for role in roles]
     return {**wanted, "credentials": catalog_kind.CREDENTIALS}
+
+
+def _add_user(wanted: dict[str, Any], roles: dict[str, None], user: Mapping[str, Any], secrets: Any) -> None:
+    """An account of a service, with its roles: in the project of the services, or all over a domain of its own."""
+    own = {"domain": user["domain"]} if "domain" in user else {}
+    wanted["users"].append({"name": user["name"], **own, "password": secrets[f"{user['name']}_identity_password"]})
+    for role in user.get("roles", ()):
+        roles[role] = None
+        holds = {"user_domain": user["domain"], **own} if own else {"project": SERVICE_PROJECT}
+        wanted["assignments"].append({"user": user["name"], "role": role, **holds})
+
+
+def _add_endpoint(wanted: dict[str, Any], service: Mapping[str, Any], region: str, url: str) -> None:
+    """One place of a service for all that ask."""
+    if {"name": region} not in wanted["regions"]:
+        wanted["regions"].append({"name": region})
+    wanted["endpoints"] += [
+        {"type": service["type"], "service": service["name"], "region": region, "interface": interface, "url": url}
+        for interface in catalog_kind.INTERFACES
+    ]
 
 
 def _add_sites(wanted: dict[str, Any], roles: dict[str, None], model: Model, secrets: Any) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from ..inventory.draft import rules_of
 from ..subject import Subject
-from . import rules, wants
+from . import expressions, rules, wants
 from .kinds import nfs_export
 
 SUBJECT = Subject(
@@ -15,5 +15,6 @@ SUBJECT = Subject(
         "disk": wants.disk,
         "nfs_export": wants.nfs_export,
     },
+    expressions=expressions.names,
     rules=rules_of(rules),
 )

@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from ansible_collections.holdfast.storage.plugins.module_utils.controller.deployment import known_secrets
 from ansible_collections.holdfast.storage.plugins.module_utils.core.inventory import (
     build as inventory,
 )
@@ -84,6 +85,7 @@ def raw(content: dict[str, Any], **more: Any) -> RawInventory:
             local=variables.get("ansible_connection") == "local",
         )
     groups = {name: tuple(members) for name, members in content["groups"].items()}
+    more.setdefault("known_secrets", known_secrets())
     return RawInventory(hosts=hosts, groups=groups, exists=lambda path: not path.startswith("/nowhere/"), **more)
 
 

@@ -10,7 +10,9 @@ from ...errors import Finding
 from ...flows import CEPH, CEPH_CLIENTS
 from ...inventory.draft import Draft, address_of, entries, listed, rule
 from ...inventory.schema import KeyPath, did_you_mean, ipv4_network
+from ...inventory.secrets import weaknesses
 from .. import values as ceph
+from ..secrets import FORMS
 from ..site import secret_name
 from .cluster import CLIENTS, DAEMONS, EXTERNAL, POOLS, known_pools
 
@@ -73,6 +75,21 @@ def clients_hosts(draft: Draft) -> Iterator[Finding]:
                     f"has {listed(outside)}, in no group that the firewalls let talk to Ceph.",
                     "Put them into the group ceph_client.",
                 )
+
+
+@rule
+def keys(draft: Draft) -> Iterator[Finding]:
+    """The keys of the site's own clients are keys of Ceph's: no description of a service has them."""
+    names = {secret_name(client["name"]) for _, client in entries(draft.variables.get(CLIENTS)) if "name" in client}
+    forms = dict.fromkeys(names, FORMS["ceph_key"])
+    given = {name: value for name, value in draft.secrets.items() if name in names}
+    for name, weakness in weaknesses(given, forms).items():
+        yield draft.error(
+            "secrets.weak",
+            ("holdfast_secrets", name),
+            f"{weakness}.",
+            "Take it out of the vault file: Holdfast makes one. Or give the key as `ceph auth get-key` shows it.",
+        )
 
 
 # -- a cluster of others --------------------------------------------------------------------------------------------

@@ -19,8 +19,7 @@ _IRREPLACEABLE = ("swift_hash_path_prefix", "swift_hash_path_suffix", "swift_enc
 @rule
 def strength(draft: Draft) -> Iterator[Finding]:
     """Secrets can not be guessed, and fit where they are written."""
-    own = {*draft.required_secrets, *draft.known_secrets}
-    for name, weakness in secrets.weaknesses(draft.secrets, own).items():
+    for name, weakness in secrets.weaknesses(draft.secrets, draft.known_secrets).items():
         yield draft.error(
             "secrets.weak",
             (VARIABLE, name),

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from ansible_collections.holdfast.storage.plugins.module_utils.core.ceph import values as ceph
 from ansible_collections.holdfast.storage.plugins.module_utils.core.inventory import secrets
+from ansible_collections.holdfast.storage.plugins.module_utils.core.subjects import SECRET_FORMS
 
 OSD = "0f2e9a6c-9a3b-4d4e-8a67-0a1f7a5a9c11"
 FSID = "6d0c9f84-3b7a-4a55-9e5a-0b8f7a3f4a11"
@@ -51,15 +52,13 @@ def test_keys_of_daemons_follow_from_the_root_and_differ():
     assert ceph.derived_key("one", "mgr.a") in keys
 
 
-def test_made_secrets_are_strong_and_of_their_form():
-    made = {name: secrets.generate(name) for name in ("ceph_admin_key", "ceph_client_glance_key", "ceph_fsid")}
+def test_made_keys_are_strong_and_of_their_form():
+    forms = {"ceph_admin_key": SECRET_FORMS["ceph_key"], "ceph_fsid": SECRET_FORMS["uuid"]}
+    made = secrets.complete({}, forms)
     assert ceph.is_key(made["ceph_admin_key"])
     assert str(uuid.UUID(made["ceph_fsid"])) == made["ceph_fsid"]
-    assert secrets.weaknesses(made) == {}
-    assert set(secrets.weaknesses({"ceph_admin_key": "password", "ceph_fsid": "lab"})) == {
-        "ceph_admin_key",
-        "ceph_fsid",
-    }
+    assert secrets.weaknesses(made, forms) == {}
+    assert set(secrets.weaknesses({"ceph_admin_key": "password", "ceph_fsid": "lab"}, forms)) == set(forms)
 
 
 def test_a_keyring_is_as_ceph_writes_it():

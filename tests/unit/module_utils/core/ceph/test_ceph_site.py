@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.holdfast.storage.plugins.module_utils.controller.deployment import descriptions
+from ansible_collections.holdfast.storage.plugins.module_utils.controller.deployment import Deployment
 from ansible_collections.holdfast.storage.plugins.module_utils.core.ceph import (
     site as ceph_site,
 )
@@ -38,7 +38,7 @@ def services(name: str, **variables: Any) -> Services:
     found.get("secrets", {})["ceph_client_cinder_backup_key"] = ceph.make_key(bytes(range(100, 116)))
     model, findings = inventory.build(cases.raw(content, **found), cases.roles(), rules=RULES)
     assert model, findings
-    return Services(descriptions(), model, KEYS)
+    return Deployment.of(model, KEYS).services
 
 
 def keyrings(given: Services, host: str) -> dict[str, tuple[str, str]]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.holdfast.storage.plugins.module_utils.controller.deployment import descriptions
+from ansible_collections.holdfast.storage.plugins.module_utils.controller.deployment import Deployment
 from ansible_collections.holdfast.storage.plugins.module_utils.core import flows
 from ansible_collections.holdfast.storage.plugins.module_utils.core.attach import stories as attached
 from ansible_collections.holdfast.storage.plugins.module_utils.core.cinder import backends as block
@@ -34,7 +34,7 @@ def deployment(*changes: tuple[str, Any]) -> tuple[Model, Services]:
     content = cases.changed({"base": "local", "set": dict(changes)})
     model, findings = inventory.build(cases.raw(content), cases.roles(), rules=RULES)
     assert model, findings
-    return model, Services(descriptions(), model, collections.defaultdict(lambda: "s3cret"))
+    return model, Deployment.of(model, collections.defaultdict(lambda: "s3cret")).services
 
 
 def files(host: str, *changes: tuple[str, Any]) -> dict[str, str]:

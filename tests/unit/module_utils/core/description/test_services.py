@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 import pytest
 
-from ansible_collections.holdfast.storage.plugins.module_utils.core.description.services import (
-    Description,
-    Services,
-)
+from ansible_collections.holdfast.storage.plugins.module_utils.core.base.wants import migration
+from ansible_collections.holdfast.storage.plugins.module_utils.core.description.load import Description, ordered
+from ansible_collections.holdfast.storage.plugins.module_utils.core.description.services import Services
 from ansible_collections.holdfast.storage.plugins.module_utils.core.errors import HoldfastError
 from ansible_collections.holdfast.storage.plugins.module_utils.core.model import Host, Model, Network
+from ansible_collections.holdfast.storage.plugins.module_utils.core.subjects import EXPRESSIONS, ORDER
 
 SECRETS = {"glance_database_password": "123456", "glance_message_queue_password": "q" * 22}
 
@@ -24,7 +24,8 @@ def model():
 
 def described(**content):
     base = {"service": "glance", "components": [{"group": "glance_api", "user": "glance", **content}]}
-    return Services([Description("glance", base, {"x.j2": "port {{ port('glance_api') }}"})], model(), SECRETS)
+    glance = Description("glance", base, {"x.j2": "port {{ port('glance_api') }}"})
+    return Services([glance], model(), SECRETS, expressions=EXPRESSIONS)
 
 
 def component(**content):
@@ -91,6 +92,42 @@ def test_only_members_get_a_component_and_only_deployed_services_count():
     assert not list(services.components(services.model.hosts["other1"]))
     nobody = Description("trove", {"service": "trove", "components": [{"group": "trove"}]}, {})
     assert Services([nobody], model(), {}).descriptions == ()
+
+
+def test_a_service_exists_by_the_members_of_the_groups_that_deploy_it():
+    components = [{"group": ["trove", "glance_api"]}, {"group": "swift_storage"}]
+    first = {"service": "a", "components": components}
+    by_nobody = Description("b", {**first, "service": "b", "deployed_by": ["trove"]}, {})
+    by_storage = Description("c", {**first, "service": "c", "deployed_by": ["trove", "swift_storage"]}, {})
+    services = Services([Description("a", first, {}), by_nobody, by_storage], model(), {})
+    assert [(found.name, services.first_host(found).name) for found in services.descriptions] == [
+        ("a", "control1"),
+        ("c", "other1"),
+    ]
+
+
+def test_migrations_run_in_the_phase_that_they_name_in_the_order_of_services():
+    def migrating(name, **more):
+        entries = [
+            {"name": name, "group": "glance_api", "argv": ["/bin/sync"], "packages": []},
+            {"name": f"{name}-after", "phase": "finish", "group": "glance_api", "argv": ["/bin/map"], "packages": []},
+        ]
+        content = {"service": name, "components": [{"group": "glance_api"}], "migrations": entries, **more}
+        return Description(name, content, {})
+
+    found = ordered([migrating("a", after=["b"]), migrating("b")])
+    services = Services(found, model(), {})
+    hosts = services.model.hosts
+
+    def names(phase, host="control1"):
+        wanted = migration(services.model, hosts[host], services.within(phase), {})
+        return [entry["name"] for entry in wanted.get("migrations", ())]
+
+    assert names("services") == ["b", "a"]
+    assert names("finish") == ["b-after", "a-after"]
+    assert names("finish", "other1") == names("identity") == []
+    assert "finish" in ORDER.phases
+    assert ORDER.phases.index("finish") > ORDER.phases.index("services")
 
 
 def test_a_phase_sees_its_own_services():

@@ -5,14 +5,12 @@ from __future__ import annotations
 
 from ansible_collections.holdfast.storage.plugins.module_utils.controller.deployment import (
     Deployment,
-    descriptions,
+    known_secrets,
 )
 from ansible_collections.holdfast.storage.plugins.module_utils.core.inventory import (
     build as inventory,
 )
-from ansible_collections.holdfast.storage.plugins.module_utils.core.inventory import (
-    secrets,
-)
+from ansible_collections.holdfast.storage.plugins.module_utils.core.inventory.secrets import TEXT
 from ansible_collections.holdfast.storage.plugins.module_utils.core.plan import rendering
 from ansible_collections.holdfast.storage.plugins.module_utils.core.subjects import ORDER, RULES
 from ansible_collections.holdfast.storage.tests.unit.module_utils.core import inventory_cases as cases
@@ -21,9 +19,8 @@ from ansible_collections.holdfast.storage.tests.unit.module_utils.core import in
 def rendered(name):
     model, findings = inventory.build(cases.raw(cases.good(name)), cases.roles(), rules=RULES)
     assert model, findings
-    names = secrets.required(description.content for description in descriptions())
-    names += [user["secret"] for user in model.variables["keystone_users"]]
-    placeholders = {name: secrets.placeholder(name) for name in names}
+    users = {user["secret"]: TEXT for user in model.variables["keystone_users"]}
+    placeholders = {name: form.placeholder(name) for name, form in {**known_secrets(), **users}.items()}
     deployment = Deployment.of(model, placeholders)
     return dict(rendering.render(ORDER, model, deployment.services, placeholders))
 

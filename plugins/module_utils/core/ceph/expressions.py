@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Ceph: what expressions of service descriptions may ask. See ``description.expressions``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ..description.expressions import View
+from . import site
+
+
+def names(view: View) -> Mapping[str, Any]:
+    """The cluster, and the keys of its clients on the host."""
+    return {
+        "ceph_fsid": lambda: site.fsid(view.model, view.secrets),
+        "ceph_monitors": lambda: site.mon_host(view.model),
+        "ceph_users": lambda: site.users(view.model, view.host),
+        "ceph_keyring": lambda entity: site.keyring(view.model, view.secrets, entity),
+        "ceph_inputs": ceph_inputs,
+    }
+
+
+def ceph_inputs(clients: Iterable[str]) -> list[str]:
+    """The files that a unit reads which is these clients of Ceph; none without a client."""
+    keyrings = [f"/etc/ceph/ceph.client.{name}.keyring" for name in clients]
+    return ["/etc/ceph/ceph.conf", *keyrings] if keyrings else []

@@ -1,0 +1,19 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Volumes: what expressions of service descriptions may ask. See ``description.expressions``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..description.expressions import View
+from . import backends
+
+
+def names(view: View) -> Mapping[str, Any]:
+    """What the host does with volumes."""
+    return {
+        "volume_groups": lambda: backends.volume_groups(view.host),
+        "volume_protocols": lambda: backends.protocols(view.host),
+        "attaches_by_kernel": lambda: backends.attaches_by_kernel(view.model, view.host),
+    }

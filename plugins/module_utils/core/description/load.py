@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Service descriptions as they stand: ``roles/<service>/service.yml``, read and checked. See docs/architecture.md."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ..errors import HoldfastError
+from ..inventory.schema import did_you_mean
+from . import schema
+
+_YAML = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+@dataclass(frozen=True)
+class Description:
+    """One service.yml as it stands, with the role it came from and the role's templates by name."""
+
+    role: str
+    content: Mapping[str, Any]
+    templates: Mapping[str, str]
+
+    @property
+    def name(self) -> str:
+        return str(self.content["service"])
+
+    @property
+    def where(self) -> str:
+        """The file, as messages name it."""
+        return f"roles/{self.role}/service.yml"
+
+    @property
+    def phase(self) -> str:
+        return str(self.content.get("phase", "services"))
+
+    @property
+    def phases(self) -> frozenset[str]:
+        """The phases of its components: its own, but for those that name another."""
+        return frozenset(component.get("phase", self.phase) for component in self.content.get("components", ()))
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """The groups by whose members the service exists: ``deployed_by``, else all that get something of it."""
+        components = self.content.get("components", ())
+        return tuple(
+            self.content.get("deployed_by") or dict.fromkeys(g for component in components for g in groups(component))
+        )
+
+
+def groups(component: Mapping[str, Any]) -> tuple[str, ...]:
+    """The groups of a component: one, or a list of them."""
+    group = component["group"]
+    return (group,) if isinstance(group, str) else tuple(group)
+
+
+def load(roles: Path, phases: Collection[str]) -> tuple[Description, ...]:
+    """Every role's service.yml, by role name, but for those that say after whom they come.
+
+    Raises HoldfastError with all that is wrong in them. ``phases`` are those that there are.
+    """
+    found = []
+    problems = []
+    for path in sorted(roles.glob("*/service.yml")):
+        templates = {file.name: file.read_text() for file in sorted((path.parent / "templates").glob("*.j2"))}
+        description = Description(path.parent.name, read(path), templates)
+        problems += schema.problems(description.content, description.where, phases)
+        found.append(description)
+    if problems:
+        raise HoldfastError("\n".join(problems))
+    return ordered(found)
+
+
+def read(path: Path) -> Any:
+    """The content of a YAML file. Raises HoldfastError when it is none."""
+    try:
+        return yaml.load(path.read_text(encoding="utf-8"), Loader=_YAML)  # noqa: S506 - a safe loader, the fast one
+    except yaml.YAMLError as error:
+        raise HoldfastError(f"{path}: not valid YAML: {error}") from error
+
+
+def ordered(descriptions: Iterable[Description]) -> tuple[Description, ...]:
+    """The descriptions, each behind those that it names in ``after``, and otherwise as they stand.
+
+    Raises HoldfastError for a name that no service has, and for two that wait for each other.
+    """
+    by_name = {description.name: description for description in descriptions}
+    for description in by_name.values():
+        for name in description.content.get("after", ()):
+            if name not in by_name:
+                hint = did_you_mean(name, by_name)
+                raise HoldfastError(
+                    f"{description.where}: after: no service is named {name}. Fix: {hint}Name one that there is."
+                )
+    placed: dict[str, Description] = {}
+    order = TopologicalSorter({name: found.content.get("after", ()) for name, found in by_name.items()})
+    try:
+        order.prepare()
+    except CycleError as error:
+        circle = " after ".join(reversed(error.args[1]))
+        first = by_name[error.args[1][0]].where
+        raise HoldfastError(f"{first}: after: {circle} is a circle. Fix: take one of them out of `after`.") from error
+
+    def place(name: str) -> None:
+        for earlier in by_name[name].content.get("after", ()):
+            place(earlier)
+        placed.setdefault(name, by_name[name])
+
+    for name in by_name:
+        place(name)
+    return tuple(placed.values())

@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The check of a service description against ``schema/service.schema.json``, which is closed: no other key is taken.
+
+It is done in each run, where importing ``jsonschema`` would cost more than reading all descriptions, so it takes of
+JSON Schema what that file uses: ``type``, ``properties``, ``required``, ``additionalProperties``, ``items``, ``enum``,
+``pattern`` and ``$ref``. A unit test holds the two checks against each other.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import re
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from ..inventory.schema import KeyPath, did_you_mean, dotted, shown
+
+FILE = Path(__file__).resolve().parents[4] / "schema" / "service.schema.json"
+_TYPES: Mapping[str, type] = {"object": dict, "array": list, "string": str, "boolean": bool, "integer": int}
+_WORDS = {
+    "object": "a mapping",
+    "array": "a list",
+    "string": "text",
+    "boolean": "true or false",
+    "integer": "a whole number",
+    "null": "nothing",
+}
+
+
+@functools.cache
+def document() -> Mapping[str, Any]:
+    """The schema as it stands."""
+    found: Mapping[str, Any] = json.loads(FILE.read_text(encoding="utf-8"))
+    return found
+
+
+def problems(content: Any, where: str, phases: Collection[str]) -> list[str]:
+    """What is wrong with a description: a message each, with the file, the key and a fix. ``phases`` there are."""
+    return [f"{where}: {dotted(path)}: {what}" if path else f"{where}: {what}" for path, what in _all(content, phases)]
+
+
+def _all(content: Any, phases: Collection[str]) -> Iterator[tuple[KeyPath, str]]:
+    yield from _check(content, document(), ())
+    if isinstance(content, Mapping):
+        named: list[tuple[KeyPath, Any]] = [(("phase",), content)]
+        for key in ("components", "migrations"):
+            listed = content.get(key)
+            named += [((key, index, "phase"), entry) for index, entry in enumerate(listed or ())]
+        for path, entry in named:
+            phase = entry.get("phase") if isinstance(entry, Mapping) else None
+            if isinstance(phase, str) and phase not in phases:
+                hint = did_you_mean(phase, phases)
+                yield path, f"there is no phase {phase}. Fix: {hint}Name one of: {', '.join(phases)}."
+
+
+def _check(value: Any, schema: Mapping[str, Any], path: KeyPath) -> Iterator[tuple[KeyPath, str]]:
+    """What the schema refuses in a value, with the path to it."""
+    if "$ref" in schema:
+        schema = document()["$defs"][schema["$ref"].rpartition("/")[2]]
+    types = [schema["type"]] if isinstance(schema.get("type"), str) else schema.get("type", ())
+    if types and not any(_is(value, name) for name in types):
+        wanted = " or ".join(_WORDS[name] for name in types)
+        yield path, f"is {shown(value, path)}, and must be {wanted}. Fix: {_about(schema)}"
+    elif isinstance(value, Mapping):
+        yield from _check_mapping(value, schema, path)
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _check(item, schema.get("items", {}), (*path, index))
+    elif value not in schema.get("enum", (value,)):
+        allowed = schema["enum"]
+        hint = did_you_mean(str(value), map(str, allowed))
+        yield path, f"is {shown(value, path)}. Fix: {hint}Give one of: {', '.join(map(str, allowed))}."
+    elif isinstance(value, str) and not re.search(schema.get("pattern", ""), value):
+        yield path, f"is {shown(value, path)}, not of the form {schema['pattern']}. Fix: {_about(schema)}"
+
+
+def _check_mapping(value: Mapping[Any, Any], schema: Mapping[str, Any], path: KeyPath) -> Iterator[tuple[KeyPath, str]]:
+    known, others = schema.get("properties", {}), schema.get("additionalProperties", True)
+    for key in schema.get("required", ()):
+        if key not in value:
+            yield (*path, key), f"is missing. Fix: {_about(known.get(key, {}))}"
+    for key, item in value.items():
+        if key in known:
+            yield from _check(item, known[key], (*path, key))
+        elif others is False:
+            hint = did_you_mean(str(key), known)
+            yield (*path, str(key)), f"is no key that is known here. Fix: {hint}Take one of: {', '.join(known)}."
+        elif isinstance(others, Mapping):
+            yield from _check(item, others, (*path, str(key)))
+
+
+def _is(value: Any, name: str) -> bool:
+    if name == "null":
+        return value is None
+    return isinstance(value, _TYPES[name]) and (name == "boolean" or not isinstance(value, bool))
+
+
+def _about(schema: Mapping[str, Any]) -> str:
+    """What a fix says: the description of what is wanted."""
+    about = str(schema.get("description", "Correct it."))
+    return f"{about[0].upper()}{about[1:]}"

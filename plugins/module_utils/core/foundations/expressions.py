@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What services stand on: what expressions of service descriptions may ask. See ``description.expressions``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from .. import flows
+from ..description.expressions import CA_BUNDLE, View
+
+
+def names(view: View) -> Mapping[str, Any]:
+    """The URLs of a database and of a message queue."""
+
+    def database_url(name: str) -> str:
+        """The URL of a schema whose account has the same name, over TLS."""
+        target = flows.dial_addresses(view.model, view.host, "mariadb")[0]
+        password = view.secret(f"{name}_database_password")
+        return (
+            f"mysql+pymysql://{name}:{password}@{target}:{flows.port('mariadb')}/{name}"
+            f"?charset=utf8mb4&ssl_ca={CA_BUNDLE}&ssl_check_hostname=true"
+        )
+
+    def queue_url(name: str) -> str:
+        """The URL of a virtual host whose user has the same name, on all members."""
+        user = f"{name}:{view.secret(f'{name}_message_queue_password')}"
+        return "rabbit://" + ",".join(f"{user}@{to}" for to in view.dial("rabbitmq")) + f"/{name}"
+
+    return {"database_url": database_url, "queue_url": queue_url}

@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Identity: what expressions of service descriptions may ask. See ``description.expressions``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..description.expressions import CA_BUNDLE, View
+
+
+def names(view: View) -> Mapping[str, Any]:
+    """How a service signs in."""
+
+    def keystone_auth(name: str) -> dict[str, Any]:
+        """How a service signs in: options as in the section keystone_authtoken."""
+        return {
+            "www_authenticate_uri": view.url("keystone"),
+            "auth_url": view.url("keystone"),
+            "auth_type": "password",
+            "username": name,
+            "password": view.secret(f"{name}_identity_password"),
+            "user_domain_name": "Default",
+            "project_name": "service",
+            "project_domain_name": "Default",
+            "region_name": view.model.variables["holdfast_region"],
+            "cafile": CA_BUNDLE,
+        }
+
+    return {"keystone_auth": keystone_auth}
