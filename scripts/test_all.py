@@ -39,8 +39,8 @@ SCENARIOS = (
 )  # fmt: skip
 """What all scenarios share beyond it."""
 NOT_THE_LABS = (
-    "requirements/tempest.in", "requirements/tempest.txt", "scripts/generate_docs.py", "scripts/lab-summary",
-    "scripts/tempest", "scripts/test_all.py",
+    "requirements/tempest.in", "requirements/tempest.txt",
+    "scripts/generate_docs.py", "scripts/lab-summary", "scripts/render", "scripts/tempest", "scripts/test_all.py",
 )  # fmt: skip
 """What no lab is made or tested by, of the above."""
 
