@@ -31,7 +31,7 @@ def render_ini(sections: Sections) -> str:
         lines = [f"[{section}]"]
         for name, value in options.items():
             values = value["each"] if isinstance(value, Mapping) else [value]
-            lines += [f"{name} = {_ini_value(item)}" for item in values if item is not None]
+            lines += [f"{name} = {ini_value(item)}" for item in values if item is not None]
         blocks.append("\n".join(lines) + "\n")
     return "\n".join(blocks)
 
@@ -44,11 +44,12 @@ def parse_ini(text: str) -> dict[str, dict[str, str]]:
     return {section: dict(parser.items(section)) for section in parser.sections()}
 
 
-def _ini_value(value: Any) -> str:
+def ini_value(value: Any) -> str:
+    """A value as INI has it: true and false, lists with commas, further lines indented."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, (list, tuple)):
-        return ",".join(_ini_value(item) for item in value)
+        return ",".join(ini_value(item) for item in value)
     return str(value).replace("\n", "\n    ")
 
 

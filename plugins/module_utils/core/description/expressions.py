@@ -16,6 +16,7 @@ import jinja2.sandbox
 from .. import flows
 from ..errors import HoldfastError
 from ..model import Host, Model
+from . import backends
 from .load import Description
 
 CA_BUNDLE = "/etc/holdfast/tls/ca.pem"
@@ -129,6 +130,16 @@ def names(view: View, handed_in: Iterable[Names]) -> dict[str, Any]:
     }
     for more in handed_in:
         found.update(more(view))
+    if types := view.description.backend_types:
+        where = f"roles/{view.description.role}/backends"
+        found.update(
+            backends.expressions(
+                types,
+                view.model,
+                view.host,
+                lambda value, item: evaluate(value, {**found, "item": item}, f"{where}/{item['type']}.yml"),
+            )
+        )
     return found
 
 

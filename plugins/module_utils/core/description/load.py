@@ -4,27 +4,30 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from ..backend import Backends
 from ..errors import HoldfastError
 from ..inventory.schema import did_you_mean
-from . import schema
+from . import backends, schema
 
 _YAML = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 @dataclass(frozen=True)
 class Description:
-    """One service.yml as it stands, with the role it came from and the role's templates by name."""
+    """One service.yml as it stands, with the role it came from, and the role's templates and types of back ends."""
 
     role: str
     content: Mapping[str, Any]
     templates: Mapping[str, str]
+    backends: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -34,6 +37,12 @@ class Description:
     def where(self) -> str:
         """The file, as messages name it."""
         return f"roles/{self.role}/service.yml"
+
+    @cached_property
+    def backend_types(self) -> Backends | None:
+        """The types of its back ends; None for a service that has none."""
+        where = self.content.get("backends")
+        return backends.load(self.name, where, self.backends) if where else None
 
     @property
     def phase(self) -> str:
@@ -68,8 +77,10 @@ def load(roles: Path, phases: Collection[str]) -> tuple[Description, ...]:
     problems = []
     for path in sorted(roles.glob("*/service.yml")):
         templates = {file.name: file.read_text() for file in sorted((path.parent / "templates").glob("*.j2"))}
-        description = Description(path.parent.name, read(path), templates)
+        types = {file.stem: read(file) for file in sorted((path.parent / "backends").glob("*.yml"))}
+        description = Description(path.parent.name, read(path), templates, types)
         problems += schema.problems(description.content, description.where, phases)
+        problems += backends.problems(types, f"roles/{description.role}/backends")
         found.append(description)
     if problems:
         raise HoldfastError("\n".join(problems))

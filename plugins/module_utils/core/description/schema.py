@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The check of a service description against ``schema/service.schema.json``, which is closed: no other key is taken.
+"""The check of what roles say against ``schema/service.schema.json`` and ``schema/backend.schema.json``: closed forms.
 
 It is done in each run, where importing ``jsonschema`` would cost more than reading all descriptions, so it takes of
-JSON Schema what that file uses: ``type``, ``properties``, ``required``, ``additionalProperties``, ``items``, ``enum``,
+JSON Schema what those files use: ``type``, ``properties``, ``required``, ``additionalProperties``, ``items``, ``enum``,
 ``pattern`` and ``$ref``. A unit test holds the two checks against each other.
 """
 
@@ -17,7 +17,7 @@ from typing import Any
 
 from ..inventory.schema import KeyPath, did_you_mean, dotted, shown
 
-FILE = Path(__file__).resolve().parents[4] / "schema" / "service.schema.json"
+FOLDER = Path(__file__).resolve().parents[4] / "schema"
 _TYPES: Mapping[str, type] = {"object": dict, "array": list, "string": str, "boolean": bool, "integer": int}
 _WORDS = {
     "object": "a mapping",
@@ -30,15 +30,24 @@ _WORDS = {
 
 
 @functools.cache
-def document() -> Mapping[str, Any]:
-    """The schema as it stands."""
-    found: Mapping[str, Any] = json.loads(FILE.read_text(encoding="utf-8"))
+def document(name: str = "service") -> Mapping[str, Any]:
+    """A schema as it stands."""
+    found: Mapping[str, Any] = json.loads((FOLDER / f"{name}.schema.json").read_text(encoding="utf-8"))
     return found
 
 
 def problems(content: Any, where: str, phases: Collection[str]) -> list[str]:
     """What is wrong with a description: a message each, with the file, the key and a fix. ``phases`` there are."""
-    return [f"{where}: {dotted(path)}: {what}" if path else f"{where}: {what}" for path, what in _all(content, phases)]
+    return _told(_all(content, phases), where)
+
+
+def backend_problems(content: Any, where: str) -> list[str]:
+    """The same of a type of back end."""
+    return _told(_check(content, document("backend"), ()), where)
+
+
+def _told(found: Iterator[tuple[KeyPath, str]], where: str) -> list[str]:
+    return [f"{where}: {dotted(path)}: {what}" if path else f"{where}: {what}" for path, what in found]
 
 
 def _all(content: Any, phases: Collection[str]) -> Iterator[tuple[KeyPath, str]]:

@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``roles/<service>/backends/<type>.yml``: what a type of back end is, and what an expression can ask of back ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from ..backend import Backends, BackendType, Way
+from ..config import ini_value
+from ..model import Host, Model
+from . import schema
+
+
+def load(service: str, where: Mapping[str, str], documents: Mapping[str, Mapping[str, Any]]) -> Backends:
+    """The types of a service. ``where`` is its description's ``backends``; documents are the files, by type."""
+    types = {name: _type(name, content) for name, content in documents.items()}
+    return Backends(service, where["variable"], where["group"], types)
+
+
+def _type(name: str, content: Mapping[str, Any]) -> BackendType:
+    values: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in content.items()}
+    if isinstance(content.get("reached_by"), list):
+        values["reached_by"] = tuple(Way(**way) for way in content["reached_by"])
+    return BackendType(name, **values)
+
+
+def problems(documents: Mapping[str, Any], where: str) -> list[str]:
+    """What is wrong with the files of a folder, by type: a message each, with the file, the key and a fix."""
+    return [problem for name, content in documents.items() for problem in _problems(content, f"{where}/{name}.yml")]
+
+
+def _problems(content: Any, where: str) -> Iterator[str]:
+    found = schema.backend_problems(content, where)
+    yield from found
+    if found:
+        return
+    if strangers := sorted(set(content.get("protected", ())) - set(content.get("options", {}))):
+        yield f"{where}: protected: {', '.join(strangers)} is no option. Fix: Name options that it writes."
+    if (content.get("clustered") == "by_class") != ("classes" in content):
+        yield f"{where}: classes: goes with clustered: by_class. Fix: Give both, or neither."
+
+
+def expressions(
+    backends: Backends, model: Model, host: Host, evaluate: Callable[[Any, Mapping[str, Any]], Any]
+) -> Mapping[str, Callable[..., Any]]:
+    """What expressions can ask of a host's back ends. ``evaluate`` gives a value with its expressions, of an ``item``.
+
+    ``backends(type)``
+        The host's entries, or those of a type, each with ``clustered`` and the ``protocol`` by which it is served.
+    ``backend_options(entry)``
+        What is written for one, by option, as text, with its own ``options`` laid over it.
+    ``backend_packages()``, ``backend_inputs()``
+        What all of them need, and the files that they read, each once.
+    """
+    locked = bool(model.group("etcd"))
+
+    def listed(wanted: str | None = None) -> list[dict[str, Any]]:
+        return [
+            {
+                **entry,
+                **({"protocol": kind.protocol(entry)} if kind.serves else {}),
+                "clustered": kind.is_clustered(entry, locked=locked),
+            }
+            for kind, entry in backends.listed(host.groups, host.variables)
+            if wanted in (None, kind.name)
+        ]
+
+    def options(entry: Mapping[str, Any]) -> dict[str, str]:
+        written = evaluate(backends.types[entry["type"]].options, entry)
+        written.update(entry.get("options") or {})
+        return {name: ini_value(value) for name, value in written.items() if value is not None}
+
+    def packages() -> list[str]:
+        return list(dict.fromkeys(name for entry in listed() for name in backends.types[entry["type"]].packages))
+
+    def inputs() -> list[str]:
+        found = (evaluate(list(backends.types[entry["type"]].inputs), entry) for entry in listed())
+        return list(dict.fromkeys(path for paths in found for path in paths))
+
+    return {
+        "backends": listed,
+        "backend_options": options,
+        "backend_packages": packages,
+        "backend_inputs": inputs,
+    }

@@ -1,0 +1,194 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Types of back ends: the files of the roles, and that a new one is a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+
+from ansible_collections.holdfast.storage.plugins.module_utils.controller.deployment import descriptions
+from ansible_collections.holdfast.storage.plugins.module_utils.core.backend import Backends
+from ansible_collections.holdfast.storage.plugins.module_utils.core.description import backends as loader
+from ansible_collections.holdfast.storage.plugins.module_utils.core.description import schema
+from ansible_collections.holdfast.storage.plugins.module_utils.core.description.load import Description
+from ansible_collections.holdfast.storage.plugins.module_utils.core.description.services import Services
+from ansible_collections.holdfast.storage.plugins.module_utils.core.model import Host, Model
+from ansible_collections.holdfast.storage.tests.unit.module_utils.core import inventory_cases as cases
+
+SERVICES = [found for found in descriptions() if found.backend_types]
+FILES = [(found.role, name) for found in SERVICES for name in found.backends]
+
+
+def types(service: str) -> Backends:
+    found = next(found.backend_types for found in SERVICES if found.name == service)
+    assert found
+    return found
+
+
+def variable(service: str) -> Any:
+    """The schema of an entry of the variable that lists a service's back ends."""
+    return cases.roles().variables[types(service).variable].schema["items"]["properties"]
+
+
+@pytest.mark.parametrize(("role", "name"), FILES)
+def test_the_keys_of_a_type_are_declared(role: str, name: str) -> None:
+    described = next(found for found in SERVICES if found.role == role)
+    kind = types(described.name).types[name]
+    declared = variable(described.name)
+    assert kind.keys | {key for key in kind.made_from.values() if key != "type"} <= set(declared)
+    assert not kind.disks or kind.disks in kind.keys
+
+
+@pytest.mark.parametrize("service", ["cinder", "glance"])
+def test_the_inventory_may_name_the_types_that_are_files(service: str) -> None:
+    assert set(variable(service)["type"]["enum"]) == set(types(service).types)
+
+
+BAD = [
+    ({"title": "t", "pakages": []}, "pakages: is no key that is known here. Fix: Did you mean packages?"),
+    ({"title": "t", "clustered": "sometimes"}, "clustered: is 'sometimes'. Fix: Give one of: always, never"),
+    ({"title": "t", "reached_by": "wire"}, "reached_by: is 'wire', not of the form"),
+    ({"title": "t", "reached_by": [{"kernel": "x"}]}, "reached_by[0].said_by: is missing"),
+    ({"title": "t", "needs": "pool"}, "needs: is 'pool', and must be a list"),
+    ({"needs": ["pool"]}, "title: is missing. Fix: What it is"),
+    (None, "is null, and must be a mapping"),
+]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        *BAD,
+        ({"title": "t", "clustered": "by_class"}, "classes: goes with clustered: by_class"),
+        ({"title": "t", "protected": ["a"], "options": {"b": 1}}, "protected: a is no option"),
+    ],
+)
+def test_a_malformed_file_is_refused_by_name(content: Any, said: str) -> None:
+    (problem,) = loader.problems({"x": content}, "roles/store/backends")
+    assert problem.startswith(f"roles/store/backends/x.yml: {said}")
+    assert " Fix: " in problem
+
+
+def test_the_quick_check_says_what_json_schema_says() -> None:
+    validator = jsonschema.Draft202012Validator(schema.document("backend"))
+    assert all(list(validator.iter_errors(content)) for content, _ in BAD)
+    for role, name in FILES:
+        content = next(found.backends[name] for found in SERVICES if found.role == role)
+        assert list(validator.iter_errors(content)) == [], (role, name)
+
+
+@pytest.mark.parametrize(
+    ("entry", "clustered", "reached"),
+    [
+        ({"type": "rbd"}, True, "library"),
+        ({"type": "lvm"}, False, "kernel"),
+        ({"type": "nfs"}, False, "mount"),
+        ({"type": "driver"}, False, "library"),
+        ({"type": "driver", "driver": "cinder.volume.drivers.pure.PureISCSIDriver"}, True, "kernel"),
+        ({"type": "driver", "driver": "cinder.volume.drivers.hpe.nimble.NimbleFCDriver"}, False, "kernel"),
+        (
+            {"type": "driver", "driver": "cinder.volume.drivers.solidfire.SolidFireDriver", "protocol": "other"},
+            True,
+            "library",
+        ),
+        (
+            {"type": "driver", "driver": "cinder.volume.drivers.vastdata.Driver", "protocol": "nvmet_tcp"},
+            False,
+            "kernel",
+        ),
+        ({"type": "driver", "driver": "site.sfcache.CacheDriver"}, False, "library"),
+        ({"type": "driver", "driver": "a.NfsDriver"}, False, "mount"),
+        ({"type": "driver", "driver": "a.NfsDriver", "options": {"netapp_storage_protocol": "FC"}}, False, "kernel"),
+        ({"type": "driver", "driver": "a.D", "options": {"netapp_storage_protocol": "nfs"}}, False, "mount"),
+    ],
+)
+def test_what_a_back_end_of_cinder_can(entry: dict[str, Any], clustered: bool, reached: str) -> None:
+    kind = types("cinder").types[entry["type"]]
+    assert (kind.can_be_clustered(entry), kind.reached(entry)) == (clustered, reached)
+
+
+def test_a_host_is_in_the_groups_of_what_it_serves_and_has_the_disks() -> None:
+    listed = [
+        {"type": "lvm", "devices": ["/dev/disk/by-id/a"]},
+        {"type": "lvm", "protocol": "nvmet_tcp"},
+        {"type": "lvm", "protocol": "carrier-pigeon"},
+        {"type": "rbd", "devices": ["/dev/disk/by-id/b"]},
+        {"type": "mystery"},
+        None,
+    ]
+    found = types("cinder")
+    for groups, expected in ((["cinder_volume"], {"cinder_iscsi", "cinder_nvme"}), (["cinder_api"], set())):
+        assert found.derived_groups(groups, {"cinder_backends": listed}) == expected
+    assert list(found.disks(["cinder_volume"], {"cinder_backends": listed})) == ["/dev/disk/by-id/a"]
+    assert found.served == {"cinder_iscsi", "cinder_nvme"}
+    assert not found.derived_groups(["cinder_volume"], {"cinder_backends": None})
+
+
+def test_an_option_that_is_made_from_a_key_is_said_by_that_key() -> None:
+    made = {name: dict(kind.made_from) for name, kind in types("cinder").types.items()}
+    assert made["rbd"] == {
+        "volume_driver": "type",
+        "rbd_pool": "pool",
+        "rbd_user": "ceph_user",
+        "rbd_ceph_conf": "type",
+    }
+    assert made["driver"] == {"volume_driver": "driver"}
+    assert made["lvm"]["lvm_type"] == "thin"
+
+
+NEW = """
+title: shelves of tapes
+needs: [robot]
+allows: [slots]
+clustered: always
+serves: {tape: store_tape}
+packages: [mtx]
+inputs: ["/etc/robots/{{ item.robot }}"]
+options:
+  robot: "{{ item.robot }}"
+  slots: "{{ item.slots | default([1, 2]) }}"
+  eject: true
+  label: "{{ item.label | default(none) }}"
+protected: [robot]
+"""
+
+
+def test_a_new_type_is_a_file(tmp_path: Path) -> None:
+    role = tmp_path / "store"
+    (role / "backends").mkdir(parents=True)
+    (role / "templates").mkdir()
+    content = {
+        "service": "store",
+        "title": "Store",
+        "backends": {"variable": "store_backends", "group": "store"},
+        "components": [
+            {
+                "group": "store",
+                "packages": "{{ backend_packages() }}",
+                "files": [{"path": "/etc/store.conf", "template": "store.conf.j2"}],
+                "units": [{"name": "store.service", "inputs": "{{ backend_inputs() }}"}],
+            }
+        ],
+    }
+    (role / "service.yml").write_text(yaml.safe_dump(content))
+    (role / "templates/store.conf.j2").write_text(
+        "{% for entry in backends('tape') %}{{ entry.name }} {{ entry.protocol }} {{ backend_options(entry) }}\n"
+        "{% endfor %}"
+    )
+    (role / "backends/tape.yml").write_text(NEW)
+    (described,) = descriptions(tmp_path)
+    entries = [{"name": "one", "type": "tape", "robot": "r1", "options": {"slots": 9}}, {"name": "two", "type": "none"}]
+    host = Host("a", frozenset({"store"}), {}, {}, {"store_backends": entries})
+    model = Model("t", {}, {"a": host}, {})
+    (component,) = Services([described], model, {}).components(host)
+    assert component["files"][0]["content"] == "one tape {'robot': 'r1', 'slots': '9', 'eject': 'true'}\n"
+    assert component["packages"] == ["mtx"]
+    assert component["units"][0]["inputs"] == ["/etc/robots/r1"]
+
+
+def test_a_service_without_back_ends_has_none() -> None:
+    assert Description("x", {"service": "x"}, {}).backend_types is None
