@@ -8,7 +8,8 @@ name: packages
 short_description: The packages that the services of all roles need
 version_added: "1.0.0"
 description:
-  - Reads every C(roles/*/service.yml) of the collection. Packages that an expression chooses are not among them.
+  - Reads every C(roles/*/service.yml) and C(roles/*/backends/*.yml) of the collection. Packages that an expression
+    chooses are not among them.
 author:
   - Holdfast contributors (@holdfast)
 options: {}
@@ -40,4 +41,6 @@ class LookupModule(LookupBase):
 
     def run(self, terms: Any, variables: Any = None, **kwargs: Any) -> list[str]:
         """Return the names of the packages; there are no terms."""
-        return packages(description.content for description in descriptions())
+        found = descriptions()
+        types = ({"components": description.backends.values()} for description in found)
+        return packages([*(description.content for description in found), *types])

@@ -11,6 +11,7 @@ from typing import Any
 
 from ansible_collections.holdfast.storage.plugins.module_utils.controller.deployment import (
     COLLECTION,
+    backends,
     descriptions,
     known_secrets,
     secrets_of,
@@ -75,6 +76,7 @@ class InventoryAction(DeploymentAction):
             roles,
             remembered(hosts),
             rules=RULES,
+            backends=backends(),
         )
         if model is None:
             raise HoldfastError(_message(findings), findings)

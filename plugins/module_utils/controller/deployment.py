@@ -19,7 +19,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from ..core.description.load import Description, load
+from ..core.backend import Backends
+from ..core.description.load import Description, backends_of, load
 from ..core.description.services import Services
 from ..core.errors import HoldfastError
 from ..core.inventory import secrets as secret_forms
@@ -36,6 +37,11 @@ COLLECTION = Path(__file__).resolve().parents[3]
 def descriptions(roles: Path = COLLECTION / "roles") -> tuple[Description, ...]:
     """Every role's service.yml. Raises HoldfastError with all that is wrong in them."""
     return load(roles, ORDER.phases)
+
+
+def backends() -> Mapping[str, Backends]:
+    """The types of back ends of each service that has some, by its name."""
+    return backends_of(descriptions())
 
 
 @functools.cache

@@ -126,12 +126,14 @@ class Backends:
         variable: the variable that lists them.
         group: the hosts that have them.
         types: by name.
+        called: what the operator calls one.
     """
 
     service: str
     variable: str
     group: str
     types: Mapping[str, BackendType]
+    called: str = "back end"
 
     def listed(self, groups: Iterable[str], variables: Mapping[str, Any]) -> Iterator[tuple[BackendType, Entry]]:
         """The entries of a host of known types, each with its type."""
@@ -145,6 +147,10 @@ class Backends:
         """The groups in which a host is because of its back ends: nobody lists them."""
         found = (type_.serves.get(type_.protocol(entry)) for type_, entry in self.listed(groups, variables))
         return frozenset(group for group in found if group)
+
+    def packages(self, groups: Iterable[str], variables: Mapping[str, Any]) -> list[str]:
+        """The packages that a host's back ends need, each once."""
+        return list(dict.fromkeys(name for type_, _ in self.listed(groups, variables) for name in type_.packages))
 
     def disks(self, groups: Iterable[str], variables: Mapping[str, Any]) -> Iterator[str]:
         """The whole disks of a host that its back ends have."""

@@ -43,7 +43,7 @@ def facts(model: Model) -> dict[str, Any]:
         consumer = next((other for other in consumers if other.name not in keepers), None)
         if not consumer:
             continue
-        protocol = {"iscsi": "iscsi", "nvmet_tcp": "nvme"}[block.protocol(backend)] if local else "nfs"
+        protocol = ("nvme" if backend.get("protocol") == "nvmet_tcp" else "iscsi") if local else "nfs"
         several = protocol == "iscsi" and consumer.variables["nova_multipath"]
         ways = 1 + len(host.variables.get("cinder_portal_addresses") or ()) if several else 1
         one = {"type": named[backend["name"]], "host": consumer.name, "ways": ways}

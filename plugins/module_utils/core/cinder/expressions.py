@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..description.expressions import View
+from ..description.load import backends_of
 from . import backends
 
 
@@ -14,6 +15,7 @@ def names(view: View) -> Mapping[str, Any]:
     """What the host does with volumes."""
     return {
         "volume_groups": lambda: backends.volume_groups(view.host),
-        "volume_protocols": lambda: backends.protocols(view.host),
-        "attaches_by_kernel": lambda: backends.attaches_by_kernel(view.model, view.host),
+        "attaches_by_kernel": lambda: backends.attaches_by_kernel(
+            backends_of(view.deployed).get("cinder"), view.model, view.host
+        ),
     }

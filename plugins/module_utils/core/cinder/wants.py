@@ -28,7 +28,7 @@ def volume_group(model: Model, host: Host, services: Services, secrets: Any) -> 
     """``{groups: [{name, tag, devices, thin, wipe, adopt}], confined}`` for hosts that keep or attach volumes."""
     tag = volume_group_kind.tag(model.deployment, host.name)
     groups = [{**group, "tag": tag} for group in block.volume_groups(host)]
-    attaches = block.attaches_by_kernel(model, host)
+    attaches = block.attaches_by_kernel(services.backends.get("cinder"), model, host)
     return {"groups": groups, "confined": True} if groups or attaches else {}
 
 
@@ -63,5 +63,5 @@ def volume_type(model: Model, host: Host, services: Services, secrets: Any) -> d
         "qos_specs": limits,
         "quotas": quotas,
         "backends": block.services(model),
-        "clusters": block.clusters(model),
+        "clusters": block.clusters(services.backends["cinder"], model),
     }

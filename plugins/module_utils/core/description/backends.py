@@ -15,7 +15,7 @@ from . import schema
 def load(service: str, where: Mapping[str, str], documents: Mapping[str, Mapping[str, Any]]) -> Backends:
     """The types of a service. ``where`` is its description's ``backends``; documents are the files, by type."""
     types = {name: _type(name, content) for name, content in documents.items()}
-    return Backends(service, where["variable"], where["group"], types)
+    return Backends(service, types=types, **where)
 
 
 def _type(name: str, content: Mapping[str, Any]) -> BackendType:
@@ -50,8 +50,8 @@ def expressions(
         The host's entries, or those of a type, each with ``clustered`` and the ``protocol`` by which it is served.
     ``backend_options(entry)``
         What is written for one, by option, as text, with its own ``options`` laid over it.
-    ``backend_packages()``, ``backend_inputs()``
-        What all of them need, and the files that they read, each once.
+    ``backend_inputs()``
+        The files that all of them read, each once.
     """
     locked = bool(model.group("etcd"))
 
@@ -71,9 +71,6 @@ def expressions(
         written.update(entry.get("options") or {})
         return {name: ini_value(value) for name, value in written.items() if value is not None}
 
-    def packages() -> list[str]:
-        return list(dict.fromkeys(name for entry in listed() for name in backends.types[entry["type"]].packages))
-
     def inputs() -> list[str]:
         found = (evaluate(list(backends.types[entry["type"]].inputs), entry) for entry in listed())
         return list(dict.fromkeys(path for paths in found for path in paths))
@@ -81,6 +78,5 @@ def expressions(
     return {
         "backends": listed,
         "backend_options": options,
-        "backend_packages": packages,
         "backend_inputs": inputs,
     }

@@ -62,6 +62,11 @@ class Description:
         )
 
 
+def backends_of(descriptions: Iterable[Description]) -> dict[str, Backends]:
+    """The types of back ends of each service that has some, by its name."""
+    return {found.name: found.backend_types for found in descriptions if found.backend_types}
+
+
 def groups(component: Mapping[str, Any]) -> tuple[str, ...]:
     """The groups of a component: one, or a list of them."""
     group = component["group"]

@@ -6,10 +6,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from ..backend import Backends
 from ..config import RENDERERS, merge, parse_ini
 from ..model import Host, Model
 from .expressions import Names, View, evaluate, names, render
-from .load import Description, groups
+from .load import Description, backends_of, groups
 
 
 class Services:
@@ -37,6 +38,11 @@ class Services:
         self.phase = phase
         self.expressions = expressions
         self._components: dict[tuple[str, str], tuple[dict[str, Any], ...]] = {}
+
+    @property
+    def backends(self) -> Mapping[str, Backends]:
+        """The types of back ends of each deployed service that has some, by its name."""
+        return backends_of(self.descriptions)
 
     def within(self, phase: str) -> Services:
         """The same services, of which ``components`` yields only those that the phase applies."""
@@ -102,6 +108,9 @@ class Services:
                 if evaluate(entry.get("when", True), here, where)
             ]
             yield result
+        types = description.backend_types
+        if types and (packages := types.packages(host.groups, host.variables)):
+            yield {"service": description.name, "phase": description.phase, "files": [], "packages": packages}
 
 
 def _for_each(entry: Mapping[str, Any], context: Mapping[str, Any], where: str) -> Iterator[Mapping[str, Any]]:

@@ -325,7 +325,7 @@ FLOWS: tuple[Flow, ...] = (
         "ceph-mds",
         description="Names of files to the metadata servers",
     ),
-    # Those who serve these are not listed in the inventory: block.DERIVED says who they are.
+    # Those who serve these are not listed in the inventory: their back ends say who they are (`serves`).
     Flow(
         "iscsi",
         "block",

@@ -15,9 +15,6 @@ from ..inventory.schema import KeyPath, did_you_mean
 
 STORES = "glance_stores"
 
-# What a store of each type may have beside what all have.
-_OWN = {"file": ("path", "shared", "nfs"), "swift": (), "rbd": ("pool", "user")}
-
 # Below these nothing else belongs, or nothing lasts; those are parents of other things.
 _SYSTEM = re.compile(
     r"/(bin|boot|dev|etc|lib|lib32|lib64|proc|root|run|sbin|sys|tmp|usr|srv/node|var/(tmp|run|log|cache|spool|backups|mail)"
@@ -29,7 +26,7 @@ _PARENTS = re.compile(r"/(home|media|mnt|opt|srv|var(/lib(/glance)?)?)")
 
 @rule
 def stores(draft: Draft) -> Iterator[Finding]:
-    """Each store has what its type needs; files that are not shared are for one API host."""
+    """Each store has a name of its own and what it needs elsewhere; files that are not shared are for one API host."""
     servers = draft.group("glance_api")
     if not servers:
         return
@@ -48,10 +45,6 @@ def stores(draft: Draft) -> Iterator[Finding]:
                 )
         kind = store.get("type")
         if kind == "file":
-            if "path" not in store and not draft.was_refused((*path, "path")):
-                yield draft.error(
-                    "glance.store-path", (*path, "path"), "is missing: a file store needs it.", "Give the directory."
-                )
             if (
                 len(servers) > 1
                 and not (store.get("shared") or store.get("nfs"))
@@ -65,10 +58,6 @@ def stores(draft: Draft) -> Iterator[Finding]:
                     "Give an export in nfs, mount a shared file system on all and set shared: true, or use swift.",
                 )
         elif kind == "rbd":
-            if "pool" not in store and not draft.was_refused((*path, "pool")):
-                yield draft.error(
-                    "glance.store-pool", (*path, "pool"), "is missing: an rbd store needs it.", "Give the pool of Ceph."
-                )
             pools = known_pools(draft)
             if pools is not None and store.get("pool") not in (*pools, None):
                 hint = did_you_mean(store["pool"], pools)
@@ -86,11 +75,6 @@ def stores(draft: Draft) -> Iterator[Finding]:
                     (*path, "type"),
                     "is swift, and no host is in swift_proxy.",
                     "Add the object storage to the inventory, or use another store.",
-                )
-        for key in ("path", "shared", "nfs", "pool", "user"):
-            if kind and store.get(key) and key not in _OWN[kind]:
-                yield draft.error(
-                    "glance.store-mixed", (*path, key), f"means nothing for a store of the type {kind}.", "Take it out."
                 )
     if swift_stores > 1:
         yield draft.error(

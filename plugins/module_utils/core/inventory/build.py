@@ -10,7 +10,7 @@ from collections.abc import Mapping as MappingABC
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ..cinder.backends import derived_groups
+from ..backend import Backends
 from ..errors import Finding
 from ..model import Host, Model, Network
 from .addresses import Addresses, assign
@@ -89,18 +89,25 @@ class RawInventory:
 
 
 def build(
-    raw: RawInventory, roles: RoleVariables, remembered: Addresses | None = None, *, rules: Iterable[Rule]
+    raw: RawInventory,
+    roles: RoleVariables,
+    remembered: Addresses | None = None,
+    *,
+    rules: Iterable[Rule],
+    backends: Mapping[str, Backends],
 ) -> tuple[Model | None, list[Finding]]:
     """The model, or None when there are errors; and all findings, each once, errors first.
 
-    ``rules`` say what is wrong although each value is well-formed. ``remembered`` are the addresses assigned by earlier
+    ``rules`` say what is wrong although each value is well-formed, ``backends`` which back ends each service can have.
+    ``remembered`` are the addresses assigned by earlier
     runs. New ones are those of the model that are not among them.
     """
-    raw = replace(raw, hosts={name: host for name, host in raw.hosts.items() if not _is_controller(host)})
+    known = known_groups(backends)
+    raw = replace(raw, hosts={name: host for name, host in raw.hosts.items() if not _is_controller(host, known)})
     if not raw.hosts:
         what, fix = "The inventory has no host.", "Give an inventory with -i, and list hosts in it."
         return None, [*raw.findings, Finding("error", "hosts.none", "inventory", what, fix)]
-    checked = _Check(raw, roles)
+    checked = _Check(raw, roles, backends)
     draft = checked.draft()
     addresses, conflicts = _assign(draft, remembered or {})
     problems = [*raw.problems, *checked.problems, *conflicts]
@@ -112,17 +119,18 @@ def build(
     return _model(draft, addresses), unique
 
 
-def _is_controller(host: RawHost) -> bool:
+def _is_controller(host: RawHost, known: frozenset[str]) -> bool:
     """Whether a host is listed only for Ansible's sake, like a ``localhost`` with its interpreter."""
-    return host.local and not host.groups & known_groups() and "networks_ports" not in host.variables
+    return host.local and not host.groups & known and "networks_ports" not in host.variables
 
 
 class _Check:
     """The variables against their schemas. What is refused is left out of the draft, so that rules can still run."""
 
-    def __init__(self, raw: RawInventory, roles: RoleVariables) -> None:
+    def __init__(self, raw: RawInventory, roles: RoleVariables, backends: Mapping[str, Backends]) -> None:
         self.raw = raw
         self.roles = roles
+        self.backends = backends
         self.problems: list[HostProblem] = []
         self.undefined = {(problem.host, problem.path[0]) for problem in raw.problems}
         self.refused: set[tuple[str | None, KeyPath]] = set()
@@ -143,7 +151,7 @@ class _Check:
             hosts={
                 name: DraftHost(
                     name,
-                    host.groups | derived_groups(own[name], host.groups),
+                    host.groups.union(*(of.derived_groups(host.groups, own[name]) for of in self.backends.values())),
                     own[name],
                     host.connect or name,
                     "" if host.local else f"{host.connect or name}:{host.port or 22}".lower(),
@@ -161,6 +169,7 @@ class _Check:
             locate=self.raw.locate,
             exists=self.raw.exists,
             variable_files=self.raw.variable_files,
+            backends=self.backends,
         )
 
     def _unknown(self) -> None:

@@ -14,7 +14,7 @@ from ipaddress import IPv4Address, IPv4Network
 from types import ModuleType
 from typing import Any
 
-from ..cinder.backends import DERIVED
+from ..backend import Backends
 from ..errors import Finding, Severity
 from ..flows import ALL, ANY, FLOWS
 from .addresses import Range
@@ -82,6 +82,8 @@ class Draft:
     locate: Callable[[str | None, KeyPath], str | None] = lambda host, path: None
     exists: Callable[[str], bool] = lambda path: True
     variable_files: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    backends: Mapping[str, Backends] = field(default_factory=dict)
+    """The types of back ends of each service that has some."""
     placed: dict[Finding, tuple[str | None, str, KeyPath]] = field(default_factory=dict)
     """Where findings of a host's own value were made: file and line, host, key."""
 
@@ -96,6 +98,11 @@ class Draft:
 
     def acknowledges(self, weakness: str) -> bool:
         return weakness in (self.variables.get(ACKNOWLEDGE) or ())
+
+    @cached_property
+    def known_groups(self) -> frozenset[str]:
+        """The groups that mean something to Holdfast, and that an inventory may list."""
+        return known_groups(self.backends)
 
     @cached_property
     def networks(self) -> Mapping[str, DraftNetwork]:
@@ -177,10 +184,10 @@ def rules_of(*modules: ModuleType) -> tuple[Rule, ...]:
     )
 
 
-def known_groups() -> frozenset[str]:
-    """The groups that mean something to Holdfast: those of the flow table."""
+def known_groups(backends: Mapping[str, Backends]) -> frozenset[str]:
+    """The groups that mean something to Holdfast: those of the flow table, but for those that follow from back ends."""
     named = frozenset(group for flow in FLOWS for group in (flow.servers, *flow.clients))
-    return named - {ALL, ANY, *DERIVED.values()}
+    return named.difference((ALL, ANY), *(of.served for of in backends.values()))
 
 
 def place(location: str | None, host: str | None, path: KeyPath) -> str:

@@ -10,7 +10,8 @@ from typing import Any
 
 import yaml
 
-from ansible_collections.holdfast.storage.plugins.module_utils.controller.deployment import known_secrets
+from ansible_collections.holdfast.storage.plugins.module_utils.controller.deployment import backends, known_secrets
+from ansible_collections.holdfast.storage.plugins.module_utils.core.errors import Finding
 from ansible_collections.holdfast.storage.plugins.module_utils.core.inventory import (
     build as inventory,
 )
@@ -21,6 +22,7 @@ from ansible_collections.holdfast.storage.plugins.module_utils.core.inventory.bu
     RawHost,
     RawInventory,
 )
+from ansible_collections.holdfast.storage.plugins.module_utils.core.model import Model
 from ansible_collections.holdfast.storage.plugins.module_utils.core.subjects import RULES
 
 ROOT = Path(__file__).resolve().parents[4]
@@ -89,9 +91,14 @@ def raw(content: dict[str, Any], **more: Any) -> RawInventory:
     return RawInventory(hosts=hosts, groups=groups, exists=lambda path: not path.startswith("/nowhere/"), **more)
 
 
+def build(given: RawInventory, remembered: Any = None) -> tuple[Model | None, list[Finding]]:
+    """The model and the findings of an inventory, with all that the collection knows."""
+    return inventory.build(given, roles(), remembered, rules=RULES, backends=backends())
+
+
 def errors(content: dict[str, Any], **more: Any) -> list[str]:
     """``code where`` of each error."""
-    _, findings = inventory.build(raw(content, **more), roles(), content.get("remembered"), rules=RULES)
+    _, findings = build(raw(content, **more), content.get("remembered"))
     return [f"{finding.code} {finding.where}" for finding in findings if finding.severity == "error"]
 
 

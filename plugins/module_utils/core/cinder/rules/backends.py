@@ -8,37 +8,21 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ...backend import BackendType
 from ...ceph.rules.cluster import known_pools
 from ...config import is_sensitive
 from ...errors import Finding
 from ...inventory.draft import Draft, DraftHost, entries, listed, rule
+from ...inventory.rules.backends import listed as listed_entries
 from ...inventory.schema import KeyPath, did_you_mean, shown
-from ..backends import can_be_clustered, connects_by_kernel, is_mounted, types_of
+from ..backends import types_of
 
 BACKENDS, TYPES = "cinder_backends", "cinder_volume_types"
-# Options that are made from other keys of a back end.
-_WRITTEN = {
-    "volume_driver": "type",
-    "volume_backend_name": "name",
-    "rbd_pool": "pool",
-    "rbd_user": "ceph_user",
-    "rbd_ceph_conf": "type",
-}
-_OWN_DRIVERS = {"rbd.RBDDriver": "rbd", "lvm.LVMVolumeDriver": "lvm", "nfs.NfsDriver": "nfs"}
 # Limits that the hypervisor and librbd know.
 _LIMIT = re.compile(r"(total|read|write)_(iops|bytes)_sec(_max(_length)?|_per_gb(_min)?)?|size_iops_sec")
 _LIMITS = [f"{what}_{unit}_sec" for what in ("total", "read", "write") for unit in ("iops", "bytes")]
 _TRUTHS = ("multiattach", "replication_enabled", "thin_provisioning_support")
 GROUPS = ("cinder_api", "cinder_scheduler", "cinder_volume", "cinder_backup")
-
-# What each type is nothing without, and what it may have beside what all have.
-_NEEDED = {"rbd": ("pool",), "lvm": ("volume_group",), "nfs": ("shares",), "driver": ("driver",)}
-_OWN = {
-    "rbd": ("pool", "ceph_user"),
-    "lvm": ("volume_group", "devices", "wipe", "adopt", "thin", "oversubscription", "protocol"),
-    "nfs": ("shares", "oversubscription"),
-    "driver": ("driver", "protocol"),
-}
 
 
 @rule
@@ -57,36 +41,15 @@ def complete(draft: Draft) -> Iterator[Finding]:
 
 @rule
 def backends(draft: Draft) -> Iterator[Finding]:
-    """Each back end has what its type needs, on a host that may run it."""
+    """Each back end is on a host that may run it."""
+    ways = {"mount": "mounts", "kernel": "connects (iSCSI, Fibre Channel or NVMe)"}
     for host, index, backend in listed_backends(draft):
-        path: KeyPath = (BACKENDS, index)
-        kind = backend.get("type")
-        if kind is None:
-            continue
-        for key in _NEEDED.get(kind, ()):
-            if key not in backend and not draft.was_refused((*path, key), host):
-                yield draft.error(
-                    "cinder.backend-incomplete",
-                    (*path, key),
-                    f"is missing: a back end of the type {kind} needs it.",
-                    "Give it, or another type.",
-                    host,
-                )
-        for key in sorted({key for keys in _OWN.values() for key in keys} - set(_OWN.get(kind, ()))):
-            if key in backend:
-                yield draft.error(
-                    "cinder.backend-mixed",
-                    (*path, key),
-                    f"means nothing for a back end of the type {kind}.",
-                    "Take it out.",
-                    host,
-                )
-        if _needs_a_kernel(backend) and host.is_container:
-            how = "mounts" if is_mounted(backend) else "connects (iSCSI, Fibre Channel or NVMe)"
+        if host.is_container and (how := _reached(draft, backend)) in ways:
             yield draft.error(
                 "cinder.backend-container",
-                (*path, "type"),
-                f"is {kind}, whose volumes the kernel {how}, and the host is a container: its cinder-volume can not.",
+                (BACKENDS, index, "type"),
+                f"is {backend['type']}, whose volumes the kernel {ways[how]}, and the host is a container: its "
+                "cinder-volume can not.",
                 "Put the host's back end on a physical host, or set holdfast_host_kind: metal if it is one.",
                 host,
             )
@@ -95,25 +58,29 @@ def backends(draft: Draft) -> Iterator[Finding]:
 @rule
 def options(draft: Draft) -> Iterator[Finding]:
     """Options of a back end are the driver's own, in one line each, and secrets are none of them."""
+    known = _known(draft)
+    drivers = {kind.options["volume_driver"]: name for name, kind in known.items()}
     for host, index, backend in listed_backends(draft):
         path: KeyPath = (BACKENDS, index)
-        driver = str(backend.get("driver", "")).removeprefix("cinder.volume.drivers.")
-        if driver in _OWN_DRIVERS:
+        if own := drivers.get(backend.get("driver")):
             yield draft.error(
                 "cinder.driver-own",
                 (*path, "driver"),
                 f"is {backend['driver']!r}, for which there is a type: its rules would be passed over.",
-                f"Use the type {_OWN_DRIVERS[driver]}.",
+                f"Use the type {own}.",
                 host,
             )
+        written = {"volume_backend_name": "name"}
+        if kind := known.get(str(backend.get("type"))):
+            written |= kind.made_from
         for option, value in (backend.get("options") or {}).items():
             where = (*path, "options", option)
-            if option in _WRITTEN:
+            if option in written:
                 yield draft.error(
                     "cinder.option",
                     where,
-                    f"is {shown(value, where)}, and Holdfast writes it from the key {_WRITTEN[option]}.",
-                    f"Take it out, and say it by {_WRITTEN[option]}.",
+                    f"is {shown(value, where)}, and Holdfast writes it from the key {written[option]}.",
+                    f"Take it out, and say it by {written[option]}.",
                     host,
                 )
             elif is_sensitive(option) and isinstance(value, str) and value and not value.startswith("/"):
@@ -138,7 +105,9 @@ def options(draft: Draft) -> Iterator[Finding]:
 @rule
 def copies(draft: Draft) -> Iterator[Finding]:
     """Who backs volumes up can attach them."""
-    names = {str(backend.get("name")) for _, _, backend in listed_backends(draft) if _needs_a_kernel(backend)}
+    names = {
+        str(backend.get("name")) for _, _, backend in listed_backends(draft) if _reached(draft, backend) != "library"
+    }
     for host in draft.group("cinder_backup"):
         if names and host.is_container:
             yield draft.error(
@@ -150,8 +119,13 @@ def copies(draft: Draft) -> Iterator[Finding]:
             )
 
 
-def _needs_a_kernel(backend: Mapping[str, Any]) -> bool:
-    return connects_by_kernel(backend) or is_mounted(backend)
+def _known(draft: Draft) -> Mapping[str, BackendType]:
+    return draft.backends["cinder"].types
+
+
+def _reached(draft: Draft, backend: Mapping[str, Any]) -> str:
+    kind = _known(draft).get(str(backend.get("type")))
+    return kind.reached(backend) if kind else "library"
 
 
 @rule
@@ -186,56 +160,69 @@ def nothing_twice(draft: Draft) -> Iterator[Finding]:
 
 @rule
 def clusters(draft: Draft) -> Iterator[Finding]:
-    """What is active on several hosts can be, and has a lock manager; what can not be is never made so."""
+    """What is in a cluster can be, has a lock manager, and is in the one that there is."""
+    locked = bool(draft.group("etcd"))
+    first = ""
+    for host, index, backend in listed_backends(draft):
+        path: KeyPath = (BACKENDS, index, "cluster")
+        cluster, kind = backend.get("cluster"), _known(draft).get(str(backend.get("type")))
+        if not cluster or kind is None:
+            continue
+        if not kind.can_be_clustered(backend):
+            yield draft.error(
+                "cinder.cluster-unsupported",
+                path,
+                f"is {cluster!r}, and {backend.get('driver', kind.name)} can not be active on several hosts at once.",
+                "Take it out: a volume belongs to one host; another takes over by playbooks/cinder_takeover.yml.",
+                host,
+            )
+        elif not locked:
+            yield draft.error(
+                "cinder.cluster-unlocked",
+                path,
+                f"is {cluster!r}, and there is no lock manager: two hosts would change one volume at once.",
+                "Put hosts into the group etcd, three of them for production.",
+                host,
+            )
+        first = first or cluster
+        if first != cluster:
+            yield draft.error(
+                "cinder.cluster-differs",
+                path,
+                f"is {cluster!r}, and another back end has {first!r}: one process runs all that are clustered.",
+                "Give all of them the same cluster, or none.",
+                host,
+            )
+
+
+@rule
+def on_several_hosts(draft: Draft) -> Iterator[Finding]:
+    """What is active on several hosts has a lock manager; what can not be is never made so."""
     locked = bool(draft.group("etcd"))
     holders: dict[str, list[str]] = {}
-    names: dict[str, str] = {}
     for host, _, backend in listed_backends(draft, every=True):
         if "name" in backend:
             holders.setdefault(backend["name"], []).append(host.name)
     for host, index, backend in listed_backends(draft):
-        path: KeyPath = (BACKENDS, index)
-        name, kind = backend.get("name"), backend.get("type")
+        path: KeyPath = (BACKENDS, index, "name")
+        name, kind = backend.get("name"), _known(draft).get(str(backend.get("type")))
         hosts = holders.get(str(name), [])
-        if cluster := backend.get("cluster"):
-            if not can_be_clustered(backend):
-                yield draft.error(
-                    "cinder.cluster-unsupported",
-                    (*path, "cluster"),
-                    f"is {cluster!r}, and {backend.get('driver', kind)} can not be active on several hosts at once.",
-                    "Take it out: a volume belongs to one host; another takes over by playbooks/cinder_takeover.yml.",
-                    host,
-                )
-            elif not locked:
-                yield draft.error(
-                    "cinder.cluster-unlocked",
-                    (*path, "cluster"),
-                    f"is {cluster!r}, and there is no lock manager: two hosts would change one volume at once.",
-                    "Put hosts into the group etcd, three of them for production.",
-                    host,
-                )
-            first = names.setdefault("cluster", cluster)
-            if first != cluster:
-                yield draft.error(
-                    "cinder.cluster-differs",
-                    (*path, "cluster"),
-                    f"is {cluster!r}, and another back end has {first!r}: one process runs all that are clustered.",
-                    "Give all of them the same cluster, or none.",
-                    host,
-                )
-        if kind == "rbd" and len(hosts) > 1 and not locked:
+        # What a host serves itself is nobody else's; its own rules say so.
+        if kind is None or kind.serves or len(hosts) < 2 or kind.is_clustered(backend, locked=locked):
+            continue
+        if kind.clustered == "always":
             yield draft.error(
                 "cinder.coordination",
-                (*path, "name"),
-                f"is {name!r}, RBD on {len(hosts)} hosts ({listed(hosts)}), and there is no lock manager: two of them "
-                "would change one volume at once.",
+                path,
+                f"is {name!r}, of the type {kind.name}, on {len(hosts)} hosts ({listed(hosts)}), and there is no lock "
+                "manager: two of them would change one volume at once.",
                 "Put hosts into the group etcd, three of them for production, or leave one host in cinder_volume.",
                 host,
             )
-        elif kind in ("nfs", "driver") and len(hosts) > 1 and not (backend.get("cluster") and locked):
+        else:
             yield draft.advice(
                 "cinder.backend-shared",
-                (*path, "name"),
+                path,
                 f"is {name!r} on {len(hosts)} hosts ({listed(hosts)}), and not active on all at once: each counts the "
                 "space as its own, and the volumes of one wait while it is down.",
                 "Give it to one host, or let it be a cluster where the driver can.",
@@ -448,14 +435,8 @@ def listed_backends(draft: Draft, *, every: bool = False) -> Iterator[tuple[Draf
 
     ``every``: on each of the hosts.
     """
-    told: set[str] = set()
-    for host in draft.group("cinder_volume"):
-        listed_here = host.variables.get(BACKENDS)
-        where = f"{host.variables.get('holdfast_host_kind')} {json.dumps(listed_here, sort_keys=True, default=str)}"
-        if where in told and not every:
-            continue
-        told.add(where)
-        for index, backend in entries(listed_here):
+    for host, index, backend in listed_entries(draft, draft.backends["cinder"], every=every):
+        if host:
             yield host, index, backend
 
 

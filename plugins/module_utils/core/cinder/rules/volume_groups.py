@@ -12,7 +12,6 @@ from ...flows import VOLUME_CLIENTS
 from ...inventory.draft import Draft, DraftHost, address_of, entries, listed, rule
 from ...inventory.rules.disks import unfit_name, used
 from ...inventory.schema import KeyPath, dotted
-from ..backends import protocol
 from .backends import BACKENDS, listed_backends
 
 PORTALS = "cinder_portal_addresses"
@@ -91,7 +90,7 @@ def shared(draft: Draft) -> Iterator[Finding]:
     for host, group, members in _volume_groups(draft):
         seen: dict[str, int] = {}
         for index, backend in members:
-            first = seen.setdefault(protocol(backend), index)
+            first = seen.setdefault(_protocol(draft, backend), index)
             if first != index:
                 yield draft.error(
                     "lvm.twice",
@@ -118,7 +117,7 @@ def options(draft: Draft) -> Iterator[Finding]:
         if backend.get("type") != "lvm":
             continue
         given = {name: str(value).lower() for name, value in (backend.get("options") or {}).items()}
-        if protocol(backend) == "iscsi" and given.get("use_chap_auth", "true") != "true":
+        if _protocol(draft, backend) == "iscsi" and given.get("use_chap_auth", "true") != "true":
             yield draft.error(
                 "lvm.chap-off",
                 (BACKENDS, index, "options", "use_chap_auth"),
@@ -135,23 +134,6 @@ def options(draft: Draft) -> Iterator[Finding]:
                     f"Take it out; further ways go into {PORTALS}.",
                     host,
                 )
-        for name in ("target_helper", "target_protocol", "lvm_type", "volume_group"):
-            if name in given:
-                yield draft.error(
-                    "lvm.option",
-                    (BACKENDS, index, "options", name),
-                    f"is {given[name]!r}, which follows from the back end's own keys.",
-                    "Take it out, and set protocol, thin or volume_group.",
-                    host,
-                )
-        if "protocol" in backend and backend["protocol"] not in ("iscsi", "nvmet_tcp"):
-            yield draft.error(
-                "lvm.protocol",
-                (BACKENDS, index, "protocol"),
-                f"is {backend['protocol']!r}, by which volumes of a volume group are not served.",
-                "Set it to iscsi or nvmet_tcp.",
-                host,
-            )
         if "oversubscription" in backend and not backend.get("thin", True):
             yield draft.error(
                 "lvm.oversubscription",
@@ -260,7 +242,7 @@ def one_host(draft: Draft) -> Iterator[Finding]:
             "Use it to try things out; for production use rbd or an array. Back volumes up.",
             host,
         )
-        if protocol(backend) == "nvmet_tcp":
+        if _protocol(draft, backend) == "nvmet_tcp":
             yield draft.advice(
                 "lvm.no-secret",
                 (BACKENDS, index, "protocol"),
@@ -269,6 +251,10 @@ def one_host(draft: Draft) -> Iterator[Finding]:
                 "Use iscsi, which has CHAP, where those hosts do not trust each other.",
                 host,
             )
+
+
+def _protocol(draft: Draft, backend: Mapping[str, Any]) -> str:
+    return draft.backends["cinder"].types["lvm"].protocol(backend)
 
 
 def _volume_groups(draft: Draft) -> Iterator[tuple[DraftHost, str, list[tuple[int, Mapping[str, Any]]]]]:

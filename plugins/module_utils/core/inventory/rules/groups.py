@@ -6,14 +6,13 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator
 
-from ...cinder.backends import DERIVED
 from ...errors import Finding
 from ...flows import ALL, ANY, FLOWS
-from ..draft import Draft, known_groups, listed, rule
+from ..draft import Draft, listed, rule
 from ..schema import nearest
 
 # Their clients do without them as long as one host alone runs what would need them; rules of their own say when.
-_OPTIONAL = ("etcd", "ceph_mon", "ceph_mgr", "ceph_osd", "ceph_mds", "nfs_server", *DERIVED.values())
+_OPTIONAL = ("etcd", "ceph_mon", "ceph_mgr", "ceph_osd", "ceph_mds", "nfs_server")
 
 # One member until clusters of them are built.
 _SINGLE = ("mariadb",)
@@ -24,7 +23,7 @@ def needed(draft: Draft) -> Iterator[Finding]:
     """The groups whose services a deployed service asks, as the flow table says, have members."""
     for group, by in sorted(_needs(draft).items()):
         state = "has no host" if group in draft.groups else "is missing"
-        near = nearest(group, [name for name in draft.groups if name not in known_groups()])
+        near = nearest(group, [name for name in draft.groups if name not in draft.known_groups])
         yield draft.error(
             "groups.missing",
             (group,),
@@ -37,7 +36,7 @@ def _needs(draft: Draft) -> dict[str, set[str]]:
     """Groups without a host, and the groups that need them."""
     needs: dict[str, set[str]] = {}
     for flow in FLOWS:
-        if flow.is_frontend or flow.servers == ALL or flow.servers in _OPTIONAL:
+        if flow.is_frontend or flow.servers in _OPTIONAL or flow.servers not in draft.known_groups:
             continue
         if not draft.group(flow.servers):
             for client in flow.clients:
@@ -57,7 +56,7 @@ def _needs(draft: Draft) -> dict[str, set[str]]:
 def empty(draft: Draft) -> Iterator[Finding]:
     """A known group that the inventory names has a host."""
     needed_anyway = _needs(draft)
-    for group in sorted(known_groups()):
+    for group in sorted(draft.known_groups):
         if group in draft.groups and not draft.groups[group] and group not in needed_anyway:
             yield draft.error(
                 "groups.empty",
@@ -70,19 +69,19 @@ def empty(draft: Draft) -> Iterator[Finding]:
 @rule
 def nothing(draft: Draft) -> Iterator[Finding]:
     """Some host has a service."""
-    if draft.hosts and not draft.group(*known_groups()):
+    if draft.hosts and not draft.group(*draft.known_groups):
         yield draft.advice(
             "groups.none",
             (),
             "No host is in a group of a service: only networks are made.",
-            f"Put hosts into groups: {listed(known_groups())}.",
+            f"Put hosts into groups: {listed(draft.known_groups)}.",
         )
 
 
 @rule
 def misspelt(draft: Draft) -> Iterator[Finding]:
     """A group that is nearly a known one: its hosts would silently go without the service."""
-    known, missing = known_groups(), _needs(draft)  # Of what is missing, the near name was told there.
+    known, missing = draft.known_groups, _needs(draft)  # Of what is missing, the near name was told there.
     for group in sorted(set(draft.groups) - known):
         meant = _nearly(group, known)
         if meant and meant not in missing and set(draft.groups[group]) - set(draft.groups.get(meant, ())):
@@ -132,7 +131,7 @@ def single(draft: Draft) -> Iterator[Finding]:
 def unused(draft: Draft) -> Iterator[Finding]:
     """A variable that is set for a service which no host runs: the service's group was forgotten."""
     for role in ("keystone", "glance", "swift", "cinder", "ceph"):
-        groups = [group for group in known_groups() if group == role or group.startswith(f"{role}_")]
+        groups = [group for group in draft.known_groups if group == role or group.startswith(f"{role}_")]
         names = [name for name in draft.given if name.startswith(f"{role}_")]
         here = " or ".join(sorted(groups))
         if role == "ceph" and draft.variables.get("ceph_external"):
@@ -150,7 +149,7 @@ def unused(draft: Draft) -> Iterator[Finding]:
 def alone(draft: Draft) -> Iterator[Finding]:
     """What runs on one host alone is no production."""
     lone: dict[str, list[str]] = {}
-    for group in sorted(known_groups() - {"swift_storage", "ceph_osd", "ceph_client", "ceph_admin"}):
+    for group in sorted(draft.known_groups - {"swift_storage", "ceph_osd", "ceph_client", "ceph_admin"}):
         members = draft.group(group)
         if len(members) == 1:
             lone.setdefault(members[0].name, []).append(group)

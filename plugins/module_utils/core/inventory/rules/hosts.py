@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 
 from ...errors import Finding
-from ..draft import Draft, DraftHost, address_of, known_groups, listed, rule, why_not_ipv4
+from ..draft import Draft, DraftHost, address_of, listed, rule, why_not_ipv4
 
 _NAME = re.compile(
     r"(?=.{1,253}\Z)([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*\Z"
@@ -131,7 +131,7 @@ def reached_twice(draft: Draft) -> Iterator[Finding]:
 @rule
 def idle(draft: Draft) -> Iterator[Finding]:
     """Where there are services, a host without one may have been forgotten."""
-    known = known_groups()
+    known = draft.known_groups
     if draft.group(*known):
         for host in draft.hosts.values():
             if not host.groups & known:

@@ -16,9 +16,7 @@ from ansible_collections.holdfast.storage.plugins.module_utils.core.ceph import 
     values as ceph,
 )
 from ansible_collections.holdfast.storage.plugins.module_utils.core.description.services import Services
-from ansible_collections.holdfast.storage.plugins.module_utils.core.inventory import build as inventory
 from ansible_collections.holdfast.storage.plugins.module_utils.core.model import Host, Model
-from ansible_collections.holdfast.storage.plugins.module_utils.core.subjects import RULES
 from ansible_collections.holdfast.storage.tests.unit.module_utils.core import inventory_cases as cases
 
 NAMED = ("admin", "mon", "bootstrap_osd", *(f"client_{name}" for name in ("glance", "tester", "elsewhere")))
@@ -36,7 +34,7 @@ def services(name: str, **variables: Any) -> Services:
     content["vars"] |= variables
     found = content.get("raw", {})
     found.get("secrets", {})["ceph_client_cinder_backup_key"] = ceph.make_key(bytes(range(100, 116)))
-    model, findings = inventory.build(cases.raw(content, **found), cases.roles(), rules=RULES)
+    model, findings = cases.build(cases.raw(content, **found))
     assert model, findings
     return Deployment.of(model, KEYS).services
 

@@ -14,16 +14,13 @@ import pytest
 from ansible_collections.holdfast.storage.plugins.module_utils.controller.deployment import Deployment
 from ansible_collections.holdfast.storage.plugins.module_utils.core import flows
 from ansible_collections.holdfast.storage.plugins.module_utils.core.attach import stories as attached
-from ansible_collections.holdfast.storage.plugins.module_utils.core.cinder import backends as block
 from ansible_collections.holdfast.storage.plugins.module_utils.core.cinder import wants as cinder_wants
 from ansible_collections.holdfast.storage.plugins.module_utils.core.description.services import Services
-from ansible_collections.holdfast.storage.plugins.module_utils.core.inventory import build as inventory
 from ansible_collections.holdfast.storage.plugins.module_utils.core.model import Model
 from ansible_collections.holdfast.storage.plugins.module_utils.core.networks import wants as networks_wants
 from ansible_collections.holdfast.storage.plugins.module_utils.core.networks.kinds import firewall
 from ansible_collections.holdfast.storage.plugins.module_utils.core.nfs import shares as nfs
 from ansible_collections.holdfast.storage.plugins.module_utils.core.nfs import wants as nfs_wants
-from ansible_collections.holdfast.storage.plugins.module_utils.core.subjects import RULES
 from ansible_collections.holdfast.storage.tests.unit.module_utils.core import inventory_cases as cases
 
 PORTAL = "172.29.244.121"
@@ -32,7 +29,7 @@ PORTAL = "172.29.244.121"
 @cache
 def deployment(*changes: tuple[str, Any]) -> tuple[Model, Services]:
     content = cases.changed({"base": "local", "set": dict(changes)})
-    model, findings = inventory.build(cases.raw(content), cases.roles(), rules=RULES)
+    model, findings = cases.build(cases.raw(content))
     assert model, findings
     return model, Deployment.of(model, collections.defaultdict(lambda: "s3cret")).services
 
@@ -178,12 +175,6 @@ def test_a_host_without_such_volumes_serves_nothing(flow: str) -> None:
     model, _ = deployment()
     served = {host.name for host in flows.servers(model, flows.flow(flow))}
     assert served == {"storage1"}
-
-
-def test_groups_follow_from_back_ends_where_they_are_managed() -> None:
-    listed: dict[str, Any] = {"cinder_backends": [{"type": "lvm", "protocol": "nvmet_tcp"}, {"type": "rbd"}, None]}
-    assert block.derived_groups(listed, {"cinder_volume"}) == {"cinder_nvme"}
-    assert block.derived_groups(listed, {"nova_compute"}) == frozenset()
 
 
 def test_an_address_is_dialled_as_it_is() -> None:

@@ -10,6 +10,7 @@ import jsonschema
 import pytest
 import yaml
 
+from ansible_collections.holdfast.storage.plugins.lookup.packages import LookupModule
 from ansible_collections.holdfast.storage.plugins.module_utils.controller.deployment import descriptions
 from ansible_collections.holdfast.storage.plugins.module_utils.core.backend import Backends
 from ansible_collections.holdfast.storage.plugins.module_utils.core.description import backends as loader
@@ -168,7 +169,6 @@ def test_a_new_type_is_a_file(tmp_path: Path) -> None:
         "components": [
             {
                 "group": "store",
-                "packages": "{{ backend_packages() }}",
                 "files": [{"path": "/etc/store.conf", "template": "store.conf.j2"}],
                 "units": [{"name": "store.service", "inputs": "{{ backend_inputs() }}"}],
             }
@@ -184,10 +184,14 @@ def test_a_new_type_is_a_file(tmp_path: Path) -> None:
     entries = [{"name": "one", "type": "tape", "robot": "r1", "options": {"slots": 9}}, {"name": "two", "type": "none"}]
     host = Host("a", frozenset({"store"}), {}, {}, {"store_backends": entries})
     model = Model("t", {}, {"a": host}, {})
-    (component,) = Services([described], model, {}).components(host)
+    component, more = Services([described], model, {}).components(host)
     assert component["files"][0]["content"] == "one tape {'robot': 'r1', 'slots': '9', 'eject': 'true'}\n"
-    assert component["packages"] == ["mtx"]
+    assert more["packages"] == ["mtx"]
     assert component["units"][0]["inputs"] == ["/etc/robots/r1"]
+
+
+def test_a_labs_image_has_what_back_ends_need() -> None:
+    assert {"lvm2", "nfs-common"} <= set(LookupModule().run([]))
 
 
 def test_a_service_without_back_ends_has_none() -> None:

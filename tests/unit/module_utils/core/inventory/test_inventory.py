@@ -8,9 +8,6 @@ import re
 
 import pytest
 
-from ansible_collections.holdfast.storage.plugins.module_utils.core.inventory import (
-    build as inventory,
-)
 from ansible_collections.holdfast.storage.plugins.module_utils.core.model import Model
 from ansible_collections.holdfast.storage.plugins.module_utils.core.subjects import RULES
 from ansible_collections.holdfast.storage.tests.unit.module_utils.core import inventory_cases as cases
@@ -21,16 +18,14 @@ GOOD = ("lab", "metal", "networks-only", "shared-wire", "ceph", "ceph-external",
 @pytest.mark.parametrize("name", GOOD)
 def test_a_good_inventory_gives_a_model_and_no_complaint(name):
     content = cases.good(name)
-    model, findings = inventory.build(cases.raw(content, **content.get("raw", {})), cases.roles(), rules=RULES)
+    model, findings = cases.build(cases.raw(content, **content.get("raw", {})))
     assert [finding for finding in findings if finding.severity == "error"] == []
     assert Model.from_dict(json.loads(json.dumps(model.as_dict()))) == model
 
 
 @pytest.mark.parametrize("case", cases.bad(), ids=lambda case: f"{case['subject']}: {case['name']}")
 def test_a_bad_inventory_is_refused_for_its_reason_alone(case):
-    model, findings = inventory.build(
-        cases.raw(cases.changed(case), **case.get("raw", {})), cases.roles(), case.get("remembered"), rules=RULES
-    )
+    model, findings = cases.build(cases.raw(cases.changed(case), **case.get("raw", {})), case.get("remembered"))
     found = [finding for finding in findings if finding.severity == "error"]
     assert sorted(f"{finding.code} {finding.where}" for finding in found) == sorted(case["errors"])
     assert model is None
@@ -52,7 +47,7 @@ def test_every_code_has_a_bad_case():
 
 def test_hosts_that_share_a_line_share_what_a_rule_says_of_it():
     content = cases.changed({"set": {"vars/glance_conf_overrides": {"DEFAULT": {"bind_host": "0.0.0.0"}}}})
-    _, findings = inventory.build(cases.raw(content, locate=lambda host, path: "all.yml:3"), cases.roles(), rules=RULES)
+    _, findings = cases.build(cases.raw(content, locate=lambda host, path: "all.yml:3"))
     assert [finding.where for finding in findings if finding.severity == "error"] == [
         "all.yml:3 (control1, storage1, storage2, storage3): glance_conf_overrides.DEFAULT.bind_host"
     ]
@@ -71,7 +66,7 @@ def test_hosts_that_share_a_line_share_what_a_rule_says_of_it():
 )
 def test_a_file_of_variables_that_nothing_uses(file, severity):
     content = cases.good("lab")
-    _, findings = inventory.build(cases.raw(content, variable_files={"x.yml": file}), cases.roles(), rules=RULES)
+    _, findings = cases.build(cases.raw(content, variable_files={"x.yml": file}))
     assert [found.severity for found in findings if found.code == "hosts.variable-file"] == [severity] * bool(severity)
 
 
@@ -79,7 +74,7 @@ def test_two_vlans_of_one_network_are_advised_against():
     port = {"interface": "eth1", "vlan": 10}
     content = cases.changed({"set": {f"hosts/storage{n}/networks_ports/storage": port for n in (1, 2)}})
     content["hosts"]["storage3"]["networks_ports"]["storage"] = {**port, "vlan": 11}
-    _, findings = inventory.build(cases.raw(content), cases.roles(), rules=RULES)
+    _, findings = cases.build(cases.raw(content))
     (advice,) = (finding for finding in findings if finding.code == "networks.vlan-differs")
     assert "is 10 on storage1 and 11 on storage3" in advice.what
 
@@ -88,7 +83,7 @@ def test_a_password_in_a_url_is_not_shown():
     content = cases.changed(
         {"set": {"vars/cinder_conf_overrides": {"database": {"connection": "mysql://a:hunter2@c"}}}}
     )
-    _, findings = inventory.build(cases.raw(content), cases.roles(), rules=RULES)
+    _, findings = cases.build(cases.raw(content))
     assert any(finding.code == "overrides.protected" for finding in findings)
     assert not any("hunter2" in str(finding) for finding in findings)
 
@@ -107,7 +102,7 @@ def test_no_value_of_a_wrong_type_makes_a_rule_fail(name):
             for key in place[:-1]:
                 target = target[key]
             target[place[-1]] = wrong
-            inventory.build(cases.raw(changed, **more), cases.roles(), rules=RULES)
+            cases.build(cases.raw(changed, **more))
 
 
 def places(value, path=()):

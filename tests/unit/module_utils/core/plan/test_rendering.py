@@ -7,17 +7,14 @@ from ansible_collections.holdfast.storage.plugins.module_utils.controller.deploy
     Deployment,
     known_secrets,
 )
-from ansible_collections.holdfast.storage.plugins.module_utils.core.inventory import (
-    build as inventory,
-)
 from ansible_collections.holdfast.storage.plugins.module_utils.core.inventory.secrets import TEXT
 from ansible_collections.holdfast.storage.plugins.module_utils.core.plan import rendering
-from ansible_collections.holdfast.storage.plugins.module_utils.core.subjects import ORDER, RULES
+from ansible_collections.holdfast.storage.plugins.module_utils.core.subjects import ORDER
 from ansible_collections.holdfast.storage.tests.unit.module_utils.core import inventory_cases as cases
 
 
 def rendered(name):
-    model, findings = inventory.build(cases.raw(cases.good(name)), cases.roles(), rules=RULES)
+    model, findings = cases.build(cases.raw(cases.good(name)))
     assert model, findings
     users = {user["secret"]: TEXT for user in model.variables["keystone_users"]}
     placeholders = {name: form.placeholder(name) for name, form in {**known_secrets(), **users}.items()}

@@ -6,8 +6,6 @@ from __future__ import annotations
 import re
 
 from ansible_collections.holdfast.storage.plugins.module_utils.core.config import parse_ini, render_ini
-from ansible_collections.holdfast.storage.plugins.module_utils.core.inventory import build as inventory
-from ansible_collections.holdfast.storage.plugins.module_utils.core.subjects import RULES
 from ansible_collections.holdfast.storage.plugins.module_utils.core.verify import tempest
 from ansible_collections.holdfast.storage.tests.unit.module_utils.core import inventory_cases as cases
 
@@ -26,7 +24,7 @@ CLOUD = {
 
 def told(name):
     content = cases.good(name)
-    model, _ = inventory.build(cases.raw(content, **content.get("raw", {})), cases.roles(), rules=RULES)
+    model, _ = cases.build(cases.raw(content, **content.get("raw", {})))
     return parse_ini(render_ini(tempest.configuration(model, CLOUD, image="i", directory="/lab/tempest")))
 
 

@@ -9,11 +9,13 @@ from urllib.parse import parse_qsl
 
 import pytest
 
+from ansible_collections.holdfast.storage.plugins.module_utils.controller.deployment import descriptions
 from ansible_collections.holdfast.storage.plugins.module_utils.core.cinder import wants as cinder_wants
 from ansible_collections.holdfast.storage.plugins.module_utils.core.cinder.kinds import (
     volume_takeover,
     volume_type,
 )
+from ansible_collections.holdfast.storage.plugins.module_utils.core.description.services import Services
 from ansible_collections.holdfast.storage.plugins.module_utils.core.errors import HoldfastError
 from ansible_collections.holdfast.storage.plugins.module_utils.core.model import Host, Model
 from ansible_collections.holdfast.storage.plugins.module_utils.host.openstack import Api
@@ -354,7 +356,7 @@ def model(**groups):
 
 def test_types_of_back_ends_and_of_the_site_are_wanted_once_on_the_first_host_of_the_api():
     made = model(cinder_api=["a", "b"], cinder_volume=["a", "b"], etcd=["a"])
-    wanted = cinder_wants.volume_type(made, made.hosts["a"], None, {})
+    wanted = cinder_wants.volume_type(made, made.hosts["a"], Services(descriptions(), made, {}), {})
     assert cinder_wants.volume_type(made, made.hosts["b"], None, {}) == {}
     assert [(entry["name"], entry["extra_specs"], entry["qos"]) for entry in wanted["volume_types"]] == [
         ("gold", {"volume_backend_name": "ceph"}, ""),

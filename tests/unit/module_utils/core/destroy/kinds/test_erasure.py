@@ -10,8 +10,6 @@ import pytest
 
 from ansible_collections.holdfast.storage.plugins.module_utils.core.destroy.kinds import erasure
 from ansible_collections.holdfast.storage.plugins.module_utils.core.errors import HoldfastError
-from ansible_collections.holdfast.storage.plugins.module_utils.core.inventory import build as inventory
-from ansible_collections.holdfast.storage.plugins.module_utils.core.subjects import RULES
 from ansible_collections.holdfast.storage.plugins.module_utils.host.local import Result
 from ansible_collections.holdfast.storage.tests.unit.module_utils.core import inventory_cases as cases
 
@@ -209,7 +207,7 @@ def test_a_disk_in_another_use_or_gone_stays() -> None:
 
 
 def test_only_disks_of_the_inventory_can_be_named() -> None:
-    model, _ = inventory.build(cases.raw(cases.good("local")), cases.roles(), rules=RULES)
+    model, _ = cases.build(cases.raw(cases.good("local")))
     assert model
     assert {ONE, TWO, THREE, "/dev/disk/by-id/wwn-4"} <= set(erasure.declared(model.hosts["storage1"]))
     names = [f"storage1:{ONE}", f"storage1:{TWO}", f"storage1:{ONE}"]
