@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import collections
 import copy
 from functools import cache
 from pathlib import Path
@@ -10,7 +11,8 @@ from typing import Any
 
 import yaml
 
-from ansible_collections.holdfast.storage.plugins.module_utils.controller.deployment import known_secrets
+from ansible_collections.holdfast.storage.plugins.module_utils.controller.deployment import Deployment, known_secrets
+from ansible_collections.holdfast.storage.plugins.module_utils.core.description.services import Services
 from ansible_collections.holdfast.storage.plugins.module_utils.core.inventory import (
     build as inventory,
 )
@@ -87,6 +89,13 @@ def raw(content: dict[str, Any], **more: Any) -> RawInventory:
     groups = {name: tuple(members) for name, members in content["groups"].items()}
     more.setdefault("known_secrets", known_secrets())
     return RawInventory(hosts=hosts, groups=groups, exists=lambda path: not path.startswith("/nowhere/"), **more)
+
+
+def deployed(content: dict[str, Any]) -> Services:
+    """The services, and by them the model, of an inventory that is right. Every secret is the same."""
+    model, findings = inventory.build(raw(content, **content.get("raw", {})), roles(), rules=RULES)
+    assert model, findings
+    return Deployment.of(model, collections.defaultdict(lambda: "s3cret")).services
 
 
 def errors(content: dict[str, Any], **more: Any) -> list[str]:

@@ -6,8 +6,8 @@ import pytest
 
 from ansible_collections.holdfast.storage.plugins.module_utils.core import flows
 from ansible_collections.holdfast.storage.plugins.module_utils.core.model import Host, Model, Network
-from ansible_collections.holdfast.storage.plugins.module_utils.core.verify import proof, report
-from ansible_collections.holdfast.storage.plugins.module_utils.core.verify import story as stories
+from ansible_collections.holdfast.storage.plugins.module_utils.core.subjects import CHAPTERS
+from ansible_collections.holdfast.storage.plugins.module_utils.core.verify import chapter, proof, report
 from ansible_collections.holdfast.storage.plugins.plugin_utils import report_page
 
 CONTROL = {"keystone", "glance_api", "swift_proxy", "mariadb", "rabbitmq", "memcached", "haproxy"}
@@ -44,7 +44,7 @@ def a_view(count=4, **changed):
             "networks": {"br-mgmt": 5000, "br-storage": 0, "br-repl": 12},
             "evidence": {"copies": ["a", "b"], "sha256": "<script>"},
         }
-        for story in stories.catalogue({"image_store": "swift"}).values()
+        for story in chapter.catalogue(CHAPTERS, {name: {} for name in CHAPTERS}).values()
     ]
     phases = [{"name": "Plan", "seconds": 2.0, "hosts": count, "changed": 0}]
     given = {
