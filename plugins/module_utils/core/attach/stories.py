@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..cinder import backends as block
+from ..cinder import backends
 from ..cinder.stories import VOLUME_SIZE, call, find, make, seed, snapshot_of, told
 from ..description.services import Services
 from ..errors import HoldfastError
@@ -35,9 +35,9 @@ def facts(model: Model, services: Services) -> dict[str, Any]:
     """
     consumers = [host for host in model.group("nova_compute", "cinder_volume") if not host.is_container]
     consumers.sort(key=lambda host: "nova_compute" not in host.groups)
-    named = {entry["backend"]: entry["name"] for entry in reversed(block.volume_types(model))}
+    named = {entry["backend"]: entry["name"] for entry in reversed(backends.volume_types(model))}
     found: dict[str, Any] = {}
-    for host, backend in block.backends(model):
+    for host, backend in backends.backends(model):
         if backend["type"] not in ("lvm", "nfs") or backend["name"] not in named:
             continue
         local = backend["type"] == "lvm"
@@ -45,7 +45,7 @@ def facts(model: Model, services: Services) -> dict[str, Any]:
         consumer = next((other for other in consumers if other.name not in keepers), None)
         if not consumer:
             continue
-        protocol = {"iscsi": "iscsi", "nvmet_tcp": "nvme"}[block.protocol(backend)] if local else "nfs"
+        protocol = {"iscsi": "iscsi", "nvmet_tcp": "nvme"}[backends.protocol(backend)] if local else "nfs"
         several = protocol == "iscsi" and consumer.variables["nova_multipath"]
         ways = 1 + len(host.variables.get("cinder_portal_addresses") or ()) if several else 1
         one = {"type": named[backend["name"]], "host": consumer.name, "ways": ways}

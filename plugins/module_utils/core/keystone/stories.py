@@ -13,8 +13,8 @@ from ..verify.story import Cloud, Scene, Story, expect, require
 
 def facts(model: Model, services: Services) -> dict[str, Any]:
     """The types of service that the catalog has to list."""
-    listed = {entry["service"]["type"] for _, entry in services.entries("identity") if entry.get("service")}
-    return {"services": sorted(listed)}
+    entries = (entry for _, found in services.entries("identity") for entry in found.get("services", ()))
+    return {"services": sorted({entry["type"] for entry in entries if entry.get("endpoint")})}
 
 
 def token(cloud: Cloud, scene: Scene) -> dict[str, Any]:
