@@ -52,8 +52,8 @@ molecule: .venv/dev ## one scenario: SCENARIO=name; the lab must be down
 	@$(BIN)/python scripts/no_living_lab.py
 	$(BIN)/molecule test --scenario-name $(SCENARIO)
 
-tempest: .venv/tempest ## OpenStack's own smoke tests against the lab: identity, images, object storage, volumes
-	$(BIN)/python scripts/tempest
+tempest: .venv/tempest ## OpenStack's own smoke tests against the lab; ALL=1 for all, REALM=volume for a realm's
+	$(BIN)/python scripts/tempest $(if $(ALL),--all) $(if $(REALM),--realm $(REALM))
 
 docs: .venv/dev ## the reference pages, from the roles' variables and the table of flows
 	$(BIN)/python scripts/generate_docs.py

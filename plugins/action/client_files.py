@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.holdfast.storage.plugins.module_utils.core.errors import HoldfastError
+from ansible_collections.holdfast.storage.plugins.module_utils.core.keystone import access
 from ansible_collections.holdfast.storage.plugins.plugin_utils import client_files
 from ansible_collections.holdfast.storage.plugins.plugin_utils.verify_action import VerifyAction
 
@@ -24,12 +25,9 @@ class ActionModule(VerifyAction):
                 return {"changed": True, "actions": [f"write {self.artifacts / client_files.CLOUDS}"]}
             raise HoldfastError(f"{self.host} has no {AUTHORITY}. Fix: run playbooks/site.yml first.")
         deployment = self.deployment()
-        files = client_files.contents(
-            deployment.model,
-            self.artifacts,
-            password=deployment.secrets["keystone_admin_password"],
-            ca=done["stdout"].replace("\r\n", "\n").strip() + "\n",
-        )
+        cloud = access.cloud(deployment.model, deployment.secrets, str(self.artifacts / client_files.CA))
+        ca = done["stdout"].replace("\r\n", "\n").strip() + "\n"
+        files = client_files.contents(deployment.model.deployment, cloud, access.environment(cloud), ca)
         changed = [
             name
             for name, (content, mode) in files.items()

@@ -6,12 +6,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from ansible_collections.holdfast.storage.plugins.module_utils.core.cinder import stories as volume
 from ansible_collections.holdfast.storage.plugins.module_utils.core.errors import Finding, HoldfastError
-from ansible_collections.holdfast.storage.plugins.module_utils.core.glance import stories as image
-from ansible_collections.holdfast.storage.plugins.module_utils.core.swift import stories as object_store
-from ansible_collections.holdfast.storage.plugins.module_utils.core.verify import proof
-from ansible_collections.holdfast.storage.plugins.module_utils.core.verify import story as stories
+from ansible_collections.holdfast.storage.plugins.module_utils.core.subjects import CHAPTERS
+from ansible_collections.holdfast.storage.plugins.module_utils.core.verify import chapter, proof
 from ansible_collections.holdfast.storage.plugins.plugin_utils import report_page
 from ansible_collections.holdfast.storage.plugins.plugin_utils.client_files import write
 from ansible_collections.holdfast.storage.plugins.plugin_utils.verify_action import VerifyAction
@@ -27,12 +24,12 @@ class ActionModule(VerifyAction):
         model = run.model()
         readings = {name: notes.read(f"counters/{name}.json") for name in model.hosts}
         told = {path.stem: json.loads(path.read_text()) for path in (notes.path / "stories").glob("*.json")}
-        catalogue = stories.catalogue(notes.read("scene.json")["facts"])
+        catalogue = chapter.catalogue(CHAPTERS, notes.read("scene.json")["facts"])
         entries = proof.prove(readings, told, catalogue, model, alone=bool(options.get("exclusive")))
         notes.write("proof.json", proof.flow_bytes(readings))
         write(self.artifacts / report_page.STORIES, json.dumps(entries, indent=1) + "\n", 0o644)
         report_page.write_page(run, self.artifacts)
-        self._clean_up(model)
+        chapter.sweep(chapter.told(CHAPTERS, model), self.client())
         findings = [
             Finding(
                 "error",
@@ -51,12 +48,3 @@ class ActionModule(VerifyAction):
             "changed": False,
             "msg": f"{len(entries)} stories hold, told in {seconds:.0f} s.\n{self.artifacts / report_page.PAGE}",
         }
-
-    def _clean_up(self, model: Any) -> None:
-        cloud = self.client()
-        if model.group("cinder_api"):
-            volume.sweep(cloud)
-        if model.group("glance_api"):
-            image.sweep(cloud)
-        if model.group("swift_proxy"):
-            object_store.sweep(cloud)

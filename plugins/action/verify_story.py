@@ -7,7 +7,9 @@ import time
 from typing import Any
 
 from ansible_collections.holdfast.storage.plugins.module_utils.core.errors import Finding, HoldfastError
-from ansible_collections.holdfast.storage.plugins.module_utils.core.verify import story as stories
+from ansible_collections.holdfast.storage.plugins.module_utils.core.subjects import CHAPTERS
+from ansible_collections.holdfast.storage.plugins.module_utils.core.verify import chapter
+from ansible_collections.holdfast.storage.plugins.module_utils.core.verify.story import Scene
 from ansible_collections.holdfast.storage.plugins.plugin_utils.verify_action import VerifyAction
 
 
@@ -18,12 +20,13 @@ class ActionModule(VerifyAction):
 
     def act(self, options: dict[str, Any]) -> dict[str, Any]:
         said = self.notes.read("scene.json")
-        story = stories.catalogue(said["facts"])[options["story"]]
-        facts = {**said["facts"], **(options.get("facts") or {})}
+        subject = chapter.teller(CHAPTERS, said["facts"], str(options.get("story")))
+        story = chapter.catalogue(CHAPTERS, said["facts"])[options["story"]]
+        facts = {**said["facts"][subject], **(options.get("facts") or {})}
         began = time.monotonic()
         problem, evidence = "", {}
         try:
-            evidence = story.tell(self.client(), stories.Scene(run=said["run"], facts=facts, now=time.time()))
+            evidence = story.tell(self.client(), Scene(run=said["run"], facts=facts, now=time.time()))
         except HoldfastError as error:
             problem = error.message
         except (LookupError, TypeError, ValueError) as error:

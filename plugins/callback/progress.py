@@ -37,6 +37,8 @@ description:
     it changes.
   - Every result is written to a log file, and the run's phases, counts and times to a JSON file beside it. Results
     that Ansible censors (C(no_log)) stay censored.
+  - A phase is a play. What a play includes in a loop whose C(loop_var) is C(holdfast_phase) are phases of their own,
+    by the C(name) in each item.
 requirements:
   - Set as C(stdout_callback) in the configuration.
   - The Python library rich for the live view; without it, plain lines.
@@ -98,7 +100,7 @@ class CallbackModule(CallbackBase):
         self.live: LiveView | None = None
         self.log: Log | None = None
         self.play: Any = None
-        self.announced = False
+        self.announced = ""
         self.plays = 0
         self.diffs: dict[tuple[str, str], list[Any]] = {}
 
@@ -118,7 +120,7 @@ class CallbackModule(CallbackBase):
         """A phase is announced with its first task: a play over an empty group is not worth a line."""
         self._end_phase()
         self.play = play
-        self.announced = False
+        self.announced = ""
         if self.log is None and self.get_option("log"):
             self.log = Log.open(self._log_directory(play), self.record.playbook)
 
@@ -182,11 +184,13 @@ class CallbackModule(CallbackBase):
     # Helpers
 
     def _begin_task(self, task: Any) -> None:
-        if not self.announced:
-            self.announced = True
-            self.record.begin_phase(self.play.get_name(), time.monotonic())
+        phase = _phase(task) or self.play.get_name()
+        if phase != self.announced:
+            self._end_phase()
+            self.announced = phase
+            self.record.begin_phase(phase, time.monotonic())
             if self.live is None:
-                self._say((("muted", f"[{self._elapsed():>7}] "), ("strong", self.play.get_name())))
+                self._say((("muted", f"[{self._elapsed():>7}] "), ("strong", phase)))
         if self.live:
             if task.action in PROMPTS:
                 self.live.pause()
@@ -351,6 +355,11 @@ class Log:
 def _name(task: Any) -> str:
     """A task's own name, without its role's."""
     return str(task.name or task.get_name())
+
+
+def _phase(task: Any) -> str:
+    """The phase of a task that was included in a loop; empty for one of the play itself."""
+    return str((task.get_vars().get("holdfast_phase") or {}).get("name") or "")
 
 
 def _without(value: Any, prefixes: tuple[str, ...]) -> dict[str, Any]:

@@ -14,6 +14,11 @@ author:
   - Holdfast contributors (@holdfast)
 extends_documentation_fragment:
   - holdfast.storage.attributes.verifies
+options:
+  disruptive:
+    description: Whether stories are told for which a host is cut off.
+    type: bool
+    default: false
 """
 
 EXAMPLES = r"""
@@ -24,16 +29,31 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
-account:
-  description: The administrator's account in the object store.
-  returned: when there is an object store
+facts:
+  description: What the stories and tasks of each subject have to know, by its name.
+  returned: always
+  type: dict
+name:
+  description: The name of the first thing of a kind that is made. Those of others begin with it.
+  returned: always
   type: str
+parts:
+  description: The files of tasks that tell the stories, in order.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: What it is, for people.
+      type: str
+    role:
+      description: The role that has it.
+      type: str
+    tasks:
+      description: Its name there.
+      type: str
 run:
   description: Name of this verification.
   returned: always
   type: str
-storage_hosts:
-  description: Names of the storage hosts by their addresses on the storage network.
-  returned: always
-  type: dict
 """

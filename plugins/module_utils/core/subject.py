@@ -16,6 +16,7 @@ from .inventory.draft import Rule
 from .inventory.secrets import Form
 from .kind import Kind
 from .model import Host, Model
+from .verify.chapter import Chapter
 
 Wants = Callable[[Model, Host, Services, Mapping[str, str]], dict[str, Any]]
 """What a host should have of a kind, as the options of its module; an empty value when nothing."""
@@ -32,6 +33,7 @@ class Subject:
         wants: by kind, its own or another's, what it wants of a host. What several subjects want of one kind is joined.
         expressions: what expressions of service descriptions may ask of it, by name.
         secret_forms: forms of secrets that nobody else has, by the name that descriptions give them.
+        chapter: what is told of it by verify.yml.
     """
 
     name: str
@@ -40,3 +42,4 @@ class Subject:
     rules: tuple[Rule, ...] = ()
     expressions: Names | None = None
     secret_forms: Mapping[str, Form] = field(default_factory=dict)
+    chapter: Chapter | None = None

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from .attach.subject import SUBJECT as ATTACH
 from .base.subject import SUBJECT as BASE
 from .ceph.subject import SUBJECT as CEPH
 from .cinder.subject import SUBJECT as CINDER
@@ -18,13 +19,28 @@ from .plan.registry import Order
 from .subject import Subject
 from .swift.subject import SUBJECT as SWIFT
 
-SUBJECTS: tuple[Subject, ...] = (BASE, NETWORKS, FOUNDATIONS, KEYSTONE, SWIFT, CEPH, GLANCE, CINDER, NFS, LAB, DESTROY)
+SUBJECTS: tuple[Subject, ...] = (
+    BASE,
+    NETWORKS,
+    FOUNDATIONS,
+    KEYSTONE,
+    SWIFT,
+    CEPH,
+    GLANCE,
+    CINDER,
+    ATTACH,
+    NFS,
+    LAB,
+    DESTROY,
+)
 
 RULES = tuple(rule for subject in SUBJECTS for rule in subject.rules)
 
 EXPRESSIONS = tuple(subject.expressions for subject in SUBJECTS if subject.expressions)
 
 SECRET_FORMS = {**FORMS, **{name: form for subject in SUBJECTS for name, form in subject.secret_forms.items()}}
+
+CHAPTERS = {subject.name: subject.chapter for subject in SUBJECTS if subject.chapter}
 
 # The phases in their order, and the kinds that each applies.
 _PHASES = {

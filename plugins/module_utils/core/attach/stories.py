@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..cinder import backends as block
+from ..cinder import backends
 from ..cinder.stories import VOLUME_SIZE, call, find, make, seed, snapshot_of, told
+from ..description.services import Services
 from ..errors import HoldfastError
 from ..model import Model
 from ..nfs import shares as nfs
@@ -26,16 +27,17 @@ DETACH_TRIES = 5
 TITLES = {"iscsi": "iSCSI", "nvme": "NVMe over TCP", "nfs": "NFS"}
 
 
-def facts(model: Model) -> dict[str, Any]:
-    """By protocol, the type whose volumes a host attaches, that host, and how many ways it has to them.
+def facts(model: Model, services: Services) -> dict[str, Any]:
+    """What hosts attach, and how much of it is written, in bytes.
 
-    The host is another than the one that has the volumes: what a host says to itself is on no network.
+    By protocol: a type of volumes, the host that attaches them, and how many ways it has to them. It is another host
+    than the one that has the volumes: what a host says to itself is on no network.
     """
     consumers = [host for host in model.group("nova_compute", "cinder_volume") if not host.is_container]
     consumers.sort(key=lambda host: "nova_compute" not in host.groups)
-    named = {entry["backend"]: entry["name"] for entry in reversed(block.volume_types(model))}
+    named = {entry["backend"]: entry["name"] for entry in reversed(backends.volume_types(model))}
     found: dict[str, Any] = {}
-    for host, backend in block.backends(model):
+    for host, backend in backends.backends(model):
         if backend["type"] not in ("lvm", "nfs") or backend["name"] not in named:
             continue
         local = backend["type"] == "lvm"
@@ -47,8 +49,9 @@ def facts(model: Model) -> dict[str, Any]:
         several = protocol == "iscsi" and consumer.variables["nova_multipath"]
         ways = 1 + len(host.variables.get("cinder_portal_addresses") or ()) if several else 1
         one = {"type": named[backend["name"]], "host": consumer.name, "ways": ways}
-        found.setdefault(protocol, {**one, "address": consumer.addresses["storage"]})
-    return found
+        mount = {"mount_options": model.variables["nfs_mount_options"]}
+        found.setdefault(protocol, {**one, **mount, "address": consumer.addresses["storage"]})
+    return {"protocols": found, "size": VOLUME_SIZE}
 
 
 def attach(cloud: Cloud, volume: str, connector: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
@@ -88,7 +91,7 @@ def without_secrets(connection: Mapping[str, Any]) -> dict[str, Any]:
 
 def _made(protocol: str) -> Any:
     def tell(cloud: Cloud, scene: Scene) -> dict[str, Any]:
-        volume = make(cloud, scene, protocol, volume_type=scene.fact("attached")[protocol]["type"])
+        volume = make(cloud, scene, protocol, volume_type=scene.fact("protocols")[protocol]["type"])
         return {"volume": volume["id"], "type": volume["volume_type"], "on": volume.get("os-vol-host-attr:host")}
 
     return tell
@@ -97,7 +100,7 @@ def _made(protocol: str) -> Any:
 def _written(protocol: str) -> Any:
     def tell(cloud: Cloud, scene: Scene) -> dict[str, Any]:
         said = _is(scene, "written", seed(scene.run, protocol))
-        ways = scene.fact("attached")[protocol]["ways"]
+        ways = scene.fact("protocols")[protocol]["ways"]
         require(said["ways"] >= ways, f"The host had {said['ways']} ways to the volume, not {ways}.")
         return said
 

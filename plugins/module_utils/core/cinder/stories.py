@@ -12,9 +12,14 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from .. import flows
+from ..ceph import site as ceph_site
+from ..description.services import Services
 from ..errors import HoldfastError
+from ..model import Host, Model
 from ..verify.payload import MIB, content, md5, sha256
 from ..verify.story import PREFIX, Answer, Cloud, Scene, Story, expect, require
+from . import backends
 
 VOLUME_SIZE = 16 * MIB
 """Bytes that are written to a volume, and of the image from which one is made."""
@@ -36,13 +41,52 @@ AGAIN = "again"
 DEGRADED = "degraded"
 
 
+def facts(model: Model, services: Services) -> dict[str, Any]:
+    """The type that volumes get, another of the same back end, and who reads and writes volumes on RBD."""
+    types = backends.volume_types(model)
+    default = next((entry for entry in types if entry.get("default")), None)
+    others = (
+        entry["name"]
+        for entry in types
+        if default and entry is not default and entry["backend"] == default["backend"] is not None
+    )
+    host, rbd = _client(model, default)
+    lost = ceph_site.dispensable_osd_host(model)
+    stores = model.variables.get("glance_stores") or ()
+    images = {"address": model.variables["haproxy_address"], "port": flows.port("glance_api_internal")}
+    return {
+        "type": default["name"] if default else None,
+        "other_type": next(others, None),
+        "rbd": rbd,
+        "backups": bool(model.group("cinder_backup")),
+        "lost_host": lost.name if lost and lost is not host else None,
+        "ceph_host": next((mon.name for mon in model.group("ceph_mon") if mon is not lost), None),
+        "rbd_store": next((store["name"] for store in stores if store["type"] == "rbd"), None),
+        "internal_image_api": images if model.group("glance_api") else None,
+    }
+
+
+def _client(model: Model, default: Mapping[str, Any] | None) -> tuple[Host | None, dict[str, Any] | None]:
+    """The host that reads and writes volumes of the default type on RBD, and what it is told; else twice None."""
+    for host, backend in backends.backends(model):
+        if backend["type"] == "rbd" and default and default["backend"] in (None, backend["name"]):
+            user, pool = backend.get("ceph_user") or "cinder", backend.get("pool") or "volumes"
+            return host, {"host": host.name, "pool": pool, "user": user, "size": VOLUME_SIZE}
+    return None, None
+
+
+def degraded(facts: Mapping[str, Any]) -> bool:
+    """Whether a host with OSDs can be lost while a volume on them is read and written."""
+    return facts["rbd"] is not None and facts["lost_host"] is not None
+
+
 def seed(run: str, what: str) -> str:
     """The name from which the content of a thing of a verification is made; the host that writes it has the same."""
     return f"{run}/{what}"
 
 
 def _name(scene: Scene, what: str) -> str:
-    return f"{PREFIX}{scene.run}-{what}"
+    return f"{scene.name}-{what}"
 
 
 def call(cloud: Cloud, method: str, path: str, *statuses: int, doing: str, body: Any = None) -> Any:
@@ -108,7 +152,7 @@ def create(cloud: Cloud, scene: Scene) -> dict[str, Any]:
     _wait_for_services(cloud)
     volume = make(cloud, scene, DISK)
     require(volume["size"] == 1, f"The volume has {volume['size']} GiB instead of 1.")
-    default = scene.facts.get("volume_type")
+    default = scene.facts.get("type")
     require(default in (None, volume["volume_type"]), f"It is of the type {volume['volume_type']} and not {default}.")
     return {"volume": volume["id"], "type": volume["volume_type"], "GiB": volume["size"]}
 
@@ -127,9 +171,7 @@ def _is(scene: Scene, fact: str, name: str) -> dict[str, Any]:
 
 def told(scene: Scene, fact: str) -> Mapping[str, Any]:
     """What a client read. Raises HoldfastError when it could not."""
-    said = scene.fact(fact)
-    require(said.get("sha256"), f"The volume could not be read: {said.get('msg') or 'no answer'}")
-    return dict(said)
+    return scene.told(fact, "sha256", "The volume could not be read")
 
 
 def snapshot(cloud: Cloud, scene: Scene) -> dict[str, Any]:
@@ -170,7 +212,7 @@ def extend(cloud: Cloud, scene: Scene) -> dict[str, Any]:
 
 def retype(cloud: Cloud, scene: Scene) -> dict[str, Any]:
     """The volume becomes one of another type without being copied."""
-    wanted = scene.fact("volume_other_type")
+    wanted = scene.fact("other_type")
     volume = find(cloud, scene, DISK)
     _action(
         cloud, volume, f"Retyping the volume to {wanted}", os_retype={"new_type": wanted, "migration_policy": "never"}
@@ -261,8 +303,7 @@ def write_without_a_host(cloud: Cloud, scene: Scene) -> dict[str, Any]:
 
 def healed(cloud: Cloud, scene: Scene) -> dict[str, Any]:
     """All OSDs are up and every placement group is active and clean."""
-    status = scene.fact("status")
-    require(status.get("osds"), f"The cluster could not be asked: {status.get('msg') or 'no answer'}")
+    status = scene.told("status", "osds", "The cluster could not be asked")
     said = {name: status[name] for name in ("health", "osds", "placement_groups")}
     require(status["clean"], f"The cluster is not whole again: {said}")
     return {"returned": scene.fact("lost"), **said}

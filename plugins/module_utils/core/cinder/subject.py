@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from ..inventory.draft import rules_of
 from ..subject import Subject
-from . import expressions, wants
+from ..verify.chapter import Chapter
+from . import expressions, stories, tempest, wants
 from .kinds import driver_option, volume_takeover, volume_type
 from .rules import backends, volume_groups
 
@@ -23,4 +24,12 @@ SUBJECT = Subject(
     },
     expressions=expressions.names,
     rules=rules_of(backends, volume_groups),
+    chapter=Chapter(
+        group="cinder_api",
+        stories=lambda facts: stories.STORIES,
+        facts=stories.facts,
+        sweep=stories.sweep,
+        degraded=stories.degraded,
+        tests=tempest.TESTS,
+    ),
 )

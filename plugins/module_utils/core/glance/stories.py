@@ -7,8 +7,37 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from ..verify.payload import content, md5, qcow2, sha256, vmdk_of_another_file
-from ..verify.story import IMAGE_SIZE, NOISE, PREFIX, Cloud, Scene, Story, expect, require
+from ..description.services import Services
+from ..model import Model
+from ..nfs import shares as nfs
+from ..verify.payload import MIB, content, md5, qcow2, sha256, vmdk_of_another_file
+from ..verify.story import NOISE, PREFIX, Cloud, Scene, Story, expect, require
+
+IMAGE_SIZE = 16 * MIB
+
+
+def facts(model: Model, services: Services) -> dict[str, Any]:
+    """What holds images that are sent to no store by name, and what stands before it."""
+    stores = {store["name"]: store for store in model.variables.get("glance_stores") or ()}
+    store = stores.get(model.variables.get("glance_default_store") or next(iter(stores), ""), {})
+    chosen = store.get("type")
+    return {
+        # Files that another host keeps leave their bytes on br-storage.
+        "store": "nfs" if nfs.crosses(model, store.get("nfs"), "glance_api") else chosen,
+        "container": "glance" if chosen == "swift" else None,
+        "cache": (model.variables.get("glance_image_cache") or {}).get("enabled", False),
+        "servers": len(model.group("glance_api")),
+    }
+
+
+def ask(cloud: Cloud, facts: Mapping[str, Any]) -> dict[str, Any]:
+    """The account in which images are kept, where they are objects: that of the services' project."""
+    if not facts["container"]:
+        return {}
+    answer = cloud.request("GET", f"{cloud.endpoint('identity')}/projects?name=service")
+    found = expect(answer, 200, doing="Looking for the project service").json()["projects"]
+    require(found, "The identity service has no project `service`.")
+    return {"account": f"AUTH_{found[0]['id']}"}
 
 
 def _image(scene: Scene) -> bytes:
@@ -28,16 +57,16 @@ def _upload(cloud: Cloud, image: str, data: bytes) -> Any:
 
 
 def _find(cloud: Cloud, scene: Scene) -> Mapping[str, Any]:
-    url = f"{cloud.endpoint('image')}/v2/images?name={PREFIX}{scene.run}"
+    url = f"{cloud.endpoint('image')}/v2/images?name={scene.name}"
     found = expect(cloud.request("GET", url), 200, doing="Looking for the image").json()["images"]
-    require(found, f"There is no image {PREFIX}{scene.run}.")
+    require(found, f"There is no image {scene.name}.")
     return dict(found[0])
 
 
 def upload(cloud: Cloud, scene: Scene) -> dict[str, Any]:
     """A qcow2 image becomes active, with the size and checksum that it has here."""
     data = _image(scene)
-    image = _register(cloud, f"{PREFIX}{scene.run}", "qcow2")
+    image = _register(cloud, scene.name, "qcow2")
     expect(_upload(cloud, image, data), 204, doing="Uploading the image")
     found = _find(cloud, scene)
     require(found["status"] == "active", f"The image is {found['status']} instead of active.")
@@ -62,7 +91,7 @@ def hidden_location(cloud: Cloud, scene: Scene) -> dict[str, Any]:
 def stored(cloud: Cloud, scene: Scene) -> dict[str, Any]:
     """The object store holds it under its id, with the same size and checksum, in as many copies as objects have."""
     found = _find(cloud, scene)
-    replicas = scene.told("image_object")
+    replicas = scene.told("image_object", "nodes", "The object servers could not be asked")
     entry = replicas["listing"]
     require(entry, f"The container {replicas['container']} does not list {found['id']}.")
     require(entry["bytes"] == found["size"], f"The object has {entry['bytes']} bytes, the image {found['size']}.")
@@ -117,7 +146,7 @@ def refused(cloud: Cloud, scene: Scene) -> dict[str, Any]:
     }
     evidence = {}
     for number, (what, (disk_format, body)) in enumerate(cases.items()):
-        image = _register(cloud, f"{PREFIX}{scene.run}-refused-{number}", disk_format)
+        image = _register(cloud, f"{scene.name}-refused-{number}", disk_format)
         answer = _upload(cloud, image, body)
         state = cloud.request("GET", f"{cloud.endpoint('image')}/v2/images/{image}").json()["status"]
         require(answer.status >= 400 and state != "active", f"A {what} was accepted: {answer.status}, {state}.")
@@ -144,8 +173,9 @@ _WRITTEN: Mapping[str, tuple[Mapping[str, float], Mapping[str, float]]] = {
 _READ: Mapping[str, Mapping[str, float]] = {"swift": {"storage": IMAGE_SIZE}, "rbd": {"storage": IMAGE_SIZE}}
 
 
-def stories(store: str) -> tuple[Story, ...]:
-    """The stories where images go into a store of this type, unless they are sent elsewhere."""
+def stories(facts: Mapping[str, Any]) -> tuple[Story, ...]:
+    """The stories, where images go into the store of ``facts`` unless they are sent elsewhere."""
+    store = facts.get("store") or ""
     least, most = _WRITTEN.get(store, ({}, {"repl": NOISE}))
     return (
         Story("image.upload", "An image is uploaded", upload, least={"mgmt": IMAGE_SIZE, **least}, most=most),

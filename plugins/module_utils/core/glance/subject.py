@@ -5,9 +5,18 @@ from __future__ import annotations
 
 from ..inventory.draft import rules_of
 from ..subject import Subject
-from . import rules
+from ..verify.chapter import Chapter
+from . import rules, stories, tempest
 
 SUBJECT = Subject(
     name="glance",
     rules=rules_of(rules),
+    chapter=Chapter(
+        group="glance_api",
+        stories=stories.stories,
+        facts=stories.facts,
+        ask=stories.ask,
+        sweep=stories.sweep,
+        tests=tempest.TESTS,
+    ),
 )

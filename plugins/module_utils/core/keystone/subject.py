@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from ..inventory.draft import rules_of
 from ..subject import Subject
-from . import expressions, rules, secrets, wants
+from ..verify.chapter import Chapter
+from . import expressions, rules, secrets, stories, tempest, wants
 from .kinds import catalog, fernet_repository
 
 SUBJECT = Subject(
@@ -21,4 +22,10 @@ SUBJECT = Subject(
     expressions=expressions.names,
     secret_forms=secrets.FORMS,
     rules=rules_of(rules),
+    chapter=Chapter(
+        group="keystone",
+        stories=lambda facts: stories.STORIES,
+        facts=stories.facts,
+        tests=tempest.TESTS,
+    ),
 )

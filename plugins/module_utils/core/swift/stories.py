@@ -9,11 +9,42 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+from .. import flows
+from ..description.services import Services
 from ..errors import HoldfastError
+from ..model import Model
 from ..verify.payload import MIB, content, md5, sha256, sign_s3, temporary_url
-from ..verify.story import NOISE, OBJECT_SIZE, PREFIX, Cloud, Scene, Story, expect, require
+from ..verify.story import NOISE, PREFIX, Cloud, Scene, Story, expect, require
 
+OBJECT_SIZE = 8 * MIB
 REPLICATED, CODED, MISSED = "replicated", "coded", "while-a-host-was-lost"
+
+
+def facts(model: Model, services: Services) -> dict[str, Any]:
+    """The policy of coded objects, the names of objects, and where the storage servers are and listen."""
+    storage = model.group("swift_storage")
+    coded = (
+        {"name": row["name"], "data": row["ec_data_fragments"], "parity": row["ec_parity_fragments"]}
+        for row in model.variables.get("swift_policies") or ()
+        if row.get("type") == "erasure_coding" and not row.get("deprecated")
+    )
+    return {
+        "policy": next(coded, None),
+        "region": model.variables["holdfast_region"],
+        "objects": {"replicated": REPLICATED, "coded": CODED, "missed": MISSED},
+        "hosts": {host.addresses["storage"]: host.name for host in storage},
+        "mgmt_addresses": [host.addresses["mgmt"] for host in storage],
+        "ports": sorted({port for row in flows.FLOWS if row.servers == "swift_storage" for port in row.ports}),
+    }
+
+
+def ask(cloud: Cloud, facts: Mapping[str, Any]) -> dict[str, Any]:
+    """The administrator's account."""
+    return {"account": cloud.endpoint("object-store").rpartition("/")[2]}
+
+
+def _servers_told(scene: Scene, fact: str) -> Mapping[str, Any]:
+    return scene.told(fact, "nodes", "The object servers could not be asked")
 
 
 def _url(cloud: Cloud, container: str, name: str = "") -> str:
@@ -46,15 +77,15 @@ def _data(scene: Scene, name: str, size: int = OBJECT_SIZE) -> bytes:
 def put(cloud: Cloud, scene: Scene) -> dict[str, Any]:
     """The store computes the same checksum as is computed here."""
     data = _data(scene, REPLICATED)
-    _make_container(cloud, scene.container)
-    etag = _put(cloud, scene.container, REPLICATED, data)
+    _make_container(cloud, scene.name)
+    etag = _put(cloud, scene.name, REPLICATED, data)
     require(etag == md5(data), f"The object store gives the ETag {etag} for content with the MD5 {md5(data)}.")
     return {"bytes": len(data), "sha256": sha256(data), "etag": etag}
 
 
 def replicated(cloud: Cloud, scene: Scene) -> dict[str, Any]:
     """Three devices, on as many hosts as there are (three at most), hold the same version of it."""
-    return _copies(scene.told("replicas"), md5(_data(scene, REPLICATED)))
+    return _copies(_servers_told(scene, "replicas"), md5(_data(scene, REPLICATED)))
 
 
 def _copies(replicas: Mapping[str, Any], etag: str) -> dict[str, Any]:
@@ -75,13 +106,13 @@ def _place(node: Mapping[str, Any]) -> str:
 
 def get(cloud: Cloud, scene: Scene) -> dict[str, Any]:
     """Bit for bit what was sent."""
-    return {"sha256": _get(cloud, scene.container, REPLICATED, _data(scene, REPLICATED))}
+    return {"sha256": _get(cloud, scene.name, REPLICATED, _data(scene, REPLICATED))}
 
 
 def closed_ports(cloud: Cloud, scene: Scene) -> dict[str, Any]:
     """The storage servers' ports, asked for on br-mgmt, from a host and from the controller."""
     evidence = {}
-    asked = scene.fact("ports")
+    asked = scene.fact("asked_ports")
     here = cloud.port_states(*({entry[key] for entry in asked[0]["ports"]} for key in ("address", "port")))
     for place, probes in (*((row["host"], row["ports"]) for row in asked), ("the controller", here)):
         require(probes, f"{place} asked for no port.")
@@ -95,7 +126,7 @@ def closed_ports(cloud: Cloud, scene: Scene) -> dict[str, Any]:
 def put_coded(cloud: Cloud, scene: Scene) -> dict[str, Any]:
     """A container of the erasure-coded policy takes an object and gives it back."""
     policy = scene.fact("policy")
-    container, data = f"{scene.container}-coded", _data(scene, CODED)
+    container, data = f"{scene.name}-coded", _data(scene, CODED)
     _make_container(cloud, container, {"X-Storage-Policy": policy["name"]})
     _put(cloud, container, CODED, data)
     return {"policy": policy["name"], "sha256": _get(cloud, container, CODED, data)}
@@ -103,7 +134,7 @@ def put_coded(cloud: Cloud, scene: Scene) -> dict[str, Any]:
 
 def fragments(cloud: Cloud, scene: Scene) -> dict[str, Any]:
     """Each device holds one fragment of its own, and each fragment is smaller than the object."""
-    found, policy = scene.told("fragments"), scene.fact("policy")
+    found, policy = _servers_told(scene, "fragments"), scene.fact("policy")
     primaries = [node for node in found["nodes"] if node["primary"]]
     wanted = int(policy["data"]) + int(policy["parity"])
     require(len(primaries) == wanted, f"The ring has {len(primaries)} places for {wanted} fragments.")
@@ -120,22 +151,22 @@ def fragments(cloud: Cloud, scene: Scene) -> dict[str, Any]:
 def large(cloud: Cloud, scene: Scene) -> dict[str, Any]:
     """Static and dynamic large objects of two segments."""
     parts = [_data(scene, f"segment-{number}", MIB) for number in (1, 2)]
-    segments = f"{scene.container}-segments"
+    segments = f"{scene.name}-segments"
     _make_container(cloud, segments)
-    _make_container(cloud, scene.container)
+    _make_container(cloud, scene.name)
     manifest = []
     for number, part in enumerate(parts, 1):
         _put(cloud, segments, f"large/{number}", part)
         manifest.append({"path": f"/{segments}/large/{number}", "etag": md5(part), "size_bytes": len(part)})
     answer = cloud.request(
-        "PUT", f"{_url(cloud, scene.container, 'static')}?multipart-manifest=put", json.dumps(manifest).encode()
+        "PUT", f"{_url(cloud, scene.name, 'static')}?multipart-manifest=put", json.dumps(manifest).encode()
     )
     expect(answer, 201, doing="PUT of a static large object's manifest")
-    _put(cloud, scene.container, "dynamic", b"", {"X-Object-Manifest": f"{segments}/large/"})
+    _put(cloud, scene.name, "dynamic", b"", {"X-Object-Manifest": f"{segments}/large/"})
     whole = b"".join(parts)
     return {
-        "static": _get(cloud, scene.container, "static", whole),
-        "dynamic": _get(cloud, scene.container, "dynamic", whole),
+        "static": _get(cloud, scene.name, "static", whole),
+        "dynamic": _get(cloud, scene.name, "dynamic", whole),
     }
 
 
@@ -143,9 +174,9 @@ def temporary(cloud: Cloud, scene: Scene) -> dict[str, Any]:
     """A link with a signature reads without a token; with another signature it does not."""
     key = sha256(f"{scene.run}/{scene.now}".encode())
     data = _data(scene, "linked", 1024)
-    _make_container(cloud, scene.container, {"X-Container-Meta-Temp-URL-Key": key})
-    _put(cloud, scene.container, "linked", data)
-    parts = urlsplit(_url(cloud, scene.container, "linked"))
+    _make_container(cloud, scene.name, {"X-Container-Meta-Temp-URL-Key": key})
+    _put(cloud, scene.name, "linked", data)
+    parts = urlsplit(_url(cloud, scene.name, "linked"))
     link = f"https://{parts.netloc}{temporary_url(parts.path, key, 'GET', int(scene.now) + 300)}"
     answer = expect(cloud.request("GET", link, token=False), 200, doing="GET by a temporary URL")
     require(answer.body == data, "The temporary URL gave other content.")
@@ -156,7 +187,7 @@ def temporary(cloud: Cloud, scene: Scene) -> dict[str, Any]:
 
 def versions(cloud: Cloud, scene: Scene) -> dict[str, Any]:
     """A container with versioning keeps what was overwritten."""
-    container = f"{scene.container}-versions"
+    container = f"{scene.name}-versions"
     first, second = (_data(scene, f"version-{number}", 1024) for number in (1, 2))
     _make_container(cloud, container, {"X-Versions-Enabled": "true"})
     for data in (first, second):
@@ -178,7 +209,7 @@ def s3(cloud: Cloud, scene: Scene) -> dict[str, Any]:
     answer = cloud.request("POST", credentials, body, {"Content-Type": "application/json"})
     made = expect(answer, 201, doing="Making S3 credentials").json()["credential"]
     data = _data(scene, "by-s3", 4096)
-    bucket = f"{scene.container}-s3"
+    bucket = f"{scene.name}-s3"
     try:
         for method, path, sent, wanted in (
             ("PUT", f"/{bucket}", b"", 200),
@@ -204,7 +235,7 @@ def _s3(cloud: Cloud, scene: Scene, method: str, path: str, body: bytes, access:
         body=body,
         access=access,
         secret=secret,
-        region=str(scene.facts.get("s3_region") or "RegionOne"),
+        region=str(scene.facts.get("region") or "RegionOne"),
         when=time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(scene.now)),
     )
     return cloud.request(method, f"https://{host}{path}", body or None, headers, token=False)
@@ -213,22 +244,22 @@ def _s3(cloud: Cloud, scene: Scene, method: str, path: str, body: bytes, access:
 def get_without_a_host(cloud: Cloud, scene: Scene) -> dict[str, Any]:
     """What was written before is whole without the host's copies and fragments."""
     lost = scene.fact("lost")
-    evidence = {"without": lost, "replicated": _get(cloud, scene.container, REPLICATED, _data(scene, REPLICATED))}
+    evidence = {"without": lost, "replicated": _get(cloud, scene.name, REPLICATED, _data(scene, REPLICATED))}
     if scene.facts.get("policy"):
-        evidence["erasure-coded"] = _get(cloud, f"{scene.container}-coded", CODED, _data(scene, CODED))
+        evidence["erasure-coded"] = _get(cloud, f"{scene.name}-coded", CODED, _data(scene, CODED))
     return evidence
 
 
 def put_without_a_host(cloud: Cloud, scene: Scene) -> dict[str, Any]:
     """A write is acknowledged and can be read at once; another device keeps the missing host's copy."""
     data = _data(scene, MISSED)
-    _put(cloud, scene.container, MISSED, data)
-    return {"without": scene.fact("lost"), "sha256": _get(cloud, scene.container, MISSED, data)}
+    _put(cloud, scene.name, MISSED, data)
+    return {"without": scene.fact("lost"), "sha256": _get(cloud, scene.name, MISSED, data)}
 
 
 def healed(cloud: Cloud, scene: Scene) -> dict[str, Any]:
     """The host that was away has its copy. Nothing is read through the API here: that would be data on br-storage."""
-    evidence = _copies(scene.told("healed"), md5(_data(scene, MISSED)))
+    evidence = _copies(_servers_told(scene, "healed"), md5(_data(scene, MISSED)))
     return {"returned": scene.fact("lost"), **evidence}
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from ..inventory.draft import rules_of
 from ..subject import Subject
-from . import rules, wants
+from ..verify.chapter import Chapter
+from . import rules, stories, tempest, wants
 from .kinds import swift_ring, swift_ring_copy
 
 SUBJECT = Subject(
@@ -20,4 +21,13 @@ SUBJECT = Subject(
         "swift_ring_copy": wants.swift_ring_copy,
     },
     rules=rules_of(rules),
+    chapter=Chapter(
+        group="swift_proxy",
+        stories=lambda facts: stories.STORIES,
+        facts=stories.facts,
+        ask=stories.ask,
+        sweep=stories.sweep,
+        degraded=lambda facts: True,
+        tests=tempest.TESTS,
+    ),
 )

@@ -16,9 +16,17 @@ from .. import flows
 from ..model import Host, Model
 from ..progress import duration
 
-NETWORK_STYLE = {"mgmt": "a", "storage": "b", "repl": "c"}
+TONES = "abcdef"
+"""Classes of the template, each with a colour: one for each network, in the order of the table of flows."""
+
 LABEL, COLUMN, BAR, ROW, HEAD = 190, 290, 150, 46, 64
 NODE, LANE = 34, 150
+
+
+def tone(network: str) -> str:
+    """The colour of a network. What no flow may use has the last one."""
+    named = dict.fromkeys(row.network for row in flows.FLOWS)
+    return dict(zip(named, TONES, strict=False)).get(network, TONES[-1])
 
 
 def size(count: float) -> str:
@@ -80,7 +88,7 @@ def _network(model: Model, name: str, totals: Mapping[str, int]) -> dict[str, An
     count = sum(totals.get(row.id, 0) for row in flows.FLOWS if row.network == name)
     return {
         "name": name,
-        "style": NETWORK_STYLE.get(name, "a"),
+        "style": tone(name),
         "bridge": network.bridge,
         "cidr": network.cidr,
         "mtu": network.mtu,
@@ -116,7 +124,7 @@ def network_map(model: Model, counted: Mapping[str, Mapping[str, int]]) -> dict[
             cells.append(
                 {
                     "x": x,
-                    "style": NETWORK_STYLE.get(name, "a"),
+                    "style": tone(name),
                     "address": host.addresses[name],
                     "parts": parts,
                     "end": max(start, x + 14) + 6,
@@ -135,7 +143,7 @@ def network_map(model: Model, counted: Mapping[str, Mapping[str, int]]) -> dict[
                 "x": LABEL + COLUMN * number,
                 "top": HEAD - 12,
                 "bottom": bottom,
-                "style": NETWORK_STYLE.get(name, "a"),
+                "style": tone(name),
                 "bridge": model.networks[name].bridge,
                 "cidr": f"{model.networks[name].cidr}, MTU {model.networks[name].mtu}",
             }
@@ -149,9 +157,9 @@ def _amounts(host_flows: Mapping[str, int], network: str) -> dict[str, int]:
 
 
 def _rank(host: Host) -> int:
-    """Control hosts first, then those that serve data, then the others."""
-    order = ("keystone", "haproxy", "swift_proxy", "glance_api", "swift_storage")
-    return next((number for number, group in enumerate(order) if group in host.groups), len(order))
+    """In the order of the table of flows: first who serves all others, then who serves data, last who serves nobody."""
+    ranks = (number for number, row in enumerate(flows.FLOWS) if row.servers in host.groups - {flows.ALL})
+    return next(ranks, len(flows.FLOWS))
 
 
 def _groups(host: Host) -> str:
@@ -170,7 +178,7 @@ def flow_bands(used: Iterable[flows.Flow], totals: Mapping[str, int]) -> dict[st
     A band's width grows with the square root of its bytes, so that small flows stay visible.
     """
     rows = [(row, _askers(row), row.servers) for row in used if row.servers != flows.ALL]
-    rows.sort(key=lambda item: (list(NETWORK_STYLE).index(item[0].network), item[1], item[2]))
+    rows.sort(key=lambda item: (tone(item[0].network), item[1], item[2]))
     left = list(dict.fromkeys(asker for _, asker, _ in rows))
     right = list(dict.fromkeys(server for _, _, server in rows))
     greatest = max((totals[row.id] for row, _, _ in rows), default=1)
@@ -204,7 +212,7 @@ def flow_bands(used: Iterable[flows.Flow], totals: Mapping[str, int]) -> dict[st
             {
                 "path": f"M{x0:.1f},{ends[0]:.1f} {curve} {x1:.1f},{ends[1]:.1f}",
                 "width": round(wide, 1),
-                "style": NETWORK_STYLE.get(row.network, "a"),
+                "style": tone(row.network),
                 "title": f"{row.description}: {size(totals[row.id])}",
             }
         )
@@ -221,11 +229,10 @@ def _askers(row: flows.Flow) -> str:
 def _flow_rows(used: Iterable[flows.Flow], totals: Mapping[str, int]) -> list[dict[str, Any]]:
     used = list(used)
     greatest = max((totals[row.id] for row in used), default=1)
-    order = list(NETWORK_STYLE)
     return [
         {
             "id": row.id,
-            "style": NETWORK_STYLE.get(row.network, "a"),
+            "style": tone(row.network),
             "network": row.network,
             "description": row.description,
             "clients": ", ".join(row.clients),
@@ -234,12 +241,12 @@ def _flow_rows(used: Iterable[flows.Flow], totals: Mapping[str, int]) -> list[di
             "size": size(totals[row.id]),
             "percent": round(100 * totals[row.id] / greatest, 2),
         }
-        for row in sorted(used, key=lambda row: (order.index(row.network), -totals[row.id]))
+        for row in sorted(used, key=lambda row: (tone(row.network), -totals[row.id]))
     ]
 
 
 def _realms(entries: Sequence[Mapping[str, Any]], model: Model) -> list[dict[str, Any]]:
-    styles = {network.bridge: NETWORK_STYLE.get(name, "a") for name, network in model.networks.items()}
+    styles = {network.bridge: tone(name) for name, network in model.networks.items()}
     greatest = max((count for entry in entries for count in entry["networks"].values()), default=0) or 1
     realms: dict[str, list[dict[str, Any]]] = {}
     for entry in entries:

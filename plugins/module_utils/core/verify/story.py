@@ -2,13 +2,13 @@
 """The stories of the domain, told against the real APIs, and the bytes that each must leave on each network.
 
 A story is a function of ``(cloud, scene)`` that returns evidence, and raises HoldfastError when the deployment does not
-behave. ``cloud`` is the client's side of the APIs (see ``io/cloud.py``), injected. What only a host can tell comes as
+behave. ``cloud`` is the client's side of the APIs, injected (``controller.cloud``). What only a host can tell comes as
 ``scene.facts``. Whether the bytes are where they belong is judged afterwards, from the counters (``judge``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -16,8 +16,6 @@ from ..errors import HoldfastError
 from .payload import MIB
 
 PREFIX = "holdfast-verify-"
-OBJECT_SIZE = 8 * MIB
-IMAGE_SIZE = 16 * MIB
 NOISE = MIB
 """What may be on a network where a story leaves no data: requests, updates, health checks."""
 HOUSEKEEPING = 128 * 1024
@@ -72,8 +70,8 @@ class Scene:
     """What a story is told about.
 
     Attributes:
-        run: this verification's name; contents and names come from it.
-        facts: what tasks on the hosts found out, by name.
+        run: this verification; contents and names come from it.
+        facts: what is known of the deployment, and what tasks on the hosts found out, by name.
         now: seconds since 1970.
     """
 
@@ -82,7 +80,8 @@ class Scene:
     now: float = 0.0
 
     @property
-    def container(self) -> str:
+    def name(self) -> str:
+        """The name of the first thing of a kind that is made; those of others begin with it."""
         return f"{PREFIX}{self.run}"
 
     def fact(self, name: str) -> Any:
@@ -91,11 +90,10 @@ class Scene:
             raise HoldfastError(f"The story was not given {name}.")
         return self.facts[name]
 
-    def told(self, name: str) -> Mapping[str, Any]:
-        """What the object servers said about an object. Raises HoldfastError with the reason when they could not."""
+    def told(self, name: str, key: str, problem: str) -> Mapping[str, Any]:
+        """A module's result that has ``key``. Raises HoldfastError with ``problem`` and its reason when it has not."""
         said = self.fact(name)
-        if not said.get("nodes"):
-            raise HoldfastError(f"The object servers could not be asked: {said.get('msg') or 'no answer'}")
+        require(said.get(key), f"{problem}: {said.get('msg') or 'no answer'}")
         return dict(said)
 
 
@@ -155,22 +153,3 @@ def judge(story: Story, networks: Mapping[str, int], *, seconds: float, alone: b
             if networks.get(name, 0) > most + housekeeping
         ]
     return problems
-
-
-def catalogue(facts: Mapping[str, Any]) -> dict[str, Story]:
-    """Every story by its id, in the order in which they are told. ``facts`` are those of the scene."""
-    from ..attach import stories as attached
-    from ..cinder import stories as volume
-    from ..glance import stories as image
-    from ..keystone import stories as identity
-    from ..swift import stories as object_store
-
-    images = image.stories(facts.get("image_store") or "")
-    chapters: Sequence[Sequence[Story]] = (
-        identity.STORIES,
-        object_store.STORIES,
-        images,
-        volume.STORIES,
-        attached.STORIES,
-    )
-    return {story.id: story for chapter in chapters for story in chapter}

@@ -1,43 +1,65 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What OpenStack's acceptance tests need to know of a deployment, and which of them do not concern it."""
+"""OpenStack's own tests: what tempest is told of a deployment, and which of its tests concern it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..model import Model
 
-REALMS = ("identity", "image", "object_storage", "volume")
+Sections = Mapping[str, Mapping[str, str | int | bool | None]]
+
 IMAGE = "holdfast-tempest"
 """Name of the image that tests make volumes from."""
 
-# Tests that fail for a reason which is not the deployment's fault, and the reason. Regular expressions.
-EXCLUDED: Mapping[str, str] = {}
+
+@dataclass(frozen=True)
+class RealmTests:
+    """The tests of a subject.
+
+    Attributes:
+        realm: their package below ``tempest.api``.
+        sections: what they need in tempest.conf.
+        service: what tempest calls it in ``[service_available]``; empty for what is always there.
+        excluded: tests that fail for a reason which is not the deployment's fault, and the reason. Regular expressions.
+    """
+
+    realm: str
+    sections: Callable[[Model], Sections]
+    service: str = ""
+    excluded: Mapping[str, str] = field(default_factory=dict)
 
 
-def selection(*, smoke: bool = True) -> str:
+def selection(realms: Iterable[str], *, smoke: bool = True) -> str:
     """The regular expression of the tests that are run."""
-    tests = rf"^tempest\.api\.({'|'.join(REALMS)})\."
+    tests = rf"^tempest\.api\.({'|'.join(realms)})\."
     return rf"{tests}.*\[.*\bsmoke\b.*\]" if smoke else tests
 
 
 def configuration(
-    model: Model, cloud: Mapping[str, Any], *, image: str, directory: str
+    model: Model,
+    cloud: Mapping[str, Any],
+    *,
+    tests: Iterable[RealmTests],
+    absent: Iterable[str],
+    image: str,
+    directory: str,
 ) -> dict[str, dict[str, str | int | bool | None]]:
     """Sections of tempest.conf.
 
     Args:
         model: the deployment.
         cloud: its administrator's entry in clouds.yaml.
+        tests: those of the subjects that are deployed.
+        absent: what tempest would take for deployed unless it is told.
         image: id of an image that every project may use; empty when there is none.
         directory: where the tests keep locks and logs.
     """
     auth = cloud["auth"]
-    region = cloud.get("region_name")
-    stores = [store["name"] for store in model.variables.get("glance_stores") or ()]
-    backends = [backend for host in model.group("cinder_volume") for backend in host.variables["cinder_backends"]]
-    protocols = {"rbd": "ceph", "nfs": "nfs"}
+    tests = tuple(tests)
+    available = {**dict.fromkeys(absent, False), **{one.service: True for one in tests if one.service}}
     return {
         "DEFAULT": {"log_dir": directory, "log_file": "tempest.log", "use_stderr": False},
         "auth": {
@@ -51,45 +73,13 @@ def configuration(
         "identity": {
             "uri_v3": auth["auth_url"],
             "auth_version": "v3",
-            "region": region,
+            "region": cloud.get("region_name"),
             "ca_certificates_file": cloud.get("cacert"),
             "v3_endpoint_type": "public",
         },
-        "identity-feature-enabled": {"api_v2": False, "security_compliance": False},
         "compute": {"image_ref": image, "image_ref_alt": image},
-        "image": {"region": region, "http_image": ""},
-        "image-feature-enabled": {"import_image": True, "os_glance_reserved": len(stores) > 0},
-        "object-storage": {
-            "region": region,
-            "operator_role": str((model.variables.get("swift_operator_roles") or ["member"])[0]),
-            "reseller_admin_role": "ResellerAdmin",
-            "cluster_name": model.deployment,
-        },
-        "object-storage-feature-enabled": {"container_sync": False, "discoverability": True},
-        "volume": {
-            "catalog_type": "block-storage",
-            "region": region,
-            "storage_protocol": protocols.get(backends[0]["type"], "iSCSI") if backends else "ceph",
-            "build_interval": 1,
-            "build_timeout": 300,
-        },
-        "volume-feature-enabled": {
-            "backup": bool(model.group("cinder_backup")),
-            "snapshot": True,
-            "clone": True,
-            "multi_backend": False,
-            "extend_attached_volume": False,
-            "manage_volume": False,
-            "manage_snapshot": False,
-        },
-        "service_available": {
-            "cinder": bool(model.group("cinder_api")),
-            "glance": bool(model.group("glance_api")),
-            "swift": bool(model.group("swift_proxy")),
-            "nova": False,
-            "neutron": False,
-            "horizon": False,
-        },
+        **{name: dict(options) for one in tests for name, options in one.sections(model).items()},
+        "service_available": available,
         "validation": {"run_validation": False},
         "oslo_concurrency": {"lock_path": f"{directory}/locks"},
     }

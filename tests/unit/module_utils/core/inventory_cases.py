@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import collections
 import copy
 from functools import cache
 from pathlib import Path
@@ -10,7 +11,12 @@ from typing import Any
 
 import yaml
 
-from ansible_collections.holdfast.storage.plugins.module_utils.controller.deployment import backends, known_secrets
+from ansible_collections.holdfast.storage.plugins.module_utils.controller.deployment import (
+    Deployment,
+    backends,
+    known_secrets,
+)
+from ansible_collections.holdfast.storage.plugins.module_utils.core.description.services import Services
 from ansible_collections.holdfast.storage.plugins.module_utils.core.errors import Finding
 from ansible_collections.holdfast.storage.plugins.module_utils.core.inventory import (
     build as inventory,
@@ -94,6 +100,13 @@ def raw(content: dict[str, Any], **more: Any) -> RawInventory:
 def build(given: RawInventory, remembered: Any = None) -> tuple[Model | None, list[Finding]]:
     """The model and the findings of an inventory, with all that the collection knows."""
     return inventory.build(given, roles(), remembered, rules=RULES, backends=backends())
+
+
+def deployed(content: dict[str, Any]) -> Services:
+    """The services, and by them the model, of an inventory that is right. Every secret is the same."""
+    model, findings = build(raw(content, **content.get("raw", {})))
+    assert model, findings
+    return Deployment.of(model, collections.defaultdict(lambda: "s3cret")).services
 
 
 def errors(content: dict[str, Any], **more: Any) -> list[str]:

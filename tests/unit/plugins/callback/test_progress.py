@@ -33,6 +33,13 @@ PLAYBOOK = """
     - name: Wrong
       fail: {msg: "It is broken."}
       when: inventory_hostname == 'b'
+- name: Several
+  hosts: a
+  gather_facts: false
+  tasks:
+    - include_tasks: more.yml
+      loop: [{name: Of one}, {name: Of another}]
+      loop_control: {loop_var: holdfast_phase}
 """
 
 
@@ -40,6 +47,7 @@ PLAYBOOK = """
 def run(tmp_path_factory):
     place = tmp_path_factory.mktemp("progress")
     (place / "site.yml").write_text(PLAYBOOK)
+    (place / "more.yml").write_text("- assert: {that: true}\n- assert: {that: true}\n")
     (place / "ansible.cfg").write_text("[defaults]\nnocolor = true\n")
     (place / "hosts").write_text(
         "[all]\na\nb\n[nobody]\n[all:vars]\nansible_connection=local\n"
@@ -66,14 +74,14 @@ def test_plain_lines_tell_phases_failures_and_the_end(run):
     assert "    failed   b  Wrong\n      It is broken.\n" in done.stdout
     assert "      one\n      two\n" in done.stdout
     assert "Quiet" not in done.stdout.split("Slowest")[0]
-    assert "9 task results, at most 5 on a host" in done.stdout
+    assert "14 task results, at most 10 on a host" in done.stdout
 
 
 def test_the_log_has_every_result_and_no_secret_and_is_private(run):
     done, directory = run
     (log,) = directory.glob("*-site.log")
     lines = log.read_text().splitlines()
-    assert len(lines) == 9
+    assert len(lines) == 14
     assert sum(" skipped " in line for line in lines) == 3
     assert "hunter2" not in log.read_text() + done.stdout
     assert log.stat().st_mode & 0o777 == 0o600
@@ -85,6 +93,7 @@ def test_the_summary_counts_for_machines(run):
     summary = json.loads(path.read_text())
     assert summary["playbook"] == "site"
     assert summary["ok"] is False
-    assert [phase["name"] for phase in summary["phases"]] == ["First phase"]
+    assert [phase["name"] for phase in summary["phases"]] == ["First phase", "Several", "Of one", "Of another"]
+    assert [phase["hosts"] for phase in summary["phases"]] == [2, 1, 1, 1]
     assert summary["hosts"]["b"]["failed"] == 1
-    assert summary["hosts"]["a"]["results"] == 5
+    assert summary["hosts"]["a"]["results"] == 10

@@ -18,6 +18,8 @@ from ansible_collections.holdfast.storage.plugins.module_utils.core.verify.story
 RUN = "20260101000000"
 WAYS = {protocol: {"type": protocol, "host": "compute1", "ways": 2} for protocol in attached.TITLES}
 
+STORIES = {story.id: story for story in attached.STORIES}
+
 
 class Cloud:
     """A volume service that gives an attachment, and remembers what was asked of it."""
@@ -37,8 +39,8 @@ class Cloud:
 
 
 def tell(story: str, **facts: Any) -> dict[str, Any]:
-    scene = Scene(run=RUN, facts={"attached": WAYS, **facts})
-    return stories.catalogue(scene.facts)[story].tell(Cloud(), scene)  # type: ignore[arg-type]
+    scene = Scene(run=RUN, facts={"protocols": WAYS, **facts})
+    return STORIES[story].tell(Cloud(), scene)  # type: ignore[arg-type]
 
 
 def said(protocol: str, **other: Any) -> dict[str, Any]:
@@ -107,6 +109,6 @@ def test_a_wrong_secret_has_to_be_refused_for_being_wrong_and_the_right_one_let_
 
 def test_no_byte_of_a_volume_belongs_on_another_network() -> None:
     for story in ("block.iscsi_written", "block.nvme_written", "block.nfs_written"):
-        found = stories.catalogue({})[story]
+        found = STORIES[story]
         assert stories.judge(found, {"storage": 2 * volume.VOLUME_SIZE, "mgmt": 10**8}, seconds=1, alone=True)
         assert not stories.judge(found, {"storage": 2 * volume.VOLUME_SIZE}, seconds=1, alone=True)

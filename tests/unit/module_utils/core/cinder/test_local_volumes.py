@@ -3,17 +3,13 @@
 
 from __future__ import annotations
 
-import collections
 import configparser
-import dataclasses
 from functools import cache
 from typing import Any
 
 import pytest
 
-from ansible_collections.holdfast.storage.plugins.module_utils.controller.deployment import Deployment
 from ansible_collections.holdfast.storage.plugins.module_utils.core import flows
-from ansible_collections.holdfast.storage.plugins.module_utils.core.attach import stories as attached
 from ansible_collections.holdfast.storage.plugins.module_utils.core.cinder import wants as cinder_wants
 from ansible_collections.holdfast.storage.plugins.module_utils.core.description.services import Services
 from ansible_collections.holdfast.storage.plugins.module_utils.core.model import Model
@@ -28,10 +24,8 @@ PORTAL = "172.29.244.121"
 
 @cache
 def deployment(*changes: tuple[str, Any]) -> tuple[Model, Services]:
-    content = cases.changed({"base": "local", "set": dict(changes)})
-    model, findings = cases.build(cases.raw(content))
-    assert model, findings
-    return model, Deployment.of(model, collections.defaultdict(lambda: "s3cret")).services
+    services = cases.deployed(cases.changed({"base": "local", "set": dict(changes)}))
+    return services.model, services
 
 
 def files(host: str, *changes: tuple[str, Any]) -> dict[str, str]:
@@ -180,19 +174,6 @@ def test_a_host_without_such_volumes_serves_nothing(flow: str) -> None:
 def test_an_address_is_dialled_as_it_is() -> None:
     model, _ = deployment()
     assert nfs.source(model, "10.9.0.7:/vol/volumes") == "10.9.0.7:/vol/volumes"
-
-
-def test_a_host_attaches_what_another_has() -> None:
-    model = deployment()[0]
-    found = attached.facts(model)
-    assert {protocol: (one["type"], one["host"], one["ways"]) for protocol, one in found.items()} == {
-        "iscsi": ("local", "compute1", 2),
-        "nvme": ("quick", "compute1", 1),
-        "nfs": ("filer", "compute1", 1),
-    }
-    # Without a compute host there is the filer's volumes to attach, and nobody for the others.
-    alone = dataclasses.replace(model, hosts={name: host for name, host in model.hosts.items() if name != "compute1"})
-    assert {protocol: one["host"] for protocol, one in attached.facts(alone).items()} == {"nfs": "storage1"}
 
 
 def test_images_cross_the_network_unless_their_server_is_the_api() -> None:

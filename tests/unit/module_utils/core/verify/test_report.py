@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+from dataclasses import replace
 from html.parser import HTMLParser
 from itertools import pairwise
 
@@ -6,8 +7,8 @@ import pytest
 
 from ansible_collections.holdfast.storage.plugins.module_utils.core import flows
 from ansible_collections.holdfast.storage.plugins.module_utils.core.model import Host, Model, Network
-from ansible_collections.holdfast.storage.plugins.module_utils.core.verify import proof, report
-from ansible_collections.holdfast.storage.plugins.module_utils.core.verify import story as stories
+from ansible_collections.holdfast.storage.plugins.module_utils.core.subjects import CHAPTERS
+from ansible_collections.holdfast.storage.plugins.module_utils.core.verify import chapter, proof, report
 from ansible_collections.holdfast.storage.plugins.plugin_utils import report_page
 
 CONTROL = {"keystone", "glance_api", "swift_proxy", "mariadb", "rabbitmq", "memcached", "haproxy"}
@@ -44,7 +45,7 @@ def a_view(count=4, **changed):
             "networks": {"br-mgmt": 5000, "br-storage": 0, "br-repl": 12},
             "evidence": {"copies": ["a", "b"], "sha256": "<script>"},
         }
-        for story in stories.catalogue({"image_store": "swift"}).values()
+        for story in chapter.catalogue(CHAPTERS, {name: {} for name in CHAPTERS}).values()
     ]
     phases = [{"name": "Plan", "seconds": 2.0, "hosts": count, "changed": 0}]
     given = {
@@ -112,6 +113,40 @@ def test_a_host_has_dots_where_it_has_addresses():
     rows = {row["name"]: [cell["address"] for cell in row["cells"]] for row in a_view()["map"]["rows"]}
     assert rows["control1"] == ["172.29.236.11", "172.29.244.11"]
     assert len(rows["storage1"]) == 3
+
+
+def test_hosts_stand_in_the_order_of_the_table_of_flows():
+    model = a_model(3)
+    idle = Host("a-compute", frozenset({"all", "nova_compute"}), {}, {}, {})
+    drawn = report.network_map(replace(model, hosts={"a-compute": idle, **model.hosts}), {})
+    assert [row["name"] for row in drawn["rows"]] == ["control1", "storage1", "storage2", "a-compute"]
+
+
+def test_a_fourth_network_has_a_column_and_a_colour_of_its_own(monkeypatch):
+    tunnels = flows.Flow("tunnels", "network", "overlay", "udp", (4789,), "tunnels", ("tunnels",), "vswitch")
+    monkeypatch.setattr(flows, "FLOWS", (*flows.FLOWS, tunnels))
+    model = a_model(3)
+    hosts = {
+        name: replace(
+            host, groups=host.groups | {"tunnels"}, addresses={**host.addresses, "overlay": f"10.9.0.{number}"}
+        )
+        for number, (name, host) in enumerate(model.hosts.items())
+    }
+    networks = {**model.networks, "overlay": Network("overlay", "br-overlay", "10.9.0.0/24")}
+    counted = {name: {"tunnels": 4000, "swift_object": 9000} for name in hosts}
+    model = replace(model, networks=networks, hosts=hosts)
+    view = a_view(model=model, counted=counted, totals=proof.deployment_bytes(counted, model))
+    assert [(network["name"], network["style"]) for network in view["networks"]] == [
+        ("mgmt", "a"), ("storage", "b"), ("repl", "c"), ("overlay", "d"),
+    ]  # fmt: skip
+    assert [row["network"] for row in view["flows"]] == ["storage", "overlay"]
+    assert {band["style"] for band in view["bands"]["bands"]} == {"b", "d"}
+    columns = view["map"]["columns"]
+    assert [column["style"] for column in columns] == ["a", "b", "c", "d"]
+    assert columns[-1]["x"] + report.BAR < view["map"]["width"]
+    html = report_page.render(view)
+    assert "repeat(4, 1fr)" in html
+    assert ".d { --tone" in html
 
 
 def test_bands_lie_within_their_nodes_and_nodes_do_not_overlap():

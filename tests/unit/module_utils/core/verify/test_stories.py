@@ -117,17 +117,11 @@ def node(number, etag="", **other):
     return {**fields, "etag": etag, "timestamp": "1.0", "fragment": None, **other}
 
 
-def data(name, size=stories.OBJECT_SIZE):
+def data(name, size=object_store.OBJECT_SIZE):
     return payload.content(f"r/{name}", size)
 
 
 SCENE = Scene(run="r", now=1.0)
-
-
-def test_ids_are_unique_and_named_by_realm():
-    for name, story in stories.catalogue({"image_store": "swift"}).items():
-        assert story.id == name
-        assert story.realm in ("identity", "object", "image", "block")
 
 
 def test_an_object_is_put_and_got():
@@ -139,7 +133,7 @@ def test_an_object_is_put_and_got():
 def test_content_that_changed_is_noticed():
     cloud = Cloud()
     object_store.put(cloud, SCENE)
-    cloud.containers[SCENE.container][object_store.REPLICATED] = b"rot"
+    cloud.containers[SCENE.name][object_store.REPLICATED] = b"rot"
     with pytest.raises(HoldfastError, match="other content"):
         object_store.get(cloud, SCENE)
 
@@ -187,7 +181,7 @@ def test_every_fragment_has_to_be_another_one():
 
 def test_an_open_storage_port_on_mgmt_is_noticed():
     probes = [{"address": "172.29.236.21", "port": port, "state": "filtered"} for port in (6200, 873)]
-    facts = {"ports": [{"host": "control1", "ports": probes}]}
+    facts = {"asked_ports": [{"host": "control1", "ports": probes}]}
     evidence = object_store.closed_ports(Cloud(), Scene(run="r", facts=facts))
     assert "6200 filtered" in evidence["from control1"]
     assert "873 filtered" in evidence["from the controller"]
@@ -277,10 +271,10 @@ def test_housekeeping_goes_on_while_a_story_is_told():
 
 def test_an_image_leaves_its_bytes_where_its_store_is():
     bounds = {
-        store: {story.id: story for story in image.stories(store)}["image.upload"]
+        store: {story.id: story for story in image.stories({"store": store})}["image.upload"]
         for store in ("swift", "rbd", "nfs", "file")
     }
-    size = stories.IMAGE_SIZE
+    size = image.IMAGE_SIZE
     assert stories.judge(bounds["swift"], {"mgmt": size, "storage": 3 * size}, seconds=0, alone=True) == []
     assert len(stories.judge(bounds["swift"], {"mgmt": size, "repl": 2 * size}, seconds=0, alone=True)) == 2
     assert stories.judge(bounds["rbd"], {"mgmt": size, "storage": size, "repl": 2 * size}, seconds=0, alone=True) == []

@@ -1,12 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the acceptance tests are told of a deployment."""
+"""What the acceptance tests are told of a deployment, and which of them are run."""
 
 from __future__ import annotations
 
 import re
+from typing import Any
+
+import pytest
 
 from ansible_collections.holdfast.storage.plugins.module_utils.core.config import parse_ini, render_ini
-from ansible_collections.holdfast.storage.plugins.module_utils.core.verify import tempest
+from ansible_collections.holdfast.storage.plugins.module_utils.core.model import Host, Model
+from ansible_collections.holdfast.storage.plugins.module_utils.core.subjects import CHAPTERS
+from ansible_collections.holdfast.storage.plugins.module_utils.core.verify import chapter, tempest
 from ansible_collections.holdfast.storage.tests.unit.module_utils.core import inventory_cases as cases
 
 CLOUD = {
@@ -20,42 +25,72 @@ CLOUD = {
     "region_name": "RegionOne",
     "cacert": "/lab/ca.pem",
 }
+KNOWN = {name: one.tests for name, one in CHAPTERS.items() if one.tests}
+ABSENT = ("cinder", "glance", "swift", "nova", "neutron")
 
 
-def told(name):
-    content = cases.good(name)
-    model, _ = cases.build(cases.raw(content, **content.get("raw", {})))
-    return parse_ini(render_ini(tempest.configuration(model, CLOUD, image="i", directory="/lab/tempest")))
+def told(name: str, **changes: Any) -> dict[str, dict[str, str]]:
+    model = cases.deployed(cases.changed({"base": name, "set": changes})).model
+    deployed = chapter.told(CHAPTERS, model)
+    tests = [one for subject, one in KNOWN.items() if subject in deployed]
+    content = tempest.configuration(model, CLOUD, tests=tests, absent=ABSENT, image="i", directory="/lab/tempest")
+    return parse_ini(render_ini(content))
 
 
-def test_services_are_tested_where_they_are():
-    assert told("block")["service_available"] == {
-        "cinder": "true",
-        "glance": "true",
-        "swift": "true",
-        "nova": "false",
-        "neutron": "false",
-        "horizon": "false",
-    }
-    assert told("lab")["service_available"]["cinder"] == "false"
+def test_services_are_tested_where_they_are() -> None:
+    here = {"cinder": "true", "glance": "true", "swift": "true", "nova": "false", "neutron": "false"}
+    assert told("block")["service_available"] == here
+    assert told("lab")["service_available"] == {**here, "cinder": "false"}
     assert told("ceph")["service_available"]["swift"] == "false"
 
 
-def test_the_administrator_and_the_place_come_from_the_cloud():
+def test_what_is_absent_is_told_nothing() -> None:
+    assert "volume" not in told("lab")
+    assert {"image", "object-storage", "identity-feature-enabled"} <= set(told("lab"))
+
+
+def test_the_administrator_and_the_place_come_from_the_cloud() -> None:
     sections = told("block")
     assert sections["identity"]["uri_v3"] == "https://cloud:5000/v3"
     assert sections["identity"]["ca_certificates_file"] == "/lab/ca.pem"
     assert sections["auth"]["admin_password"] == "staple"
-    assert sections["volume"]["catalog_type"] == "block-storage"
 
 
-def test_the_selection_is_the_realms_smoke_tests():
-    chosen = re.compile(tempest.selection())
+def test_volumes_are_told_how_they_connect_and_whether_there_are_backups() -> None:
+    assert told("block")["volume"]["storage_protocol"] == "ceph"
+    assert told("block")["volume"]["catalog_type"] == "block-storage"
+    assert told("block")["volume-feature-enabled"]["backup"] == "true"
+    assert told("local")["volume"]["storage_protocol"] == "iSCSI"
+    assert told("local")["volume-feature-enabled"]["backup"] == "false"
+
+
+def test_each_subject_looks_for_its_api_in_the_deployments_region() -> None:
+    sections = told("block", **{"vars/holdfast_region": "north"})
+    assert {sections[name]["region"] for name in ("image", "object-storage", "volume")} == {"north"}
+
+
+def test_a_subject_of_a_tests_own_is_told_and_chosen() -> None:
+    post = tempest.RealmTests("post", lambda model: {"post": {"offices": len(model.hosts)}}, service="postman")
+    model = Model("lab", {}, {"a": Host("a", frozenset({"letters"}), {}, {}, {})}, {})
+    found = tempest.configuration(model, CLOUD, tests=[post], absent=["postman", "milkman"], image="", directory="/d")
+    assert found["post"] == {"offices": 1}
+    assert found["service_available"] == {"postman": True, "milkman": False}
+    assert re.search(tempest.selection(["post"]), "tempest.api.post.test_x.Test.test_y[id-1,smoke]")
+
+
+def test_the_selection_is_the_realms_smoke_tests() -> None:
+    realms = [one.realm for one in KNOWN.values()]
+    assert realms == ["identity", "object_storage", "image", "volume"]
+    chosen = re.compile(tempest.selection(realms))
     assert chosen.search("tempest.api.volume.test_volumes_get.VolumesGetTest.test_create[id-1,smoke]")
     assert not chosen.search("tempest.api.volume.test_volumes_get.VolumesGetTest.test_create[id-1]")
     assert not chosen.search("tempest.api.compute.servers.test_servers.Test.test_create[id-1,smoke]")
-    assert re.search(tempest.selection(smoke=False), "tempest.api.volume.test_x.Test.test_create[id-1]")
+    assert re.search(tempest.selection(realms, smoke=False), "tempest.api.volume.test_x.Test.test_create[id-1]")
+    assert not re.search(tempest.selection(["image"], smoke=False), "tempest.api.volume.test_x.Test.test_create[id-1]")
 
 
-def test_every_exclusion_has_a_reason():
-    assert all(reason.endswith(".") for reason in tempest.EXCLUDED.values())
+@pytest.mark.parametrize("tests", KNOWN.values(), ids=KNOWN)
+def test_an_exclusion_is_of_the_subjects_own_tests_and_has_a_reason(tests: tempest.RealmTests) -> None:
+    own = re.compile(rf"\^?tempest\\?\.api\\?\.{tests.realm}\b")
+    bad = {test: reason for test, reason in tests.excluded.items() if not own.match(test) or not reason.endswith(".")}
+    assert bad == {}
