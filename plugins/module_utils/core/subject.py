@@ -12,6 +12,7 @@ from typing import Any
 
 from .description.expressions import Names
 from .description.services import Services
+from .inventory.disks import Disks
 from .inventory.draft import Rule
 from .inventory.secrets import Form
 from .kind import Kind
@@ -32,6 +33,7 @@ class Subject:
         wants: by kind, its own or another's, what it wants of a host. What several subjects want of one kind is joined.
         expressions: what expressions of service descriptions may ask of it, by name.
         secret_forms: forms of secrets that nobody else has, by the name that descriptions give them.
+        disks: where the variables of a host name disks that are for this subject.
     """
 
     name: str
@@ -40,3 +42,4 @@ class Subject:
     rules: tuple[Rule, ...] = ()
     expressions: Names | None = None
     secret_forms: Mapping[str, Form] = field(default_factory=dict)
+    disks: Disks | None = None

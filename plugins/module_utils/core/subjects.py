@@ -10,6 +10,7 @@ from .destroy.subject import SUBJECT as DESTROY
 from .foundations.subject import SUBJECT as FOUNDATIONS
 from .glance.subject import SUBJECT as GLANCE
 from .inventory.secrets import FORMS
+from .inventory.rules import disks
 from .keystone.subject import SUBJECT as KEYSTONE
 from .lab.subject import SUBJECT as LAB
 from .networks.subject import SUBJECT as NETWORKS
@@ -18,9 +19,11 @@ from .plan.registry import Order
 from .subject import Subject
 from .swift.subject import SUBJECT as SWIFT
 
-SUBJECTS: tuple[Subject, ...] = (BASE, NETWORKS, FOUNDATIONS, KEYSTONE, SWIFT, CEPH, GLANCE, CINDER, NFS, LAB, DESTROY)
+SUBJECTS: tuple[Subject, ...] = (BASE, NETWORKS, FOUNDATIONS, KEYSTONE, SWIFT, CEPH, NFS, GLANCE, CINDER, LAB, DESTROY)
 
-RULES = tuple(rule for subject in SUBJECTS for rule in subject.rules)
+DISKS = tuple(subject.disks for subject in SUBJECTS if subject.disks)
+
+RULES = (*(rule for subject in SUBJECTS for rule in subject.rules), disks.about(DISKS))
 
 EXPRESSIONS = tuple(subject.expressions for subject in SUBJECTS if subject.expressions)
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 from ..inventory.draft import rules_of
 from ..subject import Subject
 from . import expressions, wants
+from .disks import disks
 from .kinds import driver_option, volume_takeover, volume_type
 from .rules import backends, volume_groups
 
@@ -23,4 +24,5 @@ SUBJECT = Subject(
     },
     expressions=expressions.names,
     rules=rules_of(backends, volume_groups),
+    disks=disks,
 )

@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+from functools import partial
+
+from ..inventory.disks import labelled
 from ..inventory.draft import rules_of
 from ..subject import Subject
 from . import rules, wants
@@ -20,4 +23,5 @@ SUBJECT = Subject(
         "swift_ring_copy": wants.swift_ring_copy,
     },
     rules=rules_of(rules),
+    disks=partial(labelled, variable=rules.DISKS, subject="swift", group="swift_storage"),
 )

@@ -11,14 +11,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ...change import Change, Plan
 from ...errors import Finding, HoldfastError
 from ...host_io import IO
-
-if TYPE_CHECKING:
-    pass
 
 NOTES = "/var/lib/holdfast/disks"
 UNITS = "/etc/systemd/system"
@@ -40,11 +37,6 @@ def label(deployment: str, host: str, disk: str) -> str:
     It names the deployment and the host, so a disk that was moved to another host is not taken for that host's own.
     """
     return "hf-" + hashlib.sha256(f"{deployment}/{host}/{disk}".encode()).hexdigest()[:9]
-
-
-def name(disk: Mapping[str, Any], place: int) -> str:
-    """The name of an entry of swift_disks, by its place in the list (from 0) when it has no label."""
-    return str(disk.get("label") or f"d{place + 1}")
 
 
 def wanted(deployment: str, host: str, disk: Mapping[str, Any], name: str, mount: str, owner: str) -> dict[str, Any]:

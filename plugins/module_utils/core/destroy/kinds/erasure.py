@@ -8,53 +8,18 @@ by the rules of kind ``disk``: no signature, and zeros where that looks. What li
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from ...base.kinds import disk as disks
 from ...base.kinds import volume_group
 from ...ceph import osd_volume as ceph_volume
 from ...change import Change, Plan
-from ...errors import Finding, HoldfastError
+from ...errors import Finding
 from ...host_io import IO
 
 if TYPE_CHECKING:
-    from ...model import Host, Model
-
-
-def declared(host: Host) -> list[str]:
-    """Every disk that the variables of a host name, once, whatever it is for."""
-    return list(dict.fromkeys(_declared(host.variables)))
-
-
-def _declared(variables: Mapping[str, Any]) -> Iterator[str]:
-    for option in ("swift_disks", "nfs_disks"):
-        yield from (disk["device"] for disk in variables.get(option) or ())
-    for osd in variables.get("ceph_osds") or ():
-        yield from (osd[part] for part in ("device", "db_device", "wal_device") if osd.get(part))
-    for backend in variables.get("cinder_backends") or ():
-        yield from (backend.get("devices") or ()) if backend["type"] == "lvm" else ()
-
-
-def named(model: Model, names: Any) -> dict[str, list[str]]:
-    """``{host: [device]}`` of ``HOST:DEVICE``. Raises HoldfastError when one is no disk that the inventory declares."""
-    if not isinstance(names, list):
-        raise HoldfastError(
-            f"destroy_disks is {names!r} and no list: nothing was changed. "
-            'Fix: -e \'{"destroy_disks": ["HOST:DEVICE"]}\'.'
-        )
-    found: dict[str, list[str]] = {}
-    for text in names:
-        host, _, device = str(text).partition(":")
-        if host not in model.hosts or device not in declared(model.hosts[host]):
-            known = ", ".join(declared(model.hosts[host])) if host in model.hosts else ""
-            raise HoldfastError(
-                f"destroy_disks names {text!r}, which is no disk of the inventory: nothing was changed. Fix: "
-                + (f"Name one of {host}: {known or 'none'}." if host in model.hosts else f"There is no host {host}.")
-            )
-        if device not in found.setdefault(host, []):
-            found[host].append(device)
-    return found
+    pass
 
 
 def question(wanted: dict[str, Any]) -> dict[str, Any]:

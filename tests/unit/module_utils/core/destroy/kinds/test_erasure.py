@@ -6,14 +6,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import pytest
-
 from ansible_collections.holdfast.storage.plugins.module_utils.core.destroy.kinds import erasure
-from ansible_collections.holdfast.storage.plugins.module_utils.core.errors import HoldfastError
-from ansible_collections.holdfast.storage.plugins.module_utils.core.inventory import build as inventory
-from ansible_collections.holdfast.storage.plugins.module_utils.core.subjects import RULES
 from ansible_collections.holdfast.storage.plugins.module_utils.host.local import Result
-from ansible_collections.holdfast.storage.tests.unit.module_utils.core import inventory_cases as cases
 
 ONE, TWO, THREE = (f"/dev/disk/by-id/wwn-{number}" for number in (1, 2, 3))
 NUMBERS = {ONE: "8:16", TWO: "8:32", THREE: "8:48"}
@@ -206,14 +200,3 @@ def test_a_disk_in_another_use_or_gone_stays() -> None:
     host = FakeHost()
     host.holders = {NUMBERS[THREE]: ["md0"]}
     assert codes(plan_of(host, THREE, "/dev/disk/by-id/gone")) == ["erasure.in_use", "erasure.missing"]
-
-
-def test_only_disks_of_the_inventory_can_be_named() -> None:
-    model, _ = inventory.build(cases.raw(cases.good("local")), cases.roles(), rules=RULES)
-    assert model
-    assert {ONE, TWO, THREE, "/dev/disk/by-id/wwn-4"} <= set(erasure.declared(model.hosts["storage1"]))
-    names = [f"storage1:{ONE}", f"storage1:{TWO}", f"storage1:{ONE}"]
-    assert erasure.named(model, names) == {"storage1": [ONE, TWO]}
-    for wrong in ([f"compute1:{ONE}"], ["storage9:/dev/sda"], [ONE], "storage1:/dev/sda"):
-        with pytest.raises(HoldfastError, match=r"nothing was changed\. Fix: "):
-            erasure.named(model, wrong)
