@@ -6,7 +6,6 @@ from __future__ import annotations
 from .base.subject import SUBJECT as BASE
 from .ceph.subject import SUBJECT as CEPH
 from .cinder.subject import SUBJECT as CINDER
-from .destroy.subject import SUBJECT as DESTROY
 from .foundations.subject import SUBJECT as FOUNDATIONS
 from .glance.subject import SUBJECT as GLANCE
 from .inventory.secrets import FORMS
@@ -19,7 +18,7 @@ from .plan.registry import Order
 from .subject import Subject
 from .swift.subject import SUBJECT as SWIFT
 
-SUBJECTS: tuple[Subject, ...] = (BASE, NETWORKS, FOUNDATIONS, KEYSTONE, SWIFT, CEPH, NFS, GLANCE, CINDER, LAB, DESTROY)
+SUBJECTS: tuple[Subject, ...] = (BASE, NETWORKS, FOUNDATIONS, KEYSTONE, SWIFT, CEPH, NFS, GLANCE, CINDER, LAB)
 
 DISKS = tuple(subject.disks for subject in SUBJECTS if subject.disks)
 

@@ -49,6 +49,20 @@ def listed(io: IO) -> dict[str, dict[str, Any]]:
     return found
 
 
+def kept(io: IO) -> dict[str, dict[str, Any]]:
+    """For ``erasure``: the OSD of each disk that has a part of one, by the disk's number."""
+    return {
+        number: {"name": f"osd.{part['whoami']}", "key": part["osd_uuid"], "number": str(part["whoami"])}
+        for number, part in listed(io).items()
+    }
+
+
+def close(io: IO, kept: Mapping[str, Any]) -> None:
+    """For ``erasure``: close an OSD, and have nothing look for it at the next boot."""
+    io.run(["/usr/bin/systemctl", "disable", "--quiet", boot_unit(kept["number"], kept["key"])])
+    deactivate(io, kept["key"])
+
+
 def volumes_on(io: IO, number: str) -> list[str]:
     """The device-mapper names of the volumes on a disk or partition that are active."""
     holders = f"/sys/dev/block/{number}/holders"
