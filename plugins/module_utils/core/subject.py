@@ -21,6 +21,9 @@ from .model import Host, Model
 Wants = Callable[[Model, Host, Services, Mapping[str, str]], dict[str, Any]]
 """What a host should have of a kind, as the options of its module; an empty value when nothing."""
 
+Mounts = Callable[[Model, Host], list[str]]
+"""The mount points at which a host's services have mounted something that stays when they stop."""
+
 
 @dataclass(frozen=True)
 class Subject:
@@ -34,6 +37,7 @@ class Subject:
         expressions: what expressions of service descriptions may ask of it, by name.
         secret_forms: forms of secrets that nobody else has, by the name that descriptions give them.
         disks: where the variables of a host name disks that are for this subject.
+        mounts: by phase, what that phase's services mount by themselves: it goes after they were stopped for good.
     """
 
     name: str
@@ -43,3 +47,4 @@ class Subject:
     expressions: Names | None = None
     secret_forms: Mapping[str, Form] = field(default_factory=dict)
     disks: Disks | None = None
+    mounts: Mapping[str, Mounts] = field(default_factory=dict)

@@ -20,6 +20,8 @@ from .swift.subject import SUBJECT as SWIFT
 
 SUBJECTS: tuple[Subject, ...] = (BASE, NETWORKS, FOUNDATIONS, KEYSTONE, SWIFT, CEPH, NFS, GLANCE, CINDER, LAB)
 
+MOUNTS = tuple(item for subject in SUBJECTS for item in subject.mounts.items())
+
 DISKS = tuple(subject.disks for subject in SUBJECTS if subject.disks)
 
 RULES = (*(rule for subject in SUBJECTS for rule in subject.rules), disks.about(DISKS))

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from ..inventory.draft import rules_of
+from ..nfs.shares import cinder_mounts
 from ..subject import Subject
 from . import expressions, wants
 from .disks import disks
@@ -25,4 +26,5 @@ SUBJECT = Subject(
     expressions=expressions.names,
     rules=rules_of(backends, volume_groups),
     disks=disks,
+    mounts={"services": cinder_mounts},
 )
