@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from ..base.system import SYSTEMCTL
 from ..errors import HoldfastError
 from ..host_io import IO
 
@@ -59,7 +60,7 @@ def kept(io: IO) -> dict[str, dict[str, Any]]:
 
 def close(io: IO, kept: Mapping[str, Any]) -> None:
     """For ``erasure``: close an OSD, and have nothing look for it at the next boot."""
-    io.run(["/usr/bin/systemctl", "disable", "--quiet", boot_unit(kept["number"], kept["key"])])
+    io.run([SYSTEMCTL, "disable", "--quiet", boot_unit(kept["number"], kept["key"])])
     deactivate(io, kept["key"])
 
 

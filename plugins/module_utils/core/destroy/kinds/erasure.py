@@ -13,6 +13,8 @@ from typing import Any, Protocol
 
 from ...base.kinds import disk as disks
 from ...base.kinds import volume_group
+from ...base.system import host_name
+from ...base.system import mounts as mounted
 from ...change import Change, Plan
 from ...errors import Finding
 from ...host_io import IO
@@ -50,13 +52,13 @@ class Erasure:
         not asked for or not there; ``kept`` is ``{name, key, elsewhere}``, ``elsewhere`` how many of its disks are not
         asked for; ``own`` says that a group is the keeper's.
         """
-        mounts = disks.mounts_of(io)
+        mounts = mounted(io)
         there = [device for device in asked["devices"] if io.block_number(device)]
         parts = volume_group.parts_of(io, there)
         kept = self._kept(io, there) if parts else {}
         groups = _groups(io, there) if any(parts.values()) else {}
         return {
-            "host": (io.read_text("/proc/sys/kernel/hostname") or "this host").strip(),
+            "host": host_name(io),
             "disks": {device: _inspect(io, device, mounts, parts, kept) for device in asked["devices"]},
             "groups": {name: {**group, "own": self._keeper.is_its_group(name)} for name, group in groups.items()},
         }
