@@ -6,7 +6,8 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.holdfast.storage.plugins.module_utils.core.base.kinds import volume_group
-from ansible_collections.holdfast.storage.plugins.module_utils.core.destroy.kinds import erasure
+from ansible_collections.holdfast.storage.plugins.module_utils.core.destroy.naming import named
+from ansible_collections.holdfast.storage.plugins.module_utils.core.subjects import DISKS
 from ansible_collections.holdfast.storage.plugins.plugin_utils.deployment_action import DeploymentAction
 
 
@@ -17,7 +18,7 @@ class ActionModule(DeploymentAction):
 
     def act(self, options: dict[str, Any]) -> dict[str, Any]:
         model = self.run_directory().model()
-        devices = erasure.named(model, options.get("disks")).get(self.host)
+        devices = named(model, options.get("disks"), DISKS).get(self.host)
         if not devices:
             return {"changed": False, "actions": []}
         arguments = {"devices": devices, "tag": volume_group.tag(model.deployment, self.host)}

@@ -37,6 +37,14 @@ options:
         type: list
         elements: str
         required: true
+  package:
+    description: Package whose version decides which options there are.
+    type: str
+    default: cinder-common
+  namespace:
+    description: Namespace of oslo.config under which the service tells its options.
+    type: str
+    default: cinder
 """
 
 EXAMPLES = r"""
@@ -69,7 +77,12 @@ def main() -> None:
         "name": {"type": "str", "required": True},
         "options": {"type": "list", "elements": "str", "required": True},
     }
-    runner.run(driver_option, {"backends": {"type": "list", "elements": "dict", "required": True, "options": entry}})
+    options = {
+        "backends": {"type": "list", "elements": "dict", "required": True, "options": entry},
+        "package": {"type": "str", "default": "cinder-common"},
+        "namespace": {"type": "str", "default": "cinder"},
+    }
+    runner.run(driver_option, options)
 
 
 if __name__ == "__main__":

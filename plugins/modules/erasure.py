@@ -55,7 +55,8 @@ findings:
   elements: dict
 """
 
-from ansible_collections.holdfast.storage.plugins.module_utils.core.destroy.kinds import erasure
+from ansible_collections.holdfast.storage.plugins.module_utils.core.ceph import osd_volume
+from ansible_collections.holdfast.storage.plugins.module_utils.core.destroy.kinds.erasure import Erasure
 from ansible_collections.holdfast.storage.plugins.module_utils.host.runner import run
 
 OPTIONS = {
@@ -66,7 +67,7 @@ OPTIONS = {
 
 
 def main() -> None:
-    run(erasure, OPTIONS)
+    run(Erasure(osd_volume), OPTIONS)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from typing import Any
 
 from .description.expressions import Names
 from .description.services import Services
+from .inventory.disks import Disks
 from .inventory.draft import Rule
 from .inventory.secrets import Form
 from .kind import Kind
@@ -20,6 +21,9 @@ from .verify.chapter import Chapter
 
 Wants = Callable[[Model, Host, Services, Mapping[str, str]], dict[str, Any]]
 """What a host should have of a kind, as the options of its module; an empty value when nothing."""
+
+Mounts = Callable[[Model, Host], list[str]]
+"""The mount points at which a host's services have mounted something that stays when they stop."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,8 @@ class Subject:
         expressions: what expressions of service descriptions may ask of it, by name.
         secret_forms: forms of secrets that nobody else has, by the name that descriptions give them.
         chapter: what is told of it by verify.yml.
+        disks: where the variables of a host name disks that are for this subject.
+        mounts: by phase, what that phase's services mount by themselves: it goes after they were stopped for good.
     """
 
     name: str
@@ -43,3 +49,5 @@ class Subject:
     expressions: Names | None = None
     secret_forms: Mapping[str, Form] = field(default_factory=dict)
     chapter: Chapter | None = None
+    disks: Disks | None = None
+    mounts: Mapping[str, Mounts] = field(default_factory=dict)

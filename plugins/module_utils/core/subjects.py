@@ -7,15 +7,15 @@ from .attach.subject import SUBJECT as ATTACH
 from .base.subject import SUBJECT as BASE
 from .ceph.subject import SUBJECT as CEPH
 from .cinder.subject import SUBJECT as CINDER
-from .destroy.subject import SUBJECT as DESTROY
 from .foundations.subject import SUBJECT as FOUNDATIONS
 from .glance.subject import SUBJECT as GLANCE
+from .inventory.rules import disks
 from .inventory.secrets import FORMS
 from .keystone.subject import SUBJECT as KEYSTONE
 from .lab.subject import SUBJECT as LAB
 from .networks.subject import SUBJECT as NETWORKS
 from .nfs.subject import SUBJECT as NFS
-from .plan.registry import Order
+from .plan.registry import Order, Phase
 from .subject import Subject
 from .swift.subject import SUBJECT as SWIFT
 
@@ -26,15 +26,18 @@ SUBJECTS: tuple[Subject, ...] = (
     KEYSTONE,
     SWIFT,
     CEPH,
+    NFS,
     GLANCE,
     CINDER,
     ATTACH,
-    NFS,
     LAB,
-    DESTROY,
 )
 
-RULES = tuple(rule for subject in SUBJECTS for rule in subject.rules)
+MOUNTS = tuple(item for subject in SUBJECTS for item in subject.mounts.items())
+
+DISKS = tuple(subject.disks for subject in SUBJECTS if subject.disks)
+
+RULES = (*(rule for subject in SUBJECTS for rule in subject.rules), disks.about(DISKS))
 
 EXPRESSIONS = tuple(subject.expressions for subject in SUBJECTS if subject.expressions)
 
@@ -42,29 +45,33 @@ SECRET_FORMS = {**FORMS, **{name: form for subject in SUBJECTS for name, form in
 
 CHAPTERS = {subject.name: subject.chapter for subject in SUBJECTS if subject.chapter}
 
-# The phases in their order, and the kinds that each applies.
-_PHASES = {
-    "preflight": ("platform",),
-    "networks": ("network",),
-    "packages": ("package",),
-    "firewall": ("firewall",),
-    "devices": ("disk", "volume_group", "nfs_export"),
-    "certificates": ("certificate",),
-    "foundations": ("file", "unit", "database", "message_queue"),
-    "identity": ("file", "fernet_repository", "migration", "unit", "catalog"),
-    "rings": ("swift_ring",),
-    "ring_copies": ("swift_ring_copy",),
-    "ceph_mon": ("file", "ceph_mon", "unit"),
-    "ceph_cluster": ("ceph_cluster",),
-    "ceph_daemons": ("file", "ceph_mgr", "unit", "ceph_osd"),
-    "ceph_access": ("ceph_access",),
-    "services": ("driver_option", "file", "migration", "unit"),
-    "volume_types": ("volume_type",),
-    "finish": ("migration",),
-}
+# The phases in their order; playbooks/site.yml has a play for each that changes something.
+PHASES = (
+    Phase("preflight", "Preflight", ("platform",)),
+    Phase("networks", "Networks", ("network",)),
+    Phase("packages", "Packages", ("package",)),
+    Phase("firewall", "Firewall", ("firewall",)),
+    Phase("devices", "Devices", ("disk", "volume_group", "nfs_export")),
+    Phase("certificates", "Certificates", ("certificate",)),
+    Phase(
+        "foundations",
+        "Foundations, database, queue, cache, load balancer",
+        ("file", "unit", "database", "message_queue"),
+    ),
+    Phase("identity", "Identity", ("file", "fernet_repository", "migration", "unit", "catalog")),
+    Phase("rings", "Rings", ("swift_ring",)),
+    Phase("ring_copies", "Copies of the rings", ("swift_ring_copy",)),
+    Phase("ceph_mon", "Monitors of Ceph", ("file", "ceph_mon", "unit")),
+    Phase("ceph_cluster", "Cluster of Ceph, its options, keys and pools", ("ceph_cluster",)),
+    Phase("ceph_daemons", "Daemons and clients of Ceph", ("file", "ceph_mgr", "unit", "ceph_osd")),
+    Phase("ceph_access", "Clients of another's Ceph", ("ceph_access",)),
+    Phase("services", "Services", ("driver_option", "file", "migration", "unit")),
+    Phase("volume_types", "Volume types", ("volume_type",)),
+    Phase("finish", "Finish", ("migration",)),
+)
 
 ORDER = Order.of(
-    _PHASES,
+    PHASES,
     SUBJECTS,
     # What these change on a host alters what later units were started with, in ways that only the host can tell.
     unsettling=frozenset({"packages", "certificates", "ceph_daemons"}),

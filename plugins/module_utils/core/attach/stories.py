@@ -10,12 +10,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..cinder import backends
-from ..cinder.stories import VOLUME_SIZE, call, find, make, seed, snapshot_of, told
+from ..cinder.stories import VOLUME_SIZE, call, find, make, read_back, seed, snapshot_of
 from ..description.services import Services
 from ..errors import HoldfastError
 from ..model import Model
 from ..nfs import shares as nfs
-from ..verify.payload import content, sha256
 from ..verify.story import NOISE, Cloud, Scene, Story, require
 
 # The exit status of iscsiadm when the target does not take the secret (ISCSI_ERR_LOGIN_AUTH_FAILED).
@@ -108,10 +107,9 @@ def _written(protocol: str) -> Any:
 
 
 def _is(scene: Scene, fact: str, name: str) -> dict[str, Any]:
-    said = told(scene, fact)
-    wanted = sha256(content(name, VOLUME_SIZE))
-    require(said["sha256"] == wanted, f"{said['image']} holds other content: SHA-256 {said['sha256']}, not {wanted}.")
-    return {"device": said["image"], "bytes": VOLUME_SIZE, "sha256": wanted, "ways": said["ways"], "on": said["host"]}
+    said = read_back(scene, fact, name)
+    where = {"ways": said["ways"], "on": said["host"]}
+    return {"device": said["image"], "bytes": VOLUME_SIZE, "sha256": said["sha256"], **where}
 
 
 def kept(cloud: Cloud, scene: Scene) -> dict[str, Any]:

@@ -22,11 +22,12 @@ import shutil
 from collections.abc import Sequence
 
 from ..host_io import IO
+from . import system
+from .system import SYSTEMCTL
 
-STATE = "/var/lib/holdfast/guard"
+STATE = f"{system.STATE}/guard"
 SCRIPT = "/usr/local/lib/holdfast/guard"
 UNITS = "/etc/systemd/system"
-SYSTEMCTL = "/usr/bin/systemctl"
 
 _SCRIPT = f"""\
 #!/bin/sh
@@ -187,4 +188,4 @@ def _install(io: IO) -> None:
         changed = True
     if changed:
         io.run([SYSTEMCTL, "daemon-reload"])
-    io.make_directory("/var/lib/holdfast", mode="0700")
+    io.make_directory(system.STATE, mode="0700")

@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from ..base.system import SYSTEMCTL
 from ..errors import HoldfastError
 from ..host_io import IO
 
@@ -47,6 +48,20 @@ def listed(io: IO) -> dict[str, dict[str, Any]]:
                         "encrypted": str(tags.get("ceph.encrypted")) == "1",
                     }
     return found
+
+
+def kept(io: IO) -> dict[str, dict[str, Any]]:
+    """For ``erasure``: the OSD of each disk that has a part of one, by the disk's number."""
+    return {
+        number: {"name": f"osd.{part['whoami']}", "key": part["osd_uuid"], "number": str(part["whoami"])}
+        for number, part in listed(io).items()
+    }
+
+
+def close(io: IO, kept: Mapping[str, Any]) -> None:
+    """For ``erasure``: close an OSD, and have nothing look for it at the next boot."""
+    io.run([SYSTEMCTL, "disable", "--quiet", boot_unit(kept["number"], kept["key"])])
+    deactivate(io, kept["key"])
 
 
 def volumes_on(io: IO, number: str) -> list[str]:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from ..inventory.draft import rules_of
 from ..subject import Subject
 from . import expressions, secrets, wants
+from .disks import disks
 from .kinds import ceph_access, ceph_cluster, ceph_mgr, ceph_mon, ceph_osd
 from .rules import clients, cluster
 
@@ -28,4 +29,5 @@ SUBJECT = Subject(
     expressions=expressions.names,
     secret_forms=secrets.FORMS,
     rules=rules_of(cluster, clients),
+    disks=disks,
 )

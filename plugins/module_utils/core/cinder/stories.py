@@ -163,10 +163,17 @@ def write(cloud: Cloud, scene: Scene) -> dict[str, Any]:
 
 
 def _is(scene: Scene, fact: str, name: str) -> dict[str, Any]:
+    said = read_back(scene, fact, name)
+    read_by = said.get("host", "the client")
+    return {"image": said["image"], "bytes": VOLUME_SIZE, "sha256": said["sha256"], "read by": read_by}
+
+
+def read_back(scene: Scene, fact: str, name: str) -> Mapping[str, Any]:
+    """What a client read. Raises HoldfastError when it is not what was to be written."""
     said = told(scene, fact)
     wanted = sha256(content(name, VOLUME_SIZE))
     require(said["sha256"] == wanted, f"{said['image']} holds other content: SHA-256 {said['sha256']}, not {wanted}.")
-    return {"image": said["image"], "bytes": VOLUME_SIZE, "sha256": wanted, "read by": said.get("host", "the client")}
+    return said
 
 
 def told(scene: Scene, fact: str) -> Mapping[str, Any]:

@@ -4,9 +4,11 @@
 from __future__ import annotations
 
 from ..inventory.draft import rules_of
+from ..nfs.shares import cinder_mounts
 from ..subject import Subject
 from ..verify.chapter import Chapter
 from . import expressions, stories, tempest, wants
+from .disks import disks
 from .kinds import driver_option, volume_takeover, volume_type
 from .rules import backends, volume_groups
 
@@ -32,4 +34,6 @@ SUBJECT = Subject(
         degraded=stories.degraded,
         tests=tempest.TESTS,
     ),
+    disks=disks,
+    mounts={"services": cinder_mounts},
 )

@@ -13,7 +13,7 @@ from .kinds import volume_type as volume_type_kind
 
 
 def driver_option(model: Model, host: Host, services: Services, secrets: Any) -> dict[str, Any]:
-    """``{backends: [{name, options: [name]}]}`` of the host's back ends that are given options."""
+    """``{backends: [{name, options: [name]}], package, namespace}`` of the host's back ends that are given options."""
     if "cinder_volume" not in host.groups:
         return {}
     found = [
@@ -21,7 +21,7 @@ def driver_option(model: Model, host: Host, services: Services, secrets: Any) ->
         for backend in host.variables.get("cinder_backends") or ()
         if (names := sorted({*(backend.get("options") or ()), *(backend.get("secret_options") or ())}))
     ]
-    return {"backends": found} if found else {}
+    return {"backends": found, "package": "cinder-common", "namespace": "cinder"} if found else {}
 
 
 def volume_group(model: Model, host: Host, services: Services, secrets: Any) -> dict[str, Any]:

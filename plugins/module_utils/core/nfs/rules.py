@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import posixpath
 import re
 from collections.abc import Iterator
 from ipaddress import IPv4Network
@@ -11,9 +10,9 @@ from ipaddress import IPv4Network
 from ..cinder.rules.backends import BACKENDS, listed_backends
 from ..errors import Finding
 from ..glance.rules import STORES
+from ..inventory import disks
 from ..inventory.draft import Draft, DraftHost, address_of, entries, listed, rule
-from ..inventory.rules.disks import other_wipe, unfit_name, used
-from ..inventory.schema import KeyPath, did_you_mean, dotted
+from ..inventory.schema import KeyPath, did_you_mean
 from . import shares as nfs
 
 DISKS, SHARES = "nfs_disks", "nfs_shares"
@@ -21,7 +20,7 @@ DISKS, SHARES = "nfs_disks", "nfs_shares"
 
 @rule
 def servers(draft: Draft) -> Iterator[Finding]:
-    """A server has a kernel of its own, disks with names that stay, and shares on them."""
+    """A server has a kernel of its own, and shares on its disks."""
     for host in draft.group("nfs_server"):
         if host.is_container:
             yield draft.error(
@@ -31,34 +30,10 @@ def servers(draft: Draft) -> Iterator[Finding]:
                 "Put a physical host into nfs_server, or set holdfast_host_kind: metal if it is one.",
                 host,
             )
-        disks = list(entries(host.variables.get(DISKS)))
-        names: dict[str, int] = {}
-        devices: dict[str, int] = {}
-        for index, disk in disks:
-            path: KeyPath = (DISKS, index)
-            name = nfs.disk_name(dict(disk), index)
-            if (first := names.setdefault(name.lower(), index)) != index:
-                yield _twice(draft, host, (*path, "label"), name, f"{DISKS}[{first}]")
-            if "device" not in disk:
-                continue
-            yield from other_wipe(draft, "nfs.wipe", path, disk, host)
-            device = posixpath.normpath(disk["device"])
-            if reason := unfit_name(device, host.is_container):
-                yield draft.error("nfs.disk-name", (*path, "device"), f"is {device!r}{reason[0]}", reason[1], host)
-            if (first := devices.setdefault(device, index)) != index:
-                yield _twice(draft, host, (*path, "device"), device, f"{DISKS}[{first}]")
-            for other, name in used(host):
-                # Volume groups say so themselves (lvm.disk-twice).
-                if name == device and other[0] not in (DISKS, BACKENDS):
-                    yield _twice(draft, host, (*path, "device"), device, dotted(other))
-        yield from _shares(draft, host, {nfs.disk_name(dict(disk), index) for index, disk in disks})
+        yield from _shares(draft, host, {disks.name(disk, index) for index, disk in entries(host.variables.get(DISKS))})
 
 
-def _twice(draft: Draft, host: DraftHost, path: KeyPath, value: str, other: str) -> Finding:
-    return draft.error("nfs.disk-twice", path, f"is {value!r}, as in {other}.", "Name each disk once.", host)
-
-
-def _shares(draft: Draft, host: DraftHost, disks: set[str]) -> Iterator[Finding]:
+def _shares(draft: Draft, host: DraftHost, names: set[str]) -> Iterator[Finding]:
     given = list(entries(host.variables.get(SHARES)))
     if not given and not draft.was_refused((SHARES,), host) and SHARES in host.variables:
         yield draft.error(
@@ -70,13 +45,13 @@ def _shares(draft: Draft, host: DraftHost, disks: set[str]) -> Iterator[Finding]
         )
     seen: dict[tuple[str, str], int] = {}
     for index, share in given:
-        if "disk" in share and share["disk"] not in disks and not draft.was_refused((DISKS,), host):
-            hint = did_you_mean(share["disk"], disks)
+        if "disk" in share and share["disk"] not in names and not draft.was_refused((DISKS,), host):
+            hint = did_you_mean(share["disk"], names)
             yield draft.error(
                 "nfs.disk-unknown",
                 (SHARES, index, "disk"),
                 f"is {share['disk']!r}, which is no disk of {DISKS}.",
-                f"{hint}Disks: {listed(disks) or 'none'}.",
+                f"{hint}Disks: {listed(names) or 'none'}.",
                 host,
             )
         key = (str(share.get("disk")), str(share.get("name")))

@@ -70,11 +70,6 @@ class Share:
     disk: str
 
 
-def disk_name(disk: Mapping[str, Any], place: int) -> str:
-    """The name of an entry of nfs_disks, by its place in the list (from 0) when it has no label."""
-    return str(disk.get("label") or f"d{place + 1}")
-
-
 def mount_point(disk: str) -> str:
     """Where a server's disk is mounted."""
     return f"{ROOT}/{disk}"

@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+from functools import partial
+
+from ..inventory.disks import labelled
 from ..inventory.draft import rules_of
 from ..subject import Subject
 from . import expressions, rules, wants
@@ -17,4 +20,5 @@ SUBJECT = Subject(
     },
     expressions=expressions.names,
     rules=rules_of(rules),
+    disks=partial(labelled, variable=rules.DISKS, subject="nfs", group="nfs_server"),
 )

@@ -7,6 +7,7 @@ from typing import Any
 
 from ..base.kinds import disk as disks
 from ..description.services import Services
+from ..inventory.disks import name as named
 from ..model import Host, Model
 from . import shares as nfs
 
@@ -17,7 +18,7 @@ def disk(model: Model, host: Host, services: Services, secrets: Any) -> dict[str
         return {}
     found = []
     for place, disk in enumerate(host.variables.get("nfs_disks") or ()):
-        name = nfs.disk_name(disk, place)
+        name = named(disk, place)
         found.append(disks.wanted(model.deployment, host.name, disk, f"nfs/{name}", nfs.mount_point(name), "root"))
     return {"disks": found} if found else {}
 

@@ -14,6 +14,15 @@ from ..subject import Subject, Wants
 
 
 @dataclass(frozen=True)
+class Phase:
+    """A part of a run: its name in groups and plans, its title for people, and the kinds that it applies, in order."""
+
+    name: str
+    title: str
+    kinds: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Step:
     """One kind in one phase. ``name`` identifies it in questions, answers and plans."""
 
@@ -52,14 +61,14 @@ class Order:
     told_by_plan: frozenset[str]
 
     @classmethod
-    def of(cls, phases: Mapping[str, tuple[str, ...]], subjects: Iterable[Subject], **traits: frozenset[str]) -> Order:
-        """The order of phases, each with its kinds, as the subjects hand them in."""
+    def of(cls, phases: Iterable[Phase], subjects: Iterable[Subject], **traits: frozenset[str]) -> Order:
+        """The order of phases, with the kinds as the subjects hand them in."""
         subjects = tuple(subjects)
         modules = kinds(subjects)
         steps = (
-            Step(phase, kind, modules[kind], tuple(s.wants[kind] for s in subjects if kind in s.wants))
-            for phase, names in phases.items()
-            for kind in names
+            Step(phase.name, kind, modules[kind], tuple(s.wants[kind] for s in subjects if kind in s.wants))
+            for phase in phases
+            for kind in phase.kinds
         )
         return cls(tuple(steps), **traits)
 

@@ -3,15 +3,13 @@
 
 from __future__ import annotations
 
-import posixpath
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..base.kinds import disk as kind
 from ..errors import Finding
-from ..inventory.draft import Draft, DraftHost, entries, listed, rule
-from ..inventory.rules.disks import other_wipe, unfit_name
+from ..inventory import disks
+from ..inventory.draft import Draft, entries, listed, rule
 from ..inventory.schema import KeyPath, did_you_mean
 
 DISKS = "swift_disks"
@@ -51,26 +49,6 @@ def some_disks(draft: Draft) -> Iterator[Finding]:
 
 
 @rule
-def disk_names(draft: Draft) -> Iterator[Finding]:
-    """Disks have names that stay, each its own."""
-    for host in draft.group("swift_storage"):
-        devices: dict[str, int] = {}
-        labels: dict[str, int] = {}
-        for index, disk in entries(host.variables.get(DISKS)):
-            path: KeyPath = (DISKS, index)
-            device = posixpath.normpath(disk["device"]) if "device" in disk else None
-            if device:
-                container = host.variables.get("holdfast_host_kind") == "container"
-                if reason := unfit_name(device, container):
-                    yield draft.error(
-                        "swift.disk-name", (*path, "device"), f"is {device!r}{reason[0]}", reason[1], host
-                    )
-                yield from _twice(draft, host, devices, device, (*path, "device"), index)
-            yield from _twice(draft, host, labels, kind.name(disk, index).lower(), (*path, "label"), index)
-            yield from other_wipe(draft, "swift.wipe", path, disk, host)
-
-
-@rule
 def disk_policies(draft: Draft) -> Iterator[Finding]:
     """Disks name policies that are there."""
     known = {name.lower() for _, policy in entries(draft.variables.get(POLICIES)) for name in _names(policy)}
@@ -89,20 +67,6 @@ def disk_policies(draft: Draft) -> Iterator[Finding]:
                         f"{hint}Policies: {', '.join(names)}.",
                         host,
                     )
-
-
-def _twice(
-    draft: Draft, host: DraftHost, seen: dict[str, int], value: str, path: KeyPath, index: int
-) -> Iterator[Finding]:
-    first = seen.setdefault(value, index)
-    if first != index:
-        yield draft.error(
-            "swift.disk-twice",
-            path,
-            f"is {value!r}, as in {DISKS}[{first}].",
-            "List each disk once, by one name.",
-            host,
-        )
 
 
 # -- policies -----------------------------------------------------------------------------------------------------
@@ -301,7 +265,7 @@ def _disks(draft: Draft) -> Iterator[Disk]:
         for index, disk in entries(host.variables.get(DISKS)):
             zone = disk.get("zone", host.variables.get("swift_zone"))
             policies = disk.get("policies")
-            if disk.get("weight") == 0 or f"{host.name}/{kind.name(disk, index)}" in leaving:
+            if disk.get("weight") == 0 or f"{host.name}/{disks.name(disk, index)}" in leaving:
                 continue  # It is being emptied, or leaves.
             yield Disk(
                 host=host.name,

@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+from functools import partial
+
+from ..inventory.disks import labelled
 from ..inventory.draft import rules_of
 from ..subject import Subject
 from ..verify.chapter import Chapter
@@ -30,4 +33,5 @@ SUBJECT = Subject(
         degraded=lambda facts: True,
         tests=tempest.TESTS,
     ),
+    disks=partial(labelled, variable=rules.DISKS, subject="swift", group="swift_storage"),
 )

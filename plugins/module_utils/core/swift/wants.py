@@ -9,6 +9,7 @@ from typing import Any
 from .. import flows
 from ..base.kinds import disk as disks
 from ..description.services import Services
+from ..inventory.disks import name as named
 from ..model import Host, Model
 
 ROOT = "/srv/node"
@@ -21,7 +22,7 @@ def disk(model: Model, host: Host, services: Services, secrets: Any) -> dict[str
         return {}
     found = []
     for place, disk in enumerate(host.variables.get("swift_disks") or ()):
-        name = disks.name(disk, place)
+        name = named(disk, place)
         found.append(disks.wanted(model.deployment, host.name, disk, name, f"{ROOT}/{name}", "swift"))
     return {"disks": found} if found else {}
 
@@ -66,7 +67,7 @@ def _wanted_rings(model: Model, variables: Mapping[str, Any]) -> list[dict[str, 
 
 def _devices(host: Host, policy: str | None) -> Iterator[dict[str, Any]]:
     for place, disk in enumerate(host.variables.get("swift_disks") or ()):
-        name = disks.name(disk, place)
+        name = named(disk, place)
         if policy is None or policy in (disk.get("policies") or (policy,)):
             yield {
                 "name": f"{host.name}/{name}",

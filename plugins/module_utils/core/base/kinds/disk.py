@@ -11,16 +11,15 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ...change import Change, Plan
 from ...errors import Finding, HoldfastError
 from ...host_io import IO
+from ..system import STATE, SYSTEMCTL, host_name
+from ..system import mounts as mounted
 
-if TYPE_CHECKING:
-    pass
-
-NOTES = "/var/lib/holdfast/disks"
+NOTES = f"{STATE}/disks"
 UNITS = "/etc/systemd/system"
 OPTIONS = "noatime,nodev,noexec,nosuid,nofail"
 MINIMUM_BYTES = 512 * 1024**2
@@ -40,11 +39,6 @@ def label(deployment: str, host: str, disk: str) -> str:
     It names the deployment and the host, so a disk that was moved to another host is not taken for that host's own.
     """
     return "hf-" + hashlib.sha256(f"{deployment}/{host}/{disk}".encode()).hexdigest()[:9]
-
-
-def name(disk: Mapping[str, Any], place: int) -> str:
-    """The name of an entry of swift_disks, by its place in the list (from 0) when it has no label."""
-    return str(disk.get("label") or f"d{place + 1}")
 
 
 def wanted(deployment: str, host: str, disk: Mapping[str, Any], name: str, mount: str, owner: str) -> dict[str, Any]:
@@ -71,9 +65,9 @@ def read(io: IO, asked: dict[str, Any]) -> dict[str, Any]:
     ``{label, complete}``; ``holds`` is asked of a disk only that does not carry our label; ``mounted`` is what
     stands at the mount point; ``root`` the owner of the mounted file system.
     """
-    mounts = mounts_of(io)
+    mounts = mounted(io)
     return {
-        "host": (io.read_text("/proc/sys/kernel/hostname") or "this host").strip(),
+        "host": host_name(io),
         "udev": io.exists("/run/udev/control"),
         "disks": {disk["device"]: _inspect(io, disk, mounts) for disk in asked["disks"]},
     }
@@ -120,16 +114,6 @@ def examine(io: IO, device: str, mounts: list[dict[str, str]], mount: str = "") 
         "names": [f"{links}/{name}" for links in LINKS for name in io.listdir(links) if _leads(io, links, name, path)],
         "uses": _uses(io, number, path, mount, mounts),
     }
-
-
-def mounts_of(io: IO) -> list[dict[str, str]]:
-    """``{number, where, filesystem}`` of every mount, in the order in which they were made."""
-    entries = []
-    for line in (io.read_text("/proc/self/mountinfo") or "").splitlines():
-        fields = line.split()
-        where = fields[4].replace("\\040", " ")
-        entries.append({"number": fields[2], "where": where, "filesystem": fields[fields.index("-") + 1]})
-    return entries
 
 
 def _leads(io: IO, links: str, name: str, path: str) -> bool:
@@ -375,8 +359,8 @@ def apply(io: IO, plan: Plan) -> None:
             _format(io, disk)
         elif change.action in ("create", "update"):
             io.write(change.subject, disk["unit"])
-            io.run(["/usr/bin/systemctl", "daemon-reload"])
-            io.run(["/usr/bin/systemctl", "enable", "--quiet", unit_name(disk["mount"])])
+            io.run([SYSTEMCTL, "daemon-reload"])
+            io.run([SYSTEMCTL, "enable", "--quiet", unit_name(disk["mount"])])
         else:
             if change.action == "mount":
                 _mount(io, disk)
@@ -394,7 +378,7 @@ def _format(io: IO, disk: dict[str, Any]) -> None:
     """Look once more, alone on the device, note what is about to happen, and make the file system."""
     device = disk["device"]
     with io.claimed(device):
-        found = _inspect(io, disk, mounts_of(io))
+        found = _inspect(io, disk, mounted(io))
         if _is_ours(disk, found):
             return
         if refused := refusals(disk, found, device):
@@ -412,4 +396,4 @@ def _mount(io: IO, disk: dict[str, Any]) -> None:
     """Mount it. The directory beneath is closed to all but root, so nothing is written there without the disk."""
     io.make_directory(disk["mount"].rpartition("/")[0] or "/", mode="0755")
     io.make_directory(disk["mount"], mode="0000")
-    io.run(["/usr/bin/systemctl", "start", unit_name(disk["mount"])])
+    io.run([SYSTEMCTL, "start", unit_name(disk["mount"])])

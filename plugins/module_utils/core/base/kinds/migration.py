@@ -9,15 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ...change import Change, Plan
 from ...host_io import IO
+from ..system import STATE, record, recorded, versions
 
-if TYPE_CHECKING:
-    pass
-
-RECORDS = "/var/lib/holdfast/migrations"
+RECORDS = f"{STATE}/migrations"
 
 
 def question(wanted: dict[str, Any]) -> dict[str, Any]:
@@ -29,27 +27,24 @@ def question(wanted: dict[str, Any]) -> dict[str, Any]:
 
 def read(io: IO, asked: dict[str, Any]) -> dict[str, Any]:
     """``{done: {name: record or None}, versions: {package: version}}``."""
-    done: dict[str, Any] = {}
-    for name in asked["names"]:
-        record = io.read_text(f"{RECORDS}/{name}.json")
-        done[name] = json.loads(record) if record else None
-    listed = io.run(["/usr/bin/dpkg-query", "-W", "-f", "${Package}\\t${Version}\\n", *asked["packages"]], check=False)
-    versions = dict(line.split("\t", 1) for line in listed.out.splitlines() if "\t" in line)
-    return {"done": done, "versions": versions}
+    return {
+        "done": {name: recorded(io, f"{RECORDS}/{name}.json") for name in asked["names"]},
+        "versions": versions(io, asked["packages"]),
+    }
 
 
 def plan(current: dict[str, Any], wanted: dict[str, Any]) -> Plan:
     changes = []
     for entry in wanted["migrations"]:
         done, environment = current["done"].get(entry["name"]), entry.get("environment") or {}
-        record = {
+        due = {
             "argv": hashlib.sha256(json.dumps([entry["argv"], environment]).encode()).hexdigest(),
             **{name: current["versions"].get(name) for name in entry["packages"]},
         }
-        if done != record:
+        if done != due:
             before = f"done with {_versions(done)}" if done else "never done"
-            after = f"{' '.join(entry['argv'])}\nwith {_versions(record)}"
-            changes.append(Change(entry["name"], "run", before, after, data={**entry, "record": record}))
+            after = f"{' '.join(entry['argv'])}\nwith {_versions(due)}"
+            changes.append(Change(entry["name"], "run", before, after, data={**entry, "record": due}))
     return Plan(changes)
 
 
@@ -61,4 +56,4 @@ def apply(io: IO, plan: Plan) -> None:
     for change in plan:
         entry = change.data
         io.run(entry["argv"], user=entry.get("user"), env=entry.get("environment") or {}, timeout=900)
-        io.write(f"{RECORDS}/{entry['name']}.json", json.dumps(entry["record"], indent=1), mode="0600")
+        record(io, f"{RECORDS}/{entry['name']}.json", entry["record"])

@@ -10,18 +10,16 @@ goes on where a killed one was disables the same.
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ...change import Change, Plan
 from ...errors import Finding, HoldfastError
 from ...host_io import IO
-
-if TYPE_CHECKING:
-    pass
+from ..system import STATE, SYSTEMCTL, packages
 
 POLICY = "/usr/sbin/policy-rc.d"
 POLICY_TEXT = "#!/bin/sh\n# Holdfast: services start when they are configured.\nexit 101\n"
-NOTE = "/var/lib/holdfast/units-before-packages.json"
+NOTE = f"{STATE}/units-before-packages.json"
 APT = ("/usr/bin/apt-get", "-q", "-y", "-o", "DPkg::Lock::Timeout=300", "-o", "Dpkg::Options::=--force-confold")
 
 
@@ -34,14 +32,7 @@ def read(io: IO, asked: dict[str, Any]) -> dict[str, Any]:
     wanted = set(asked["packages"])
     installed: dict[str, str] = {}
     broken, held = [], []
-    listed = io.run(
-        ["/usr/bin/dpkg-query", "-W", "-f", "${Package}\\t${db:Status-Abbrev}\\t${Version}\\n"], check=False
-    )
-    if listed.rc not in (0, 127):
-        fix = "Fix: repair /var/lib/dpkg on the host (dpkg --audit)."
-        raise HoldfastError(f"`dpkg-query` tells no packages: {listed.err.strip()[-500:] or listed.rc}. {fix}")
-    for line in listed.out.splitlines():
-        name, status, version = line.split("\t")
+    for name, status, version in packages(io):
         if status[1:2] in ("F", "H", "U", "W", "t") or status[2:3] == "R":
             broken.append(name)
         elif name in wanted and status[1:2] == "i":
@@ -117,14 +108,14 @@ def _enabled_before(io: IO) -> set[str]:
     if noted is not None:
         return set(json.loads(noted))
     before = _enabled(io)
-    io.make_directory("/var/lib/holdfast", mode="0700")
+    io.make_directory(STATE, mode="0700")
     io.write(NOTE, json.dumps(sorted(before)), mode="0600")
     return before
 
 
 def _enabled(io: IO) -> set[str]:
     listed = io.run(
-        ["/usr/bin/systemctl", "list-unit-files", "--no-legend", "--state=enabled", "--type=service,socket"],
+        [SYSTEMCTL, "list-unit-files", "--no-legend", "--state=enabled", "--type=service,socket"],
         check=False,
     )
     if listed.rc != 0 and listed.err.strip():
@@ -135,7 +126,7 @@ def _enabled(io: IO) -> set[str]:
 
 def _disable(io: IO, units: list[str]) -> None:
     if units:
-        io.run(["/usr/bin/systemctl", "disable", "--quiet", *units], check=False)
+        io.run([SYSTEMCTL, "disable", "--quiet", *units], check=False)
 
 
 def _subject(names: list[str]) -> str:

@@ -5,14 +5,11 @@ from __future__ import annotations
 
 import os
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ...change import Plan
 from ...errors import Finding
 from ...host_io import IO
-
-if TYPE_CHECKING:
-    pass
 
 DISTRIBUTIONS = {"debian": ("13",)}
 ARCHITECTURES = ("x86_64", "aarch64")

@@ -8,21 +8,17 @@ inputs, such as a target, has nothing to be restarted for.
 
 from __future__ import annotations
 
-import json
 import re
 import socket
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ...change import Change, Plan
 from ...errors import Finding, HoldfastError
 from ...host_io import IO
+from ..system import STATE, SYSTEMCTL, record, recorded, versions
 
-if TYPE_CHECKING:
-    pass
-
-RECORDS = "/var/lib/holdfast/units"
-SYSTEMCTL = "/usr/bin/systemctl"
+RECORDS = f"{STATE}/units"
 START_SECONDS = 90
 # An API listens long before its workers have loaded it, which takes an emulated host minutes.
 SERVE_SECONDS = 300
@@ -63,13 +59,12 @@ def read(io: IO, asked: dict[str, Any]) -> dict[str, Any]:
     for name in names:
         state = states.get(name, {})
         static = state.get("UnitFileState") in ("static", "alias", "generated")
-        record = io.read_text(f"{RECORDS}/{name}.json")
         units[name] = {
             "active": state.get("ActiveState", "inactive"),
             "sub": state.get("SubState", "dead"),
             "enabled": static or state.get("UnitFileState") in ("enabled", "enabled-runtime"),
             "static": static,
-            "started_with": _parsed(record),
+            "started_with": recorded(io, f"{RECORDS}/{name}.json"),
         }
         if units[name]["active"] not in ("active", "activating", "reloading"):
             units[name]["taken"] = {
@@ -78,7 +73,7 @@ def read(io: IO, asked: dict[str, Any]) -> dict[str, Any]:
     return {
         "units": units,
         "files": {path: io.digest(path) for path in asked["paths"]},
-        "versions": _versions(io, asked["packages"]),
+        "versions": versions(io, asked["packages"]),
     }
 
 
@@ -92,20 +87,6 @@ def _taken(io: IO, place: str) -> str:
             process = re.search(r'\(\("([^"]+)",pid=(\d+)', line)
             return f"{process[1]} (process {process[2]})" if process else "another process"
     return ""
-
-
-def _parsed(record: str | None) -> Any:
-    try:
-        return json.loads(record) if record else None
-    except ValueError:
-        return None
-
-
-def _versions(io: IO, packages: list[str]) -> dict[str, str]:
-    if not packages:
-        return {}
-    listed = io.run(["/usr/bin/dpkg-query", "-W", "-f", "${Package}\\t${Version}\\n", *packages], check=False)
-    return dict(line.split("\t", 1) for line in listed.out.splitlines() if "\t" in line)
 
 
 def plan(current: dict[str, Any], wanted: dict[str, Any]) -> Plan:
@@ -195,7 +176,7 @@ def apply(io: IO, plan: Plan) -> None:
             raise HoldfastError(_why_not(io, restarts, result.err.strip()))
     _wait(io, started)
     for change in started:
-        io.write(f"{RECORDS}/{change.subject}.json", json.dumps(change.data["started_with"], indent=1), mode="0600")
+        record(io, f"{RECORDS}/{change.subject}.json", change.data["started_with"])
 
 
 def _wait(io: IO, started: list[Change]) -> None:

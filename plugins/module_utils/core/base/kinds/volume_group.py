@@ -12,16 +12,14 @@ activated the volume groups inside them would damage them.
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ...change import Change, Plan
 from ...errors import Finding, HoldfastError
 from ...host_io import IO
+from ..system import SYSTEMCTL, host_name
+from ..system import mounts as mounted
 from . import disk as disks
-
-if TYPE_CHECKING:
-    pass
-
 
 SBIN = "/usr/sbin"
 # Ends with 0 where the kernel has it or can load it, and loads nothing.
@@ -68,9 +66,9 @@ def read(io: IO, asked: dict[str, Any]) -> dict[str, Any]:
     text when it is LVM's and of none; ``twins`` whether another group has the same name, ``system`` whether the root
     file system or swap is in it. ``holds`` is asked of a disk only that is in no group of the asked name.
     """
-    mounts = disks.mounts_of(io)
+    mounts = mounted(io)
     found: dict[str, Any] = {
-        "host": (io.read_text("/proc/sys/kernel/hostname") or "this host").strip(),
+        "host": host_name(io),
         "mapper": io.exists("/sys/class/misc/device-mapper") or io.run(MODULE, check=False).rc == 0,
         "configuration": io.read_text(CONFIGURATION),
         "listed": io.exists(DEVICES),
@@ -351,7 +349,7 @@ def _list_devices(io: IO) -> None:
 
 def _take(io: IO, group: dict[str, Any], devices: list[str]) -> None:
     """Look at each disk once more, alone on it, note what is about to happen, and give up what it may lose."""
-    mounts = disks.mounts_of(io)
+    mounts = mounted(io)
     parts = parts_of(io, devices)
     forced = []
     for device in devices:
@@ -377,6 +375,6 @@ def _make_pool(io: IO, group: dict[str, Any], action: str) -> None:
         io.remove(_note(name))
     else:
         # It starts what watches the pool. Otherwise LVM would, as a child that ends with whoever made the pool.
-        io.run(["/usr/bin/systemctl", "start", "dm-event.socket"])
+        io.run([SYSTEMCTL, "start", "dm-event.socket"])
         size = ["--extents", f"{POOL_PERCENT}%FREE"]
         io.run([f"{SBIN}/lvcreate", "--yes", "--type", "thin-pool", *size, "--name", pool, name])

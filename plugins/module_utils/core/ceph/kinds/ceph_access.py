@@ -9,15 +9,12 @@ there. Nothing is changed there, or here.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ...change import Change, Plan
 from ...errors import Finding, HoldfastError
 from ...host_io import IO
 from .. import values as ceph
-
-if TYPE_CHECKING:
-    pass
 
 BANNER = b"ceph v2\n"
 SECONDS = 5.0

@@ -12,8 +12,9 @@ import functools
 import itertools
 import time
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from ...base.system import STATE
 from ...change import Change, Plan, wait_for
 from ...errors import Finding, HoldfastError
 from ...host_io import IO
@@ -21,11 +22,7 @@ from .. import admin as ceph_admin
 from .. import files as ceph_files
 from .. import values as ceph
 
-if TYPE_CHECKING:
-    pass
-
-
-FORMED = "/var/lib/holdfast/ceph/formed"
+FORMED = f"{STATE}/ceph/formed"
 ROOT = "default"
 _AT_ONCE = 8
 # How long a cluster may take to answer, in seconds: one that has done so before may be electing.

@@ -8,13 +8,11 @@ gets a small bcrypt over the system's libcrypt. Where it is not, the stand-in go
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from ...base.system import SYSTEMCTL
 from ...change import Change, Plan
 from ...host_io import IO
-
-if TYPE_CHECKING:
-    pass
 
 MODULE = "/usr/local/lib/holdfast/ceph-mgr/bcrypt.py"
 DROP_IN = "/etc/systemd/system/ceph-mgr@.service.d/holdfast-bcrypt.conf"
@@ -93,4 +91,4 @@ def apply(io: IO, plan: Plan) -> None:
             io.remove(change.subject)
         else:
             io.write(change.subject, change.data["text"])
-    io.run(["/usr/bin/systemctl", "daemon-reload"])
+    io.run([SYSTEMCTL, "daemon-reload"])

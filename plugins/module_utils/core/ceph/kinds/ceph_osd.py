@@ -15,9 +15,11 @@ import json
 import os
 import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ...base.kinds import disk as disks
+from ...base.system import STATE, SYSTEMCTL, host_name, is_mounted
+from ...base.system import mounts as mounted
 from ...change import Change, Plan
 from ...errors import Finding, HoldfastError, RefusedError
 from ...host_io import IO
@@ -25,13 +27,8 @@ from .. import osd_raw as ceph_raw
 from .. import osd_volume as ceph_volume
 from .. import values as ceph
 
-if TYPE_CHECKING:
-    pass
-
-
-NOTES = "/var/lib/holdfast/ceph"
+NOTES = f"{STATE}/ceph"
 KEYRING = "/var/lib/ceph/bootstrap-osd/ceph.keyring"
-SYSTEMCTL = "/usr/bin/systemctl"
 MINIMUM_BYTES = 5 * 1024**3
 START_SECONDS = 120
 ASK_SECONDS = 5
@@ -55,7 +52,7 @@ def read(io: IO, asked: dict[str, Any]) -> dict[str, Any]:
     ``holds`` is asked of a disk only that carries no label. ``enabled`` says whether it starts at boot; ``left`` of one
     that is to leave, whether the cluster has it no more.
     """
-    mounts = disks.mounts_of(io)
+    mounts = mounted(io)
     found = {}
     for osd in asked["osds"]:
         for option, _, _ in ceph.OSD_PARTS:
@@ -70,7 +67,7 @@ def read(io: IO, asked: dict[str, Any]) -> dict[str, Any]:
     for osd, home in homes.items():
         home["left"] = home["uuid"] in asked["remove"] and _has_left(io, osd, home)
     return {
-        "host": (io.read_text("/proc/sys/kernel/hostname") or "this host").strip(),
+        "host": host_name(io),
         "disks": found,
         "homes": homes,
         "units": units,
@@ -353,7 +350,7 @@ def apply(io: IO, plan: Plan) -> None:
 def _retire(io: IO, osd: Mapping[str, Any], home: str) -> None:
     units = [f"ceph-osd@{osd['number']}.service"]
     io.run([SYSTEMCTL, "stop", *units])
-    if any(mount["where"] == home for mount in disks.mounts_of(io)):
+    if is_mounted(io, home):
         ceph_volume.deactivate(io, osd["osd_uuid"])
         units.append(ceph_volume.boot_unit(osd["number"], osd["osd_uuid"]))
     io.run([SYSTEMCTL, "disable", "--quiet", *units])

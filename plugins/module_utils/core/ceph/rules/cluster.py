@@ -3,14 +3,12 @@
 
 from __future__ import annotations
 
-import posixpath
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ...errors import Finding
 from ...inventory.draft import Draft, DraftHost, entries, listed, rule
-from ...inventory.rules.disks import other_wipe, unfit_name
 from ...inventory.schema import KeyPath, did_you_mean
 from .. import values as ceph
 
@@ -19,7 +17,6 @@ FILES = "ceph_filesystems"
 DAEMONS = ("ceph_mgr", "ceph_osd", "ceph_mds", "ceph_rgw")
 PGS_PER_OSD = 250
 LEAST_OSD_MEMORY = 896 * 1024**2
-_DEVICES = ("device", "db_device", "wal_device")
 # What Holdfast itself decides, since firewalls, addresses and keyrings depend on it.
 _OWN_OPTIONS = re.compile(
     r"fsid|mon_host|mon_initial_members|public_(network|addr|bind_addr)|cluster_(network|addr)|ms_bind_.*|"
@@ -86,7 +83,7 @@ def monitors(draft: Draft) -> Iterator[Finding]:
 
 @rule
 def disks(draft: Draft) -> Iterator[Finding]:
-    """OSDs have disks by names that stay, each its own, and modes that the host can have."""
+    """OSDs have disks, and modes that the host can have."""
     for host in draft.group("ceph_osd"):
         osds = host.variables.get(OSDS)
         if osds is not None and not osds and not draft.was_refused((OSDS,), host):
@@ -97,18 +94,9 @@ def disks(draft: Draft) -> Iterator[Finding]:
                 "List the host's disks, or take it out of the group.",
                 host,
             )
-        container = host.variables.get("holdfast_host_kind") == "container"
-        seen: dict[str, str] = {
-            posixpath.normpath(disk["device"]): f"swift_disks[{index}].device"
-            for index, disk in entries(host.variables.get("swift_disks"))
-            if "device" in disk
-        }
         for index, osd in entries(osds):
             path: KeyPath = (OSDS, index)
-            for key in _DEVICES:
-                if key in osd:
-                    yield from _device(draft, host, (*path, key), osd[key], container, seen)
-            if osd.get("mode") == "lvm" and container:
+            if osd.get("mode") == "lvm" and host.is_container:
                 yield draft.error(
                     "ceph.lvm-container",
                     (*path, "mode"),
@@ -124,25 +112,6 @@ def disks(draft: Draft) -> Iterator[Finding]:
                     "Set mode: lvm, or encrypted: false.",
                     host,
                 )
-            yield from other_wipe(draft, "ceph.wipe", path, osd, host)
-
-
-def _device(
-    draft: Draft, host: DraftHost, path: KeyPath, device: str, container: bool, seen: dict[str, str]
-) -> Iterator[Finding]:
-    plain = posixpath.normpath(device)
-    if reason := unfit_name(plain, container):
-        yield draft.error("ceph.disk-name", path, f"is {plain!r}{reason[0]}", reason[1], host)
-    mine = f"{path[0]}[{path[1]}].{path[2]}"
-    first = seen.setdefault(plain, mine)
-    if first != mine:
-        yield draft.error(
-            "ceph.disk-twice",
-            path,
-            f"is {plain!r}, as in {first}.",
-            "Name each device once; what an OSD has for its database is a partition of its own.",
-            host,
-        )
 
 
 # -- pools ----------------------------------------------------------------------------------------------------------

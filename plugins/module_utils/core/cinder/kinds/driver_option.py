@@ -10,40 +10,38 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from ...base.system import STATE, packages
 from ...change import Change, Plan
 from ...errors import Finding, HoldfastError
 from ...host_io import IO
 
-if TYPE_CHECKING:
-    pass
-
-RECORD = "/var/lib/holdfast/driver-options.json"
+RECORD = f"{STATE}/driver-options.json"
 VALIDATOR = "/usr/bin/oslo-config-validator"
-PACKAGE = "cinder-common"
 # Where an option of any driver may stand.
 SECTION = "backend_defaults"
 _UNKNOWN = re.compile(rf"{SECTION}/(\S+) is not part of the sample config")
 
 
 def question(wanted: dict[str, Any]) -> dict[str, Any]:
-    return {"options": sorted({name for backend in wanted["backends"] for name in backend["options"]})}
+    names = sorted({name for backend in wanted["backends"] for name in backend["options"]})
+    return {"options": names, "package": wanted["package"], "namespace": wanted["namespace"]}
 
 
 def read(io: IO, asked: dict[str, Any]) -> dict[str, Any]:
-    """``{approved, version, key, unknown: [name]}``. ``version`` is cinder's, empty where there is none to ask."""
-    listed = io.run(["/usr/bin/dpkg-query", "-W", "-f", "${db:Status-Abbrev}${Version}", PACKAGE], check=False)
-    version = listed.out[3:] if listed.rc == 0 and listed.out.startswith("ii") else ""
+    """``{approved, version, key, unknown: [name]}``. ``version`` is the package's, empty where nobody is to ask."""
+    known = packages(io, asked["package"])
+    version = next((version for _, status, version in known if status.startswith("ii")), "")
     key = hashlib.sha256(json.dumps([version, asked["options"]]).encode()).hexdigest()
     approved = bool(version) and io.read_text(RECORD) == key
-    unknown = [] if approved or not version else _unknown(io, asked["options"])
+    unknown = [] if approved or not version else _unknown(io, asked)
     return {"approved": approved, "version": version, "key": key, "unknown": unknown}
 
 
-def _unknown(io: IO, options: list[str]) -> list[str]:
-    content = f"[{SECTION}]\n" + "".join(f"{name} = 1\n" for name in options)
-    argv = [VALIDATOR, "--namespace", "cinder", "--input-file", "/dev/stdin"]
+def _unknown(io: IO, asked: dict[str, Any]) -> list[str]:
+    content = f"[{SECTION}]\n" + "".join(f"{name} = 1\n" for name in asked["options"])
+    argv = [VALIDATOR, "--namespace", asked["namespace"], "--input-file", "/dev/stdin"]
     told = io.run(argv, stdin=content, check=False, timeout=120)
     unknown = _UNKNOWN.findall(told.out + told.err)
     if told.rc not in (0, 1) or (told.rc == 1 and not unknown):
@@ -79,7 +77,7 @@ def apply(io: IO, plan: Plan) -> None:
     wanted = plan.changes[0].data["wanted"]
     current = read(io, question(wanted))
     if not current["version"]:
-        raise HoldfastError(f"The package {PACKAGE} is missing. Fix: apply the phase packages first.")
+        raise HoldfastError(f"The package {wanted['package']} is missing. Fix: apply the phase packages first.")
     if refused := _findings(current, wanted):
         raise HoldfastError(" ".join(map(str, refused)), refused)
     io.write(RECORD, current["key"], mode="0600")

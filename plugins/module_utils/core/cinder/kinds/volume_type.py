@@ -11,17 +11,15 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from ...base.system import STATE
 from ...change import Change, Plan, is_wait, wait_for
 from ...errors import Finding, HoldfastError
 from ...host_io import IO, Api
 
-if TYPE_CHECKING:
-    pass
-
 CREDENTIALS = "/etc/holdfast/volume.json"
-MADE = "/var/lib/holdfast/volume_types.made"
+MADE = f"{STATE}/volume_types.made"
 SERVICE_TYPES = ("block-storage", "volumev3")
 # The first version in which a volume tells its cluster.
 VERSION = {"OpenStack-API-Version": "volume 3.61"}

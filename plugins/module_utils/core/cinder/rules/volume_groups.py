@@ -3,15 +3,13 @@
 
 from __future__ import annotations
 
-import posixpath
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ...errors import Finding
 from ...flows import VOLUME_CLIENTS
 from ...inventory.draft import Draft, DraftHost, address_of, entries, listed, rule
-from ...inventory.rules.disks import unfit_name, used
-from ...inventory.schema import KeyPath, dotted
+from ...inventory.schema import KeyPath
 from .backends import BACKENDS, listed_backends
 
 PORTALS = "cinder_portal_addresses"
@@ -26,7 +24,7 @@ before another way is taken; NVMe takes no longer. The rest is for a machine tha
 
 @rule
 def devices(draft: Draft) -> Iterator[Finding]:
-    """A volume group has disks, with names that stay, which nothing else has."""
+    """A volume group has disks, and what it takes over is named."""
     for host, group, members in _volume_groups(draft):
         if not any(backend.get("devices") for _, backend in members):
             index = members[0][0]
@@ -39,28 +37,9 @@ def devices(draft: Draft) -> Iterator[Finding]:
                     host,
                 )
     for host in draft.group("cinder_volume"):
-        taken = {device: dotted(path) for path, device in used(host) if path[0] != BACKENDS}
         for index, backend in entries(host.variables.get(BACKENDS)):
-            if backend.get("type") != "lvm":
-                continue
-            for place, name in enumerate(backend.get("devices") or ()):
-                if not isinstance(name, str):
-                    continue
-                path: KeyPath = (BACKENDS, index, "devices", place)
-                device = posixpath.normpath(name)
-                if reason := unfit_name(device, host.is_container):
-                    yield draft.error("lvm.disk-name", path, f"is {device!r}{reason[0]}", reason[1], host)
-                mine = f"the volume group {backend.get('volume_group')}"
-                other = taken.setdefault(device, mine)
-                if other != mine:
-                    yield draft.error(
-                        "lvm.disk-twice",
-                        path,
-                        f"is {device!r}, which is given to {other} too.",
-                        "Give each disk to one thing.",
-                        host,
-                    )
-            yield from _given_up(draft, host, index, backend)
+            if backend.get("type") == "lvm":
+                yield from _given_up(draft, host, index, backend)
 
 
 def _given_up(draft: Draft, host: DraftHost, index: int, backend: Mapping[str, Any]) -> Iterator[Finding]:

@@ -2,90 +2,99 @@
 """Disks that are given up by name, with all that stands on them: mounts, volume groups, OSDs. No model asks for it.
 
 Only disks that the inventory declares are ever named here. A volume group goes whole, so all of its disks have to be
-named, and it has to be this deployment's or an OSD's; a volume that somebody has open keeps it. An erased disk is empty
-by the rules of kind ``disk``: no signature, and zeros where that looks. What lies between stays on it.
+named, and it has to be this deployment's or the keeper's; a volume that somebody has open keeps it. An erased disk is
+empty by the rules of kind ``disk``: no signature, and zeros where that looks. What lies between stays on it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from ...base.kinds import disk as disks
 from ...base.kinds import volume_group
-from ...ceph import osd_volume as ceph_volume
+from ...base.system import host_name
+from ...base.system import mounts as mounted
 from ...change import Change, Plan
-from ...errors import Finding, HoldfastError
+from ...errors import Finding
 from ...host_io import IO
 
-if TYPE_CHECKING:
-    from ...model import Host, Model
+
+class Keeper(Protocol):
+    """What keeps data on volume groups of its own, over several disks: it is closed before they go, and goes whole."""
+
+    def kept(self, io: IO) -> Mapping[str, Mapping[str, Any]]:
+        """On the host. ``{name, key}`` by the number of a disk: what is kept there, for people and by itself."""
+
+    def is_its_group(self, name: str) -> bool:
+        """Whether a volume group is the keeper's."""
+
+    def close(self, io: IO, kept: Mapping[str, Any]) -> None:
+        """On the host. Let go of what is kept, and have nothing look for it at the next boot."""
 
 
-def declared(host: Host) -> list[str]:
-    """Every disk that the variables of a host name, once, whatever it is for."""
-    return list(dict.fromkeys(_declared(host.variables)))
+class Erasure:
+    """The kind, told of who keeps data on volume groups of its own. Its functions are those of ``core.kind``."""
 
+    __name__ = "erasure"
 
-def _declared(variables: Mapping[str, Any]) -> Iterator[str]:
-    for option in ("swift_disks", "nfs_disks"):
-        yield from (disk["device"] for disk in variables.get(option) or ())
-    for osd in variables.get("ceph_osds") or ():
-        yield from (osd[part] for part in ("device", "db_device", "wal_device") if osd.get(part))
-    for backend in variables.get("cinder_backends") or ():
-        yield from (backend.get("devices") or ()) if backend["type"] == "lvm" else ()
+    def __init__(self, keeper: Keeper) -> None:
+        self._keeper = keeper
 
+    def question(self, wanted: dict[str, Any]) -> dict[str, Any]:
+        return {"devices": wanted["devices"]}
 
-def named(model: Model, names: Any) -> dict[str, list[str]]:
-    """``{host: [device]}`` of ``HOST:DEVICE``. Raises HoldfastError when one is no disk that the inventory declares."""
-    if not isinstance(names, list):
-        raise HoldfastError(
-            f"destroy_disks is {names!r} and no list: nothing was changed. "
-            'Fix: -e \'{"destroy_disks": ["HOST:DEVICE"]}\'.'
-        )
-    found: dict[str, list[str]] = {}
-    for text in names:
-        host, _, device = str(text).partition(":")
-        if host not in model.hosts or device not in declared(model.hosts[host]):
-            known = ", ".join(declared(model.hosts[host])) if host in model.hosts else ""
-            raise HoldfastError(
-                f"destroy_disks names {text!r}, which is no disk of the inventory: nothing was changed. Fix: "
-                + (f"Name one of {host}: {known or 'none'}." if host in model.hosts else f"There is no host {host}.")
-            )
-        if device not in found.setdefault(host, []):
-            found[host].append(device)
-    return found
+    def read(self, io: IO, asked: dict[str, Any]) -> dict[str, Any]:
+        """What stands on the disks.
 
+        ``{host, disks: {device: {number, size, mounts, uses, holds, group, kept}}, groups: {name: {tags, missing,
+        volumes, open, own}}}``. ``uses`` are those that nothing here ends; ``missing`` counts a group's disks that are
+        not asked for or not there; ``kept`` is ``{name, key, elsewhere}``, ``elsewhere`` how many of its disks are not
+        asked for; ``own`` says that a group is the keeper's.
+        """
+        mounts = mounted(io)
+        there = [device for device in asked["devices"] if io.block_number(device)]
+        parts = volume_group.parts_of(io, there)
+        kept = self._kept(io, there) if parts else {}
+        groups = _groups(io, there) if any(parts.values()) else {}
+        return {
+            "host": host_name(io),
+            "disks": {device: _inspect(io, device, mounts, parts, kept) for device in asked["devices"]},
+            "groups": {name: {**group, "own": self._keeper.is_its_group(name)} for name, group in groups.items()},
+        }
 
-def question(wanted: dict[str, Any]) -> dict[str, Any]:
-    return {"devices": wanted["devices"]}
+    def plan(self, current: dict[str, Any], wanted: dict[str, Any]) -> Plan:
+        findings = [*_disk_refusals(current), *_group_refusals(current, wanted.get("tag"))]
+        return Plan([] if findings else _changes(current), findings)
 
+    def apply(self, io: IO, plan: Plan) -> None:
+        for change in plan:
+            if change.action == "unmount":
+                io.run(["/usr/bin/umount", change.subject], timeout=120)
+            elif change.action == "close":
+                self._keeper.close(io, change.data)
+            elif change.action == "remove":
+                io.run([f"{volume_group.SBIN}/vgremove", "--force", "--yes", change.subject], timeout=600)
+            else:
+                if change.data["part"]:
+                    io.run([f"{volume_group.SBIN}/pvremove", "--yes", change.subject], timeout=120)
+                io.run(["/usr/sbin/wipefs", "--all", "--quiet", change.subject])
+                disks.blank(io, change.subject, change.data["size"])
 
-def read(io: IO, asked: dict[str, Any]) -> dict[str, Any]:
-    """What stands on the disks.
-
-    ``{host, disks: {device: {number, size, mounts, uses, holds, group, osd}}, groups: {name: {tags, missing, volumes,
-    open}}}``. ``uses`` are those that nothing here ends; ``missing`` counts a group's disks that are not asked for or
-    not there; ``osd`` is ``{whoami, osd_uuid, elsewhere}`` of one on volumes, ``elsewhere`` how many of its disks are
-    not asked for.
-    """
-    mounts = disks.mounts_of(io)
-    there = [device for device in asked["devices"] if io.block_number(device)]
-    parts = volume_group.parts_of(io, there)
-    osds = _osds(io, there) if parts else {}
-    return {
-        "host": (io.read_text("/proc/sys/kernel/hostname") or "this host").strip(),
-        "disks": {device: _inspect(io, device, mounts, parts, osds) for device in asked["devices"]},
-        "groups": _groups(io, there) if any(parts.values()) else {},
-    }
+    def _kept(self, io: IO, devices: list[str]) -> dict[str, dict[str, Any]]:
+        """What is kept on each disk by the disk's number."""
+        kept = self._keeper.kept(io)
+        asked = {io.block_number(device) for device in devices}
+        elsewhere = [part["key"] for number, part in kept.items() if number not in asked]
+        return {number: {**part, "elsewhere": elsewhere.count(part["key"])} for number, part in kept.items()}
 
 
 def _inspect(
-    io: IO, device: str, mounts: list[dict[str, str]], parts: dict[str, str], osds: dict[str, dict[str, Any]]
+    io: IO, device: str, mounts: list[dict[str, str]], parts: dict[str, str], kept: dict[str, dict[str, Any]]
 ) -> dict[str, Any]:
     number = io.block_number(device)
     if number is None:
-        return {"number": None, "mounts": [], "uses": [], "holds": [], "group": None, "osd": None}
+        return {"number": None, "mounts": [], "uses": [], "holds": [], "group": None, "kept": None}
     found = disks.examine(io, device, mounts)
     ended = [f"{io.realpath(device)} is mounted on "]
     ended += [f"{io.realpath(device)} is held by "] if parts.get(number) else []
@@ -96,22 +105,7 @@ def _inspect(
         "uses": [use for use in found["uses"] if not use.startswith(tuple(ended))],
         "holds": disks.holds(io, device, found["size"]),
         "group": parts.get(number),
-        "osd": osds.get(number),
-    }
-
-
-def _osds(io: IO, devices: list[str]) -> dict[str, dict[str, Any]]:
-    """The OSD of each disk by the disk's number."""
-    listed = ceph_volume.listed(io)
-    asked = {io.block_number(device) for device in devices}
-    elsewhere = [part["osd_uuid"] for number, part in listed.items() if number not in asked]
-    return {
-        number: {
-            "whoami": part["whoami"],
-            "osd_uuid": part["osd_uuid"],
-            "elsewhere": elsewhere.count(part["osd_uuid"]),
-        }
-        for number, part in listed.items()
+        "kept": kept.get(number),
     }
 
 
@@ -136,36 +130,33 @@ def _groups(io: IO, devices: list[str]) -> dict[str, dict[str, Any]]:
     return found
 
 
-def plan(current: dict[str, Any], wanted: dict[str, Any]) -> Plan:
-    findings: list[Finding] = []
+def _disk_refusals(current: dict[str, Any]) -> Iterator[Finding]:
     for device, disk in current["disks"].items():
         where = f"{current['host']}: {device}"
         if disk["number"] is None:
             fix = "See `ls -l /dev/disk/by-id` on the host, or do not name it."
-            findings.append(_refusal("missing", where, "there is no such block device.", fix))
+            yield _refusal("missing", where, "there is no such block device.", fix)
         if disk["uses"]:
-            what = f"it is in use: {'; '.join(disk['uses'])}."
-            findings.append(_refusal("in_use", where, what, "Free it first."))
-        if disk["osd"] and disk["osd"]["elsewhere"]:
-            what = f"it is a part of osd.{disk['osd']['whoami']}, whose other disks are not named. An OSD goes whole."
-            findings.append(_refusal("osd", where, what, "Name its device, db_device and wal_device."))
+            yield _refusal("in_use", where, f"it is in use: {'; '.join(disk['uses'])}.", "Free it first.")
+        if disk["kept"] and disk["kept"]["elsewhere"]:
+            what = f"it is a part of {disk['kept']['name']}, whose other disks are not named. It goes whole."
+            yield _refusal("part", where, what, "Name all disks of its entry in the inventory.")
+
+
+def _group_refusals(current: dict[str, Any], tag: str | None) -> Iterator[Finding]:
     for name, group in current["groups"].items():
-        findings += _refusals(f"{current['host']}: {name}", name, group, wanted.get("tag"))
-    return Plan([] if findings else _changes(current), findings)
-
-
-def _refusals(where: str, name: str, group: dict[str, Any], tag: str | None) -> Iterator[Finding]:
-    if not ceph_volume.is_its_group(name) and (not tag or tag not in group["tags"]):
-        what = "the volume group is not this deployment's."
-        yield _refusal("foreign", where, what, f"Remove it by hand, when you mean it: vgremove {name}.")
-    elif group["missing"]:
-        what = f"{group['missing']} of its disks are not named, or not there. A volume group goes whole."
-        fix = f"Name all of its disks (`pvs` on the host). One that is lost: vgreduce --removemissing --force {name}."
-        yield _refusal("part", where, what, fix)
-    elif group["open"] and not ceph_volume.is_its_group(name):
-        what = f"somebody has volumes of it open: {', '.join(group['open'])}."
-        fix = "Detach them from their hosts, or take their targets away (`targetcli ls`, /sys/kernel/config/nvmet)."
-        yield _refusal("open", where, what, fix)
+        where = f"{current['host']}: {name}"
+        if not group["own"] and (not tag or tag not in group["tags"]):
+            what = "the volume group is not this deployment's."
+            yield _refusal("foreign", where, what, f"Remove it by hand, when you mean it: vgremove {name}.")
+        elif group["missing"]:
+            what = f"{group['missing']} of its disks are not named, or not there. A volume group goes whole."
+            fix = f"Name all of its disks (`pvs` on the host). A lost one: vgreduce --removemissing --force {name}."
+            yield _refusal("part", where, what, fix)
+        elif group["open"] and not group["own"]:
+            what = f"somebody has volumes of it open: {', '.join(group['open'])}."
+            fix = "Detach them from their hosts, or take their targets away (`targetcli ls`, /sys/kernel/config/nvmet)."
+            yield _refusal("open", where, what, fix)
 
 
 def _refusal(code: str, where: str, what: str, fix: str) -> Finding:
@@ -175,8 +166,8 @@ def _refusal(code: str, where: str, what: str, fix: str) -> Finding:
 def _changes(current: dict[str, Any]) -> list[Change]:
     found = current["disks"]
     changes = [Change(place, "unmount", device) for device, disk in found.items() for place in disk["mounts"]]
-    osds = {disk["osd"]["osd_uuid"]: disk["osd"] for disk in found.values() if disk["osd"]}
-    changes += [Change(f"osd.{osd['whoami']}", "close", uuid, "", osd) for uuid, osd in osds.items()]
+    kept = {disk["kept"]["key"]: disk["kept"] for disk in found.values() if disk["kept"]}
+    changes += [Change(part["name"], "close", key, "", part) for key, part in kept.items()]
     for name, group in current["groups"].items():
         members = [device for device, disk in found.items() if disk["group"] == name]
         before = [f"disk {device}" for device in members] + [f"volume {volume}" for volume in group["volumes"]]
@@ -186,20 +177,3 @@ def _changes(current: dict[str, Any]) -> list[Change]:
             data = {"size": disk["size"], "part": disk["group"] is not None}
             changes.append(Change(device, "erase", "\n".join(disk["holds"]), "empty", data))
     return changes
-
-
-def apply(io: IO, plan: Plan) -> None:
-    for change in plan:
-        if change.action == "unmount":
-            io.run(["/usr/bin/umount", change.subject], timeout=120)
-        elif change.action == "close":
-            unit = ceph_volume.boot_unit(str(change.data["whoami"]), change.data["osd_uuid"])
-            io.run(["/usr/bin/systemctl", "disable", "--quiet", unit])
-            ceph_volume.deactivate(io, change.data["osd_uuid"])
-        elif change.action == "remove":
-            io.run([f"{volume_group.SBIN}/vgremove", "--force", "--yes", change.subject], timeout=600)
-        else:
-            if change.data["part"]:
-                io.run([f"{volume_group.SBIN}/pvremove", "--yes", change.subject], timeout=120)
-            io.run(["/usr/sbin/wipefs", "--all", "--quiet", change.subject])
-            disks.blank(io, change.subject, change.data["size"])

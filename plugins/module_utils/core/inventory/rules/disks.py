@@ -1,24 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Rules about disks, whoever uses them: names that stay, and no disk used both as a whole and in part."""
+"""Rules about disks, whoever uses them: names that stay, each used for one thing, as a whole or in part."""
 
 from __future__ import annotations
 
-import posixpath
 import re
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator
 
 from ...errors import Finding
-from ..draft import Draft, DraftHost, entries, rule
+from ..disks import Disk, Disks
+from ..draft import Draft, DraftHost, Rule
 from ..schema import KeyPath, dotted
-
-# Where a host's disks are given: variable, the keys of its entries that name one or several, the group that uses them.
-_USES = (
-    ("swift_disks", ("device",), "swift_storage"),
-    ("ceph_osds", ("device", "db_device", "wal_device"), "ceph_osd"),
-    ("nfs_disks", ("device",), "nfs_server"),
-    ("cinder_backends", ("devices",), "cinder_volume"),
-)
 
 # Names that the kernel gives in the order in which it finds disks.
 _UNSTABLE = re.compile(
@@ -34,7 +25,28 @@ _OF_CONTENT = re.compile(r"/dev/disk/by-(label|uuid)/.+")
 _PART = re.compile(r"-part\d+$")
 
 
-def unfit_name(device: str, container: bool) -> tuple[str, str] | None:
+def about(handed_in: Iterable[Disks]) -> Rule:
+    """The rule about the disks that the subjects find in a host's variables."""
+    finders = tuple(handed_in)
+
+    def disks(draft: Draft) -> Iterator[Finding]:
+        for host in draft.hosts.values():
+            used = [disk for find in finders for disk in find(host.variables) if disk.group in host.groups]
+            for check in (_names, _twice, _wipes, _parts):
+                yield from check(draft, host, used)
+
+    return disks
+
+
+def _names(draft: Draft, host: DraftHost, used: list[Disk]) -> Iterator[Finding]:
+    """Disks have names that stay."""
+    for disk in used:
+        if reason := _unfit_name(disk.plain, host.is_container):
+            what, fix = reason
+            yield draft.error(f"{disk.subject}.disk-name", disk.path, f"is {disk.plain!r}{what}", fix, host)
+
+
+def _unfit_name(device: str, container: bool) -> tuple[str, str] | None:
     """Why a normalised path may not name a disk, and what to give instead; None when it may."""
     by_id = "Give its name under /dev/disk/by-id or by-path; `ls -l /dev/disk/by-id` there shows it."
     if _UNSTABLE.fullmatch(device):
@@ -54,43 +66,49 @@ def unfit_name(device: str, container: bool) -> tuple[str, str] | None:
     return None
 
 
-def other_wipe(draft: Draft, code: str, path: KeyPath, disk: Mapping[str, Any], host: DraftHost) -> Iterator[Finding]:
-    """What a disk holds is given up when ``wipe`` names it word for word. ``path`` is that of the disk's entry."""
-    if "wipe" in disk and "device" in disk and disk["wipe"] != disk["device"]:
-        yield draft.error(
-            code,
-            (*path, "wipe"),
-            f"is {disk['wipe']!r}, which is not the device.",
-            f"Repeat the device word for word: wipe: {disk['device']}, or take it out.",
-            host,
-        )
+def _twice(draft: Draft, host: DraftHost, used: list[Disk]) -> Iterator[Finding]:
+    """Each disk is for one thing, and has a name of its own in its list."""
+    holders: dict[str, str] = {}
+    named: dict[tuple[str | int, str], Disk] = {}
+    for disk in used:
+        code = f"{disk.subject}.disk-twice"
+        if (other := holders.setdefault(disk.plain, disk.holder)) != disk.holder:
+            what = f"is {disk.plain!r}, which is given to {other} too."
+            fix = "Give each disk to one thing. To share a disk, partition it and name the partitions."
+            yield draft.error(code, disk.path, what, fix, host)
+        first = named.setdefault((disk.path[0], disk.name.lower()), disk) if disk.name else disk
+        if first is not disk:
+            what = f"is {disk.name!r}, as of {dotted(first.path)}."
+            yield draft.error(code, _beside(disk, "label"), what, "Give each disk a name of its own.", host)
 
 
-@rule
-def parts(draft: Draft) -> Iterator[Finding]:
+def _wipes(draft: Draft, host: DraftHost, used: list[Disk]) -> Iterator[Finding]:
+    """What a disk holds is given up when ``wipe`` names it word for word."""
+    for disk in used:
+        if disk.wipe is not None and disk.wipe != disk.device:
+            yield draft.error(
+                f"{disk.subject}.wipe",
+                _beside(disk, "wipe"),
+                f"is {disk.wipe!r}, which is not the device.",
+                f"Repeat the device word for word: wipe: {disk.device}, or take it out.",
+                host,
+            )
+
+
+def _beside(disk: Disk, key: str) -> KeyPath:
+    return (*disk.path[:-1], key)
+
+
+def _parts(draft: Draft, host: DraftHost, used: list[Disk]) -> Iterator[Finding]:
     """A disk is used as a whole, or its partitions are."""
-    for host in draft.hosts.values():
-        uses = list(used(host))
-        whole = {device: path for path, device in uses}
-        for path, device in uses:
-            parent = _PART.sub("", device)
-            if parent != device and parent in whole:
-                yield draft.error(
-                    "disks.part",
-                    path,
-                    f"is {device!r}, a partition of {dotted(whole[parent])}, which is used as a whole.",
-                    "Use the whole disk once, or only partitions of it.",
-                    host,
-                )
-
-
-def used(host: DraftHost) -> Iterator[tuple[KeyPath, str]]:
-    """The disks that a host uses, whatever for: where each is given, and its path, normalised."""
-    for variable, keys, group in _USES:
-        for index, entry in entries(host.variables.get(variable) if group in host.groups else ()):
-            for key in keys:
-                path: KeyPath = (variable, index, key)
-                given = entry.get(key)
-                for place, device in enumerate(given) if isinstance(given, list) else [(None, given)]:
-                    if isinstance(device, str):
-                        yield path if place is None else (*path, place), posixpath.normpath(device)
+    whole = {disk.plain: disk.path for disk in used}
+    for disk in used:
+        parent = _PART.sub("", disk.plain)
+        if parent != disk.plain and parent in whole:
+            yield draft.error(
+                "disks.part",
+                disk.path,
+                f"is {disk.plain!r}, a partition of {dotted(whole[parent])}, which is used as a whole.",
+                "Use the whole disk once, or only partitions of it.",
+                host,
+            )

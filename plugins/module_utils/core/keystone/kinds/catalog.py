@@ -11,21 +11,18 @@ Keystone does not tell a password, so a salted digest of what was last set is ke
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import time
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from ...base.system import STATE, record, recorded
 from ...change import Change, Plan, is_wait, wait_for
 from ...errors import HoldfastError
 from ...host_io import IO, Api
 
-if TYPE_CHECKING:
-    pass
-
 CREDENTIALS = "/etc/holdfast/admin.json"
-RECORDS = "/var/lib/holdfast/catalog.json"
+RECORDS = f"{STATE}/catalog.json"
 DEFAULT_DOMAIN = "Default"
 INTERFACES = ("public", "internal", "admin")
 WAIT_SECONDS = 90
@@ -80,8 +77,8 @@ def read(io: IO, asked: dict[str, Any]) -> dict[str, Any]:
     ``state`` is ``absent`` where nothing answers, ``refused`` where the password is another, else ``present``.
     """
     nothing: dict[str, Any] = {"state": "absent", **{name: {} for name in COLLECTIONS}, "assignments": []}
-    nothing["passwords"] = _parsed(io, RECORDS)
-    access = _parsed(io, asked["credentials"])
+    nothing["passwords"] = recorded(io, RECORDS) or {}
+    access = recorded(io, asked["credentials"])
     if not access:
         return nothing
     api = io.openstack(access)
@@ -90,15 +87,6 @@ def read(io: IO, asked: dict[str, Any]) -> dict[str, Any]:
         return {**nothing, "state": state, **(_read(api, asked) if state == "present" else {})}
     finally:
         api.close()
-
-
-def _parsed(io: IO, path: str) -> dict[str, Any]:
-    """A file's JSON; nothing when it is missing or damaged, as it is written anew then."""
-    try:
-        parsed: dict[str, Any] = json.loads(io.read_text(path) or "{}")
-    except ValueError:
-        return {}
-    return parsed
 
 
 def _read(api: Api, asked: dict[str, Any]) -> dict[str, Any]:
@@ -241,7 +229,7 @@ def apply(io: IO, plan: Plan) -> None:
     """Keystone may just have been started: waits for it, and does what then still differs."""
     wanted = plan.changes[0].data["wanted"]
     asked = question(wanted)
-    access = _parsed(io, asked["credentials"])
+    access = recorded(io, asked["credentials"])
     if not access:
         raise HoldfastError(
             f"{asked['credentials']} is missing or damaged. Fix: apply the files of the role keystone first."
@@ -251,12 +239,12 @@ def apply(io: IO, plan: Plan) -> None:
         _wait(api)
         if is_wait(plan):
             return
-        current = {**_read(api, asked), "passwords": _parsed(io, RECORDS)}
+        current = {**_read(api, asked), "passwords": recorded(io, RECORDS) or {}}
         for change in _changes(current, wanted):
             _do(api, current, change)
             if password := change.data.get("body", {}).get("password"):
                 current["passwords"][change.data["label"]] = _record(password, os.urandom(16).hex())
-                io.write(RECORDS, json.dumps(current["passwords"], indent=1), mode="0600")
+                record(io, RECORDS, current["passwords"])
     finally:
         api.close()
 

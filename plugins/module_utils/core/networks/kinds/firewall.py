@@ -14,23 +14,20 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from ...base.system import STATE, SYSTEMCTL
 from ...change import Change, Plan
 from ...errors import HoldfastError
 from ...host_io import IO
-
-if TYPE_CHECKING:
-    pass
 
 _Names = dict[tuple[str, ...], str]
 
 NAME = "firewall"
 SOURCE = "/etc/holdfast/firewall.nft"
-LOADED = "/var/lib/holdfast/firewall.loaded"
+LOADED = f"{STATE}/firewall.loaded"
 UNIT = "holdfast-firewall.service"
 NFT = "/usr/sbin/nft"
-SYSTEMCTL = "/usr/bin/systemctl"
 
 _UNIT_PATH = f"/etc/systemd/system/{UNIT}"
 _ENABLED = f"/etc/systemd/system/sysinit.target.wants/{UNIT}"
@@ -84,7 +81,7 @@ def read(io: IO, asked: dict[str, Any]) -> dict[str, Any]:
         "recorded": None,
         "unit": io.read_text(_UNIT_PATH) == _UNIT,
         "enabled": io.exists(_ENABLED),
-        "pending": any(io.exists(f"/var/lib/holdfast/guard/{NAME}/{state}") for state in ("pending", "undoing")),
+        "pending": any(io.exists(f"{STATE}/guard/{NAME}/{state}") for state in ("pending", "undoing")),
     }
     if current["loaded"] is not True:
         current["recorded"] = recorded.get("listing")
@@ -130,7 +127,7 @@ def apply(io: IO, plan: Plan, rollback_seconds: int = 45, change: str = "") -> N
     text = next(step.data["text"] for step in plan if "text" in step.data)
     if not io.exists(NFT):
         raise HoldfastError(f"{NFT} is missing. Fix: install the package nftables, which the phase packages does.")
-    io.make_directory("/var/lib/holdfast", mode="0700")
+    io.make_directory(STATE, mode="0700")
     io.run([NFT, "--check", "--file", "-"], stdin=text)
     before = io.run(_LIST, check=False)
     restore = (

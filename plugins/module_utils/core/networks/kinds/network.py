@@ -14,22 +14,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from ...base.system import STATE, SYSTEMCTL
 from ...change import Change, Plan
 from ...errors import Finding
 from ...host_io import IO
 from ..networkd import DIRECTORY, PREFIX, links_of, released_network, render
 
-if TYPE_CHECKING:
-    pass
-
 NAME = "network"
-SWITCH = "/var/lib/holdfast/network/switch"
+SWITCH = f"{STATE}/network/switch"
 NETWORKD = "systemd-networkd.service"
 IP = "/usr/sbin/ip"
 NETWORKCTL = "/usr/bin/networkctl"
-SYSTEMCTL = "/usr/bin/systemctl"
 
 _ENABLED = f"/etc/systemd/system/multi-user.target.wants/{NETWORKD}"
 # While it runs it makes at once again what is taken from it. Its sockets would start it; it wants them when it starts.
@@ -90,7 +87,7 @@ def read(io: IO, asked: dict[str, Any]) -> dict[str, Any]:
         "enabled": io.exists(_ENABLED),
         "running": running,
         "ifupdown": {path: text for path in _interfaces_files(io) if (text := io.read_text(path))},
-        "pending": any(io.exists(f"/var/lib/holdfast/guard/{NAME}/{state}") for state in ("pending", "undoing")),
+        "pending": any(io.exists(f"{STATE}/guard/{NAME}/{state}") for state in ("pending", "undoing")),
     }
 
 
@@ -170,7 +167,7 @@ def apply(io: IO, plan: Plan, rollback_seconds: int = 45, change: str = "") -> N
         _RELOAD_UDEV,
         _START,
     ]
-    io.make_directory("/var/lib/holdfast", mode="0700")
+    io.make_directory(STATE, mode="0700")
     io.write(SWITCH, "".join(f"{step}\n" for step in steps), mode="0600")
     io.run(
         [

@@ -9,14 +9,12 @@ table.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from ...base.system import host_name, is_mounted, mounts
 from ...change import Change, Plan
 from ...errors import HoldfastError
 from ...host_io import IO
-
-if TYPE_CHECKING:
-    pass
 
 FILE = "/etc/exports.d/holdfast.exports"
 TABLE = "/var/lib/nfs/etab"
@@ -33,13 +31,13 @@ def read(io: IO, asked: dict[str, Any]) -> dict[str, Any]:
 
     ``mounted`` are the disks that are mounted, ``table`` what a running server exports.
     """
-    places = {line.split()[4] for line in (io.read_text("/proc/self/mountinfo") or "").splitlines()}
+    places = {entry["where"] for entry in mounts(io)}
     table: dict[str, list[str]] = {}
     for line in (io.read_text(TABLE) or "").splitlines():
         path, _, rest = line.partition("\t")
         table.setdefault(path, []).append(rest.partition("(")[0])
     return {
-        "host": (io.read_text("/proc/sys/kernel/hostname") or "this host").strip(),
+        "host": host_name(io),
         "file": io.read_text(FILE),
         "serving": int(io.read_text(THREADS) or 0) > 0,
         "table": {export["path"]: sorted(table.get(export["path"], ())) for export in asked["exports"]},
@@ -97,8 +95,7 @@ def apply(io: IO, plan: Plan) -> None:
 
 def _make(io: IO, export: dict[str, Any]) -> None:
     path, owner = export["path"], str(export["owner"])
-    mounts = {line.split()[4] for line in (io.read_text("/proc/self/mountinfo") or "").splitlines()}
-    if export["disk"] not in mounts:
+    if not is_mounted(io, export["disk"]):
         raise HoldfastError(
             f"{path} was not made: no disk is mounted on {export['disk']}. Fix: see why (systemctl status "
             f"'{os.path.basename(export['disk'])}*.mount'), then run again."

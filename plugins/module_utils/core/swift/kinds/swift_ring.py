@@ -20,16 +20,12 @@ import sys
 import time
 import zlib
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ...change import Change, Plan
 from ...errors import HoldfastError
 from ...host_io import IO
 from .. import rings
-
-if TYPE_CHECKING:
-    pass
-
 
 STEP = "rings/swift_ring"
 DISKS = "devices/disk"

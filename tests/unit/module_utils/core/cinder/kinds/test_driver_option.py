@@ -12,8 +12,9 @@ from ansible_collections.holdfast.storage.plugins.module_utils.core.model import
 from ansible_collections.holdfast.storage.plugins.module_utils.host.local import Result
 
 KNOWN = {"san_ip", "pure_api_token"}
-WANTED = {"backends": [{"name": "array", "options": ["pure_api_token", "san_ip"]}]}
-WRONG = {"backends": [*WANTED["backends"], {"name": "other", "options": ["san_pi"]}]}
+CINDER = {"package": "cinder-common", "namespace": "cinder"}
+WANTED = {"backends": [{"name": "array", "options": ["pure_api_token", "san_ip"]}], **CINDER}
+WRONG = {"backends": [*WANTED["backends"], {"name": "other", "options": ["san_pi"]}], **CINDER}
 
 
 class IO(dict):
@@ -25,7 +26,8 @@ class IO(dict):
 
     def run(self, argv, *, check, stdin="", timeout=0):
         if argv[0].endswith("dpkg-query"):
-            return Result(0, f"ii {self.version}", "") if self.version else Result(1, "", "no packages found")
+            told = f"{argv[-1]}\tii \t{self.version}\n"
+            return Result(0, told, "") if self.version else Result(1, "", "no packages found")
         self.asked += 1
         section, *lines = stdin.splitlines()
         assert section == "[backend_defaults]"
@@ -80,7 +82,9 @@ def test_where_cinder_is_not_there_yet_it_is_asked_before_it_reads():
 def test_a_validator_that_fails_is_no_approval(monkeypatch):
     io = IO()
     monkeypatch.setattr(
-        IO, "run", lambda self, argv, **_: Result(0, "ii 1", "") if "dpkg" in argv[0] else Result(127, "", "?")
+        IO,
+        "run",
+        lambda self, argv, **_: Result(0, "cinder-common\tii \t1\n", "") if "dpkg" in argv[0] else Result(127, "", "?"),
     )
     with pytest.raises(HoldfastError, match="gave no answer"):
         kind.read(io, kind.question(WANTED))

@@ -6,12 +6,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import pytest
-
-from ansible_collections.holdfast.storage.plugins.module_utils.core.destroy.kinds import erasure
-from ansible_collections.holdfast.storage.plugins.module_utils.core.errors import HoldfastError
+from ansible_collections.holdfast.storage.plugins.module_utils.core.ceph import osd_volume
+from ansible_collections.holdfast.storage.plugins.module_utils.core.destroy.kinds.erasure import Erasure
 from ansible_collections.holdfast.storage.plugins.module_utils.host.local import Result
-from ansible_collections.holdfast.storage.tests.unit.module_utils.core import inventory_cases as cases
 
 ONE, TWO, THREE = (f"/dev/disk/by-id/wwn-{number}" for number in (1, 2, 3))
 NUMBERS = {ONE: "8:16", TWO: "8:32", THREE: "8:48"}
@@ -19,6 +16,9 @@ NAMES = {ONE: "/dev/sdb", TWO: "/dev/sdc", THREE: "/dev/sdd"}
 TAG = "holdfast.lab.storage1"
 OSD = "ceph-0a0b0c0d-0000-4000-8000-000000000000"
 SIZE = 8 * 1024**3
+
+
+ERASURE = Erasure(osd_volume)
 
 
 class FakeHost:
@@ -115,13 +115,13 @@ class FakeHost:
 
 def plan_of(host: FakeHost, *devices: str, tag: str | None = TAG) -> Any:
     wanted = {"devices": list(devices), "tag": tag}
-    return erasure.plan(erasure.read(host, erasure.question(wanted)), wanted)  # type: ignore[arg-type]
+    return ERASURE.plan(ERASURE.read(host, ERASURE.question(wanted)), wanted)  # type: ignore[arg-type]
 
 
 def erase(host: FakeHost, *devices: str) -> list[list[str]]:
     plan = plan_of(host, *devices)
     assert not plan.findings
-    erasure.apply(host, plan)  # type: ignore[arg-type]
+    ERASURE.apply(host, plan)  # type: ignore[arg-type]
     assert not plan_of(host, *devices)
     return host.commands
 
@@ -197,21 +197,10 @@ def test_a_database_without_its_osd_stays() -> None:
     host = FakeHost()
     host.groups = {OSD: [TWO]}
     host.osds = {ONE: (3, "block"), TWO: (3, "db")}
-    assert codes(plan_of(host, TWO)) == ["erasure.osd"]
+    assert codes(plan_of(host, TWO)) == ["erasure.part"]
 
 
 def test_a_disk_in_another_use_or_gone_stays() -> None:
     host = FakeHost()
     host.holders = {NUMBERS[THREE]: ["md0"]}
     assert codes(plan_of(host, THREE, "/dev/disk/by-id/gone")) == ["erasure.in_use", "erasure.missing"]
-
-
-def test_only_disks_of_the_inventory_can_be_named() -> None:
-    model, _ = cases.build(cases.raw(cases.good("local")))
-    assert model
-    assert {ONE, TWO, THREE, "/dev/disk/by-id/wwn-4"} <= set(erasure.declared(model.hosts["storage1"]))
-    names = [f"storage1:{ONE}", f"storage1:{TWO}", f"storage1:{ONE}"]
-    assert erasure.named(model, names) == {"storage1": [ONE, TWO]}
-    for wrong in ([f"compute1:{ONE}"], ["storage9:/dev/sda"], [ONE], "storage1:/dev/sda"):
-        with pytest.raises(HoldfastError, match=r"nothing was changed\. Fix: "):
-            erasure.named(model, wrong)
