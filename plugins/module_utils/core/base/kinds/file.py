@@ -5,14 +5,11 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ...change import Change, Plan
 from ...config import redact
 from ...host_io import IO
-
-if TYPE_CHECKING:
-    pass
 
 
 def rendered(wanted: dict[str, Any]) -> dict[str, str]:

@@ -9,13 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ...change import Change, Plan
 from ...host_io import IO
-
-if TYPE_CHECKING:
-    pass
 
 RECORDS = "/var/lib/holdfast/migrations"
 

@@ -5,14 +5,11 @@ from __future__ import annotations
 
 import os
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ...change import Plan
-from ...errors import Finding
+from ...errors import Finding, Severity
 from ...host_io import IO
-
-if TYPE_CHECKING:
-    pass
 
 DISTRIBUTIONS = {"debian": ("13",)}
 ARCHITECTURES = ("x86_64", "aarch64")
@@ -56,7 +53,7 @@ def _sources(io: IO, directory: str) -> str:
 def plan(current: dict[str, Any], wanted: dict[str, Any]) -> Plan:
     found = []
 
-    def refuse(code: str, what: str, fix: str, severity: Any = "error") -> None:
+    def refuse(code: str, what: str, fix: str, severity: Severity = "error") -> None:
         found.append(Finding(severity, f"platform.{code}", wanted["host"], what, fix))
 
     name = f"{current['distribution']} {current['version']}"

@@ -12,14 +12,11 @@ import json
 import re
 import socket
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ...change import Change, Plan
 from ...errors import Finding, HoldfastError
 from ...host_io import IO
-
-if TYPE_CHECKING:
-    pass
 
 RECORDS = "/var/lib/holdfast/units"
 SYSTEMCTL = "/usr/bin/systemctl"

@@ -12,16 +12,12 @@ activated the volume groups inside them would damage them.
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ...change import Change, Plan
 from ...errors import Finding, HoldfastError
 from ...host_io import IO
 from . import disk as disks
-
-if TYPE_CHECKING:
-    pass
-
 
 SBIN = "/usr/sbin"
 # Ends with 0 where the kernel has it or can load it, and loads nothing.

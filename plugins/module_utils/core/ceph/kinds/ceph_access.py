@@ -9,15 +9,12 @@ there. Nothing is changed there, or here.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ...change import Change, Plan
-from ...errors import Finding, HoldfastError
+from ...errors import Finding, HoldfastError, Severity
 from ...host_io import IO
 from .. import values as ceph
-
-if TYPE_CHECKING:
-    pass
 
 BANNER = b"ceph v2\n"
 SECONDS = 5.0
@@ -117,7 +114,7 @@ def _monitors(current: Mapping[str, Any], host: str) -> list[Finding]:
     return [_finding("monitors", f"{host}: ceph_external", what, fix, "error" if all_wrong else "advice")]
 
 
-def _finding(code: str, where: str, what: str, fix: str, severity: Any = "error") -> Finding:
+def _finding(code: str, where: str, what: str, fix: str, severity: Severity = "error") -> Finding:
     return Finding(severity, f"ceph_access.{code}", where, what, fix)
 
 

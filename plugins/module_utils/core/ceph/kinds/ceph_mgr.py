@@ -8,13 +8,10 @@ gets a small bcrypt over the system's libcrypt. Where it is not, the stand-in go
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ...change import Change, Plan
 from ...host_io import IO
-
-if TYPE_CHECKING:
-    pass
 
 MODULE = "/usr/local/lib/holdfast/ceph-mgr/bcrypt.py"
 DROP_IN = "/etc/systemd/system/ceph-mgr@.service.d/holdfast-bcrypt.conf"

@@ -11,15 +11,12 @@ A store is made under another name, and renamed when it is whole.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ...change import Change, Plan
 from ...errors import Finding, HoldfastError
 from ...host_io import IO
 from .. import values as ceph
-
-if TYPE_CHECKING:
-    pass
 
 STEP = "ceph_mon/ceph_mon"
 OSD_STEP = "ceph_daemons/ceph_osd"

@@ -15,7 +15,7 @@ import json
 import os
 import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ...base.kinds import disk as disks
 from ...change import Change, Plan
@@ -24,10 +24,6 @@ from ...host_io import IO
 from .. import osd_raw as ceph_raw
 from .. import osd_volume as ceph_volume
 from .. import values as ceph
-
-if TYPE_CHECKING:
-    pass
-
 
 NOTES = "/var/lib/holdfast/ceph"
 KEYRING = "/var/lib/ceph/bootstrap-osd/ceph.keyring"

@@ -10,14 +10,11 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ...change import Change, Plan
 from ...errors import Finding, HoldfastError
 from ...host_io import IO
-
-if TYPE_CHECKING:
-    pass
 
 RECORD = "/var/lib/holdfast/driver-options.json"
 VALIDATOR = "/usr/bin/oslo-config-validator"

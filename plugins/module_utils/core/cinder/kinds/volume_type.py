@@ -11,14 +11,11 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ...change import Change, Plan, is_wait, wait_for
 from ...errors import Finding, HoldfastError
 from ...host_io import IO, Api
-
-if TYPE_CHECKING:
-    pass
 
 CREDENTIALS = "/etc/holdfast/volume.json"
 MADE = "/var/lib/holdfast/volume_types.made"

@@ -9,14 +9,11 @@ from __future__ import annotations
 
 import hashlib
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ...change import Change, Plan, wait_for
 from ...errors import HoldfastError
 from ...host_io import IO
-
-if TYPE_CHECKING:
-    pass
 
 CLIENT = ("/usr/bin/mariadb", "--no-defaults", "--batch", "--skip-column-names", "--user=root", "--protocol=socket")
 NAME = re.compile(r"^[A-Za-z0-9_]{1,64}$")

@@ -14,14 +14,11 @@ import json
 import os
 import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ...change import Change, Plan, is_wait, wait_for
 from ...errors import HoldfastError
 from ...host_io import IO
-
-if TYPE_CHECKING:
-    pass
 
 CREDENTIALS = "/etc/holdfast/message_queue.json"
 MADE = "/var/lib/holdfast/message_queue.made"

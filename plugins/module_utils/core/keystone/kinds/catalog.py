@@ -15,14 +15,11 @@ import json
 import os
 import time
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ...change import Change, Plan, is_wait, wait_for
 from ...errors import HoldfastError
 from ...host_io import IO, Api
-
-if TYPE_CHECKING:
-    pass
 
 CREDENTIALS = "/etc/holdfast/admin.json"
 RECORDS = "/var/lib/holdfast/catalog.json"

@@ -8,13 +8,10 @@ another, and a lost host loses none. Keystone reads the files at each use: nothi
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ...change import Change, Plan
 from ...host_io import IO
-
-if TYPE_CHECKING:
-    pass
 
 GROUP = "keystone"
 

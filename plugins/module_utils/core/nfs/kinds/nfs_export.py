@@ -9,14 +9,11 @@ table.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ...change import Change, Plan
 from ...errors import HoldfastError
 from ...host_io import IO
-
-if TYPE_CHECKING:
-    pass
 
 FILE = "/etc/exports.d/holdfast.exports"
 TABLE = "/var/lib/nfs/etab"

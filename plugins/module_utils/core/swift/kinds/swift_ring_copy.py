@@ -11,17 +11,13 @@ import base64
 import hashlib
 import zlib
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ...change import Change, Plan
 from ...errors import Finding
 from ...host_io import IO
 from .. import rings
 from . import swift_ring
-
-if TYPE_CHECKING:
-    pass
-
 
 FILES = ("builder", "ring.gz")
 
