@@ -9,7 +9,7 @@ like, and what stands below kinds.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from .change import Plan
@@ -71,10 +71,17 @@ class Told(Kind, Protocol):
         """On the host. What the module returns beside the plan."""
 
 
+class Arm(Protocol):
+    """Keeps what stands, and has the host bring it back unless the change is confirmed in time."""
+
+    def __call__(self, *, paths: Sequence[str], undo: Sequence[str]) -> None:
+        """``paths``: the files that will change. ``undo``: shell commands that run when they are back."""
+
+
 class Guarded(Kind, Protocol):
-    """A kind whose change may cut the host off, and which the host undoes unless it is confirmed: ``base.guard``."""
+    """A kind whose change may cut the host off, and which the host undoes unless it is confirmed: ``host.guard``."""
 
     NAME: str
 
-    def apply(self, io: IO, plan: Plan, rollback_seconds: int, change: str) -> None:
-        """On the host, in the module. Begins the change ``change``, which is undone after so many seconds."""
+    def apply(self, io: IO, plan: Plan, arm: Arm) -> None:
+        """On the host, in the module. Begins the change, after it has called ``arm``."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The body of the modules whose change the host undoes unless it is confirmed: see ``core.guard``.
+"""The body of the modules whose change the host undoes unless it is confirmed: see ``guard``.
 
 The module is run three times, by the action of its name, each over a connection of its own: ``apply`` starts the change
 and returns; ``settle`` waits until the host is as wanted; ``confirm`` keeps the change. A slow host may still answer
@@ -12,16 +12,17 @@ confirms is undone.
 from __future__ import annotations
 
 import contextlib
+import functools
 import time
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..core.base import guard
 from ..core.change import Plan
 from ..core.errors import HoldfastError, refused_by_system
 from ..core.host_io import IO
 from ..core.kind import Guarded
+from . import guard
 from .local import Host
 
 UNDONE = "The host undid the change, as nobody could reach it in time to confirm it: it would have been cut off."
@@ -68,7 +69,8 @@ def _apply(io: IO, kind: Guarded, wanted: dict[str, Any], change: str, check_mod
     if plan.errors:
         raise HoldfastError("Refused, nothing was changed. " + " ".join(map(str, plan.errors)), plan.errors)
     if plan and not check_mode:
-        kind.apply(io, plan, wanted["rollback_seconds"], change)
+        arm = functools.partial(guard.arm, io, kind.NAME, seconds=wanted["rollback_seconds"], change=change)
+        kind.apply(io, plan, arm)
     return plan
 
 
