@@ -34,10 +34,11 @@ test: .venv/dev ## what CI runs
 test-all: .venv/dev ## lint, unit and integration tests, every scenario, but what passed for the same content (FRESH=1)
 	@$(BIN)/python scripts/test_all.py $(if $(FRESH),--fresh)
 
-lint: .venv/dev ## ruff, mypy, yamllint, ansible-lint
+lint: .venv/dev ## ruff, mypy, import-linter, yamllint, ansible-lint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy plugins/module_utils/core
+	$(BIN)/mypy
+	PYTHONPATH=.collections $(BIN)/lint-imports --no-cache
 	$(BIN)/yamllint --strict .
 	$(BIN)/ansible-lint
 

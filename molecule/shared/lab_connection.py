@@ -28,7 +28,7 @@ _kept: dict[tuple[str, str], paramiko.SSHClient] = {}
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
 
 
-class LabBackend(ParamikoBackend):
+class LabBackend(ParamikoBackend):  # type: ignore[misc]
     """Speaks with a host as `ssh -F` with the lab's configuration does: with its user and key, checking the host's."""
 
     NAME = "paramiko"

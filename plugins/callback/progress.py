@@ -254,7 +254,7 @@ class CallbackModule(CallbackBase):
             lines += progress.text_lines(message, "      ")
         if bad:
             lines += self._circumstances(result)
-        lines += progress.diff_lines(diff, "      ", C.DIFF_CONTEXT)
+        lines += progress.diff_lines(diff, "      ", C.config.get_config_value("DIFF_CONTEXT"))
         if verbose:
             if bad:
                 self._handle_exception(value)

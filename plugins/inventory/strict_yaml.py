@@ -35,7 +35,7 @@ author:
 _INI_ENDINGS = ("", ".ini", ".cfg")
 
 
-class _Ini(ini.InventoryModule):  # type: ignore[misc]
+class _Ini(ini.InventoryModule):
     """Ansible's own, which knows the line of an error while it reads and forgets it before it tells."""
 
     line: int | None = None
@@ -48,12 +48,12 @@ class _Ini(ini.InventoryModule):  # type: ignore[misc]
             text = str(getattr(error, "message", error))
             # What groups are to each other is found at the end of the file, and not in one line.
             of_groups = "undefined group" in text or "dependency loop" in text
-            self.line = None if of_groups else self._origin.line_num
+            self.line = None if of_groups or not self._origin else self._origin.line_num
             self.reason = text if of_groups or isinstance(error, AnsibleError) else "the line can not be read"
             raise
 
 
-class InventoryModule(BaseInventoryPlugin):  # type: ignore[misc]
+class InventoryModule(BaseInventoryPlugin):
     """What Ansible asks of each source of the inventory."""
 
     NAME = "holdfast.storage.strict_yaml"
@@ -90,7 +90,8 @@ def _problems(path: str, loader: Any) -> list[Finding]:
         reader.parse(InventoryData(), DataLoader(), path, cache=False)
     except AnsibleError as error:
         cause = error.__cause__ or error
-        reason = " ".join(str(reader.reason or getattr(cause, "message", cause)).split()).rstrip(".")
+        told = reader.reason or (cause.message if isinstance(cause, AnsibleError) else cause)
+        reason = " ".join(str(told).split()).rstrip(".")
         where = f"{yaml_files.short(path)}{f':{reader.line}' if reader.line else ''}"
         return [Finding("error", "inventory.ini", where, f"This is not INI of hosts: {reason}.", "Correct the line.")]
     return []

@@ -101,7 +101,8 @@ import mmap
 import os
 import random
 import secrets
-import sys
+from collections.abc import Callable
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -152,7 +153,7 @@ def as_owner(path: str) -> None:
     os.setuid(status.st_uid)
 
 
-def in_child(work, *arguments) -> str:
+def in_child(work: Callable[..., str], *arguments: Any) -> str:
     """What a function returns, run in a process of its own, which may give up its rights."""
     reader, writer = os.pipe()
     child = os.fork()
@@ -214,15 +215,16 @@ def main() -> None:
         module.exit_json(changed=False, connector=found)
     kind = given["connection"]["driver_volume_type"]
     data = {**given["connection"]["data"], **(given["credentials"] or {})}
-    codes: list = []
+    codes: list[int] = []
 
-    def execute(*words, **options):
+    def execute(*words: str, **options: Any) -> tuple[str, str]:
         # os-brick keeps why a login failed to its log.
         try:
-            return rootwrap.execute(*words, **options)
+            shown: tuple[str, str] = rootwrap.execute(*words, **options)
         except processutils.ProcessExecutionError as error:
             codes.extend([error.exit_code] if "--login" in words else [])
             raise
+        return shown
 
     more = {"nfs_mount_point_base": MOUNTS, "nfs_mount_options": given["mount_options"]} if kind == "nfs" else {}
     way = connector.InitiatorConnector.factory(
@@ -263,4 +265,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

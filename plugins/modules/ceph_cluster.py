@@ -244,11 +244,13 @@ findings:
   returned: failure
 """
 
+from typing import Any
+
 from ansible_collections.holdfast.storage.plugins.module_utils.core.ceph.kinds import ceph_cluster
 from ansible_collections.holdfast.storage.plugins.module_utils.host.runner import run
 
 
-def _list(**options: dict) -> dict:
+def _list(**options: dict[str, Any]) -> dict[str, Any]:
     return {"type": "list", "elements": "dict", "default": [], "options": options}
 
 

@@ -155,7 +155,7 @@ import time
 
 from ansible_collections.holdfast.storage.plugins.module_utils.core.lab import host
 from ansible_collections.holdfast.storage.plugins.module_utils.host.lab import LabMachine, machine_lock
-from ansible_collections.holdfast.storage.plugins.module_utils.host.runner import run
+from ansible_collections.holdfast.storage.plugins.module_utils.host.runner import run_on
 
 OPTIONS = {
     "state_dir": {"type": "path", "required": True},
@@ -189,7 +189,7 @@ OPTIONS = {
 def main() -> None:
     options = {**OPTIONS, "since": {"type": "float", "default": time.time()}}
     with machine_lock():
-        run(host, options, io=LabMachine())
+        run_on(LabMachine(), host, options)
 
 
 if __name__ == "__main__":

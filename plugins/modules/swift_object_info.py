@@ -109,6 +109,7 @@ def container_says(direct: Any, ring: Any, path: tuple[str, str, str]) -> tuple[
     account, container, name = path
     part, nodes = ring.get_nodes(account, container)
     problem: BaseException | None = None
+    entry: dict[str, Any]
     for node in nodes:
         try:
             headers, entries = direct.direct_get_container(node, part, account, container, prefix=name, limit=10)
@@ -116,7 +117,7 @@ def container_says(direct: Any, ring: Any, path: tuple[str, str, str]) -> tuple[
             problem = error
             continue
         entry = next((entry for entry in entries if entry.get("name") == name), {})
-        listing = {key: entry[key] for key in ("name", "bytes", "hash") if key in entry}
+        listing: dict[str, Any] = {key: entry[key] for key in ("name", "bytes", "hash") if key in entry}
         if "swift_meta=" in listing.get("hash", ""):
             listing["hash"] = ""
         return int(headers.get("X-Backend-Storage-Policy-Index", 0)), listing

@@ -173,10 +173,13 @@ published:
 """
 
 import contextlib
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.holdfast.storage.plugins.module_utils.core.change import Plan
 from ansible_collections.holdfast.storage.plugins.module_utils.core.errors import HoldfastError
+from ansible_collections.holdfast.storage.plugins.module_utils.core.host_io import IO
 from ansible_collections.holdfast.storage.plugins.module_utils.core.swift.kinds import (
     swift_ring,
     swift_ring_copy,
@@ -239,7 +242,7 @@ def main() -> None:
     module.exit_json(changed=bool(plan), **result)
 
 
-def _planned(io: Host, wanted: dict) -> swift_ring.Plan:
+def _planned(io: IO, wanted: dict[str, Any]) -> Plan:
     own = swift_ring.read(io, swift_ring.question(wanted))
     states = {**wanted["peers"], wanted["host"]: own}
     return swift_ring.plan({"host": wanted["host"], "states": states}, wanted)

@@ -62,7 +62,7 @@ class DeploymentAction(LivingAction):
             return str(directory)
         for source in self.variables.get("ansible_inventory_sources") or ():
             if os.path.exists(source):
-                return source if os.path.isdir(source) else os.path.dirname(os.path.abspath(source))
+                return str(source) if os.path.isdir(source) else os.path.dirname(os.path.abspath(source))
         return os.getcwd()
 
     def run_directory(self) -> RunDirectory:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import re
@@ -22,10 +23,11 @@ from ansible_collections.holdfast.storage.plugins.module_utils.core.inventory.sc
 from ansible_collections.holdfast.storage.plugins.plugin_utils import secret_store, yaml_files
 from ansible_collections.holdfast.storage.plugins.plugin_utils.yaml_files import short
 
-try:  # Private, and only for messages: without it they name the host instead of the file.
-    from ansible._internal._datatag._tags import Origin
-except ImportError:  # pragma: no cover
-    Origin = None
+Origin: Any = None
+with contextlib.suppress(ImportError):  # Private, and only for messages: without it they name the host, not the file.
+    from ansible._internal._datatag import _tags
+
+    Origin = _tags.Origin
 
 # What others must not read, by its name: passwords of connections, of options, and the site's own.
 _SECRET = re.compile(r"(?:.*_)?(?:pass(?:word|wd|phrase)?|secret|token)", re.I)
@@ -68,12 +70,12 @@ class InventoryReader:
             if not value:
                 continue
             items = value.values() if isinstance(value, Mapping) else ()
-            for file in {_path(value), *map(_path, items)} - {None}:
-                if os.path.realpath(str(file)) == os.path.realpath(home):
+            for place in filter(None, {_path(value), *map(_path, items)}):
+                if os.path.realpath(place) == os.path.realpath(home):
                     continue
-                encrypted = os.path.exists(str(file)) and secret_store.is_encrypted(str(file))
+                encrypted = os.path.exists(place) and secret_store.is_encrypted(place)
                 state = "sets secrets in another file" if encrypted else "sets secrets in a file that is not encrypted"
-                found[short(str(file))] = f"{state}: {_home_only(home)}"
+                found[short(place)] = f"{state}: {_home_only(home)}"
         return found
 
     def _host(self, name: str) -> RawHost:
@@ -216,7 +218,7 @@ def _along(value: Any, path: KeyPath) -> Iterator[Any]:
 
 def _path(value: Any) -> str | None:
     tag = _tag(value)
-    return tag and (tag.path or tag.description)
+    return (tag.path or tag.description) if tag else None
 
 
 def _tag(value: Any) -> Any:

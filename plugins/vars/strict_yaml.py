@@ -32,7 +32,7 @@ author:
 _TOLD: dict[str, str] = {}
 
 
-class VarsModule(BaseVarsPlugin):  # type: ignore[misc]
+class VarsModule(BaseVarsPlugin):
     """What Ansible calls for each source of variables and each group of entities."""
 
     is_stateless = True

@@ -122,7 +122,8 @@ def connections() -> float:
 
 def namespaces(inventory: Path) -> list[str]:
     """The PID namespaces of the inventory's hosts, which have to be on this machine."""
-    command = [BIN / "ansible", "-i", inventory, "all", "-m", "ansible.builtin.raw", "-a", "readlink /proc/1/ns/pid"]
+    asked = ["-m", "ansible.builtin.raw", "-a", "readlink /proc/1/ns/pid"]
+    command = [str(BIN / "ansible"), "-i", str(inventory), "all", *asked]
     environment = {
         **os.environ,
         "ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.oneline",
@@ -139,7 +140,7 @@ def play(name: str, playbook: str, inventory: Path, processes: Processes, *argum
         environment = {**os.environ, "HOLDFAST_LOG_DIR": logs, "HOLDFAST_LIVE": "false"}
         if (inventory.parent / "ssh").is_dir():
             environment["ANSIBLE_SSH_CONTROL_PATH_DIR"] = str(inventory.parent / "ssh")
-        command = [BIN / "ansible-playbook", "-i", inventory, f"playbooks/{playbook}.yml", *arguments]
+        command = [str(BIN / "ansible-playbook"), "-i", str(inventory), f"playbooks/{playbook}.yml", *arguments]
         before, kept, began = processes.seconds(), connections(), time.monotonic()
         with tempfile.TemporaryFile("w+") as output:
             child = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=output)
@@ -183,7 +184,7 @@ def simulated(count: int, inventory: Path, host: str) -> Iterator[Path]:
     subprocess.run(["ip", "link", "del", LINK], check=False, capture_output=True)
     # One sshd stands for all of them: by default it turns connections away when ten log in at once.
     crowd = "/etc/ssh/sshd_config.d/bench.conf"
-    on_the_host = ["ssh", "-F", inventory.resolve().parents[1] / ".lab/ssh/config", host]
+    on_the_host = ["ssh", "-F", str(inventory.resolve().parents[1] / ".lab/ssh/config"), host]
     subprocess.run([*on_the_host, f"echo MaxStartups {count + 10} > {crowd} && systemctl reload ssh"], check=True)
     subprocess.run(
         ["ip", "link", "add", LINK, "type", "veth", "peer", "name", "bench0", "netns", namespace], check=True

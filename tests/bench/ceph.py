@@ -205,16 +205,17 @@ def main() -> int:
         for command in (arguments.down, arguments.up):
             _run(["sh", "-c", command.replace("%s", inventory)])
 
-    def measured(what: Callable[[], Any]) -> float:
+    def measured(*steps: Callable[[], object]) -> float:
         began = time.monotonic()
-        what()
+        for step in steps:
+            step()
         return time.monotonic() - began
 
     groups = sum(pool["pg_num"] for pool in hosts.variables[hosts.names[0]]["ceph_pools"])
     fresh()
-    hand = measured(lambda: (by_hand(hosts), hosts.wait_clean(groups)))
+    hand = measured(lambda: by_hand(hosts), lambda: hosts.wait_clean(groups))
     fresh()
-    ours = measured(lambda: (_run(site), hosts.wait_clean(groups)))
+    ours = measured(lambda: _run(site), lambda: hosts.wait_clean(groups))
     again = measured(lambda: _run(site))
     load = os.getloadavg()[0]
     print(f"{len(hosts.names)} hosts, {groups} placement groups, load {load:.1f}")

@@ -19,6 +19,7 @@ import tempfile
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from ansible.parsing.dataloader import DataLoader
@@ -63,7 +64,7 @@ def secrets(inventory: Path) -> dict[str, str]:
     """The vault file's secrets by name, those in maps and lists too, without what is kept there and is no secret."""
     loader = DataLoader()
     password = subprocess.run([ROOT / "scripts/vault-password"], capture_output=True, check=True).stdout.strip()
-    vault = FileVaultSecret(loader=loader)
+    vault: Any = FileVaultSecret(loader=loader)
     vault._bytes = password
     loader.set_vault_secrets([("default", vault)])
     content = loader.load_from_file(str(inventory / "group_vars/all/secrets.yml"))
@@ -128,7 +129,7 @@ def verbose_run(inventory: Path, playbook: str) -> tuple[bytes, bytes]:
     watch.start()
     with tempfile.TemporaryDirectory() as logs:
         environment = {**os.environ, "HOLDFAST_LOG_DIR": logs}
-        command = [BIN / "ansible-playbook", "-vvv", "-i", inventory, f"playbooks/{playbook}.yml", "--diff"]
+        command = [str(BIN / "ansible-playbook"), "-vvv", "-i", str(inventory), f"playbooks/{playbook}.yml", "--diff"]
         done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, check=False)
         written = b"".join(path.read_bytes() for path in Path(logs).iterdir())
     watch.ended.set()
@@ -147,7 +148,7 @@ def on_hosts(inventory: Path, needles: list[tuple[str, bytes]]) -> Iterator[str]
     lab = inventory.resolve().parents[1] / ".lab"
     for host, variables in sorted(listed.items()):
         command = [
-            "ssh", "-F", "none", "-i", lab / "ssh/id_ed25519", "-o", f"UserKnownHostsFile={lab}/ssh/known_hosts",
+            "ssh", "-F", "none", "-i", f"{lab}/ssh/id_ed25519", "-o", f"UserKnownHostsFile={lab}/ssh/known_hosts",
             "-o", "StrictHostKeyChecking=yes", f"root@{variables['ansible_host']}",
             "python3 -c " + _quoted(HOST_SCRIPT),
         ]  # fmt: skip

@@ -176,7 +176,11 @@ def test_all_modules_of_the_manager_load(site: Cluster) -> None:
     # Each is answered by a module that is always on: `mgr module ls` does not say whether such a one runs. It takes a
     # manager seconds to load them all.
     for question in ("balancer status", "osd pool autoscale-status", "fs volume ls"):
-        wait(lambda question=question: site.ceph(question) is not None, f"the manager answers {question}")
+
+        def is_answered(question: str = question) -> bool:
+            return site.ceph(question) is not None
+
+        wait(is_answered, f"the manager answers {question}")
 
 
 def test_again_and_in_check_mode_nothing_changes(site: Cluster) -> None:

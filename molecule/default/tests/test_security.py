@@ -20,7 +20,7 @@ VIP = "172.29.236.10"
 
 
 def on(host: Any, *names: str) -> bool:
-    return host.check_output("hostname").startswith(names)
+    return str(host.check_output("hostname")).startswith(names)
 
 
 @pytest.mark.parametrize("service", ["keystone", "glance", "swift"])
@@ -91,6 +91,6 @@ def test_keystone_refuses_what_is_too_large() -> None:
 
 
 def test_no_secret_stands_where_none_belongs() -> None:
-    scan = [sys.executable, ROOT / "tests" / "integration" / "secret_scan.py"]
+    scan = [sys.executable, str(ROOT / "tests" / "integration" / "secret_scan.py")]
     done = subprocess.run(scan, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

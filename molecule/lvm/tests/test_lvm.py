@@ -164,8 +164,11 @@ def targets_are_back(site: LocalSite, written: dict[str, str]) -> None:
     """Those of volumes that nobody has connected since the host booted; the service does nothing to them."""
     storage = site.hosts["storage1"]
     for kind, place in TARGETS.items():
-        found = f"ls -d {place}/*{written[kind]}*"
-        wait(lambda found=found: storage.run(found).rc == 0, f"the target of the {kind} volume is back")
+
+        def is_back(files: str = f"{place}/*{written[kind]}*") -> bool:
+            return bool(storage.run(f"ls -d {files}").rc == 0)
+
+        wait(is_back, f"the target of the {kind} volume is back")
     # targetcli says of the one by iSCSI what the model does: it asks for a secret, and stands on both addresses.
     shown = storage.check_output(f"targetcli ls /iscsi/iqn.2010-10.org.openstack:volume-{written['local']}")
     assert "1-way auth" in shown

@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import TracebackType
 from typing import Any, Protocol
 
 
@@ -41,6 +42,25 @@ class Api(Protocol):
 
     def request(self, method: str, path: str, body: Any = None) -> tuple[int, dict[str, str], Any]:
         """Status, headers in lower case, and decoded body; status 0 when there is no answer."""
+
+
+class Cluster(Protocol):
+    """A conversation with a Ceph cluster: see ``host.rados``. It ends with the block that it is opened for."""
+
+    def __enter__(self) -> Cluster: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+    def ask(self, prefix: str, *, manager: bool = False, stdin: str = "", **arguments: Any) -> tuple[int, Any, str]:
+        """A command to the monitors, or to the manager: its status (0 or -errno), its JSON or text, and its message."""
+
+    def tell(self, prefix: str, *, manager: bool = False, stdin: str = "", **arguments: Any) -> Any:
+        """A command that has to succeed; what it answers. Raises HoldfastError with what Ceph says against it."""
+
+    def may(self, pool: str, *, write: bool) -> str:
+        """Whether the entity may read or write a pool: ok, missing or denied. Nothing is changed by it."""
 
 
 class IO(Protocol):
@@ -136,10 +156,10 @@ class IO(Protocol):
     def rename(self, path: str, new: str) -> None:
         """Give a file or directory its final name at once. What has that name already must be an empty directory."""
 
-    def ceph(self, entity: str, keyring: str, timeout: float = 5.0) -> Any:
-        """A conversation with the cluster of /etc/ceph/ceph.conf as ``entity``: see ``rados_session.Cluster``.
+    def ceph(self, entity: str, keyring: str, timeout: float = 5.0) -> Cluster:
+        """A conversation with the cluster of /etc/ceph/ceph.conf as ``entity``.
 
-        Sent with the probe by kinds that have it in NEEDS.
+        Raises HoldfastError when it does not answer within ``timeout`` seconds, RefusedError when it refuses the key.
         """
 
     def remove(self, path: str) -> None:

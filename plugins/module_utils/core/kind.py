@@ -5,24 +5,17 @@ Kinds stand in ``core/<subject>/kinds/``. What a host should have of a kind is s
 and is exactly the options of the module in plugins/modules with the kind's name, which reads, plans, shows the diff,
 applies, and reads again (``host.runner``). A kind is sent to hosts, so it imports nothing but the standard library, its
 like, and what stands below kinds.
-
-Beside the functions of ``Kind`` a module may have:
-
-``join(host, answers) -> current``
-    On the controller. What ``plan`` gets, from the answers of all hosts by host and step; for what no host can decide
-    by itself.
-``rendered(wanted) -> {path: text}``
-    Anywhere. The files that will stand on the host, as far as they can be told without it.
-``result(current, wanted) -> dict``
-    On the host. What the module returns beyond the plan.
 """
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from .change import Plan
 from .host_io import IO
+
+ActedOn_contra = TypeVar("ActedOn_contra", bound=IO, contravariant=True)
 
 
 class Kind(Protocol):
@@ -44,8 +37,51 @@ class Kind(Protocol):
         """Anywhere. Pure. The changes in order, and findings for what must be refused (a disk that holds data)."""
 
 
-class Applied(Kind, Protocol):
-    """A kind whose module changes the host. Without ``apply`` a role does it, as the plan says."""
+@runtime_checkable
+class Joined(Kind, Protocol):
+    """A kind of which no host can decide by itself."""
 
-    def apply(self, io: IO, plan: Plan) -> None:
+    def join(self, host: str, answers: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+        """On the controller. What ``plan`` gets, from the answers of all hosts by host and step."""
+
+
+@runtime_checkable
+class Rendered(Kind, Protocol):
+    """A kind whose files can be told without the host."""
+
+    def rendered(self, wanted: dict[str, Any]) -> dict[str, str]:
+        """Anywhere. The text of each file that will stand on the host, by path."""
+
+
+class Applied(Kind, Protocol[ActedOn_contra]):
+    """A kind whose module changes the host. Without ``apply`` a role does it, as the plan says.
+
+    ``ActedOn_contra`` is ``IO``, or more than that.
+    """
+
+    def apply(self, io: ActedOn_contra, plan: Plan) -> None:
         """On the host, in the module. Does each change; may be killed at any point and run again."""
+
+
+@runtime_checkable
+class Told(Kind, Protocol):
+    """A kind whose module returns more than the plan."""
+
+    def result(self, current: dict[str, Any], wanted: dict[str, Any]) -> dict[str, Any]:
+        """On the host. What the module returns beside the plan."""
+
+
+class Arm(Protocol):
+    """Keeps what stands, and has the host bring it back unless the change is confirmed in time."""
+
+    def __call__(self, *, paths: Sequence[str], undo: Sequence[str]) -> None:
+        """``paths``: the files that will change. ``undo``: shell commands that run when they are back."""
+
+
+class Guarded(Kind, Protocol):
+    """A kind whose change may cut the host off, and which the host undoes unless it is confirmed: ``host.guard``."""
+
+    NAME: str
+
+    def apply(self, io: IO, plan: Plan, arm: Arm) -> None:
+        """On the host, in the module. Begins the change, after it has called ``arm``."""

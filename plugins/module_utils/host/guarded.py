@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The body of the modules whose change the host undoes unless it is confirmed: see ``core.guard``.
+"""The body of the modules whose change the host undoes unless it is confirmed: see ``guard``.
 
 The module is run three times, by the action of its name, each over a connection of its own: ``apply`` starts the change
 and returns; ``settle`` waits until the host is as wanted; ``confirm`` keeps the change. A slow host may still answer
@@ -12,15 +12,17 @@ confirms is undone.
 from __future__ import annotations
 
 import contextlib
+import functools
 import time
-from types import ModuleType
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..core.base import guard
 from ..core.change import Plan
 from ..core.errors import HoldfastError, refused_by_system
+from ..core.host_io import IO
+from ..core.kind import Guarded
+from . import guard
 from .local import Host
 
 UNDONE = "The host undid the change, as nobody could reach it in time to confirm it: it would have been cut off."
@@ -31,14 +33,14 @@ SUPERSEDED = (
 )
 
 
-def run(kind: ModuleType, options: dict[str, Any]) -> None:
+def run(kind: Guarded, options: dict[str, Any]) -> None:
     """Converge one guarded kind on this host. ``options``: what is wanted, with ``rollback_seconds`` among it."""
     stage = {"type": "str", "choices": ["apply", *_LATER], "default": "apply"}
     module = AnsibleModule(
         argument_spec={**options, "stage": stage, "change": {"type": "str", "default": ""}}, supports_check_mode=True
     )
     wanted = {name: module.params[name] for name in options}
-    io = Host()
+    io: IO = Host()
     try:
         if later := _LATER.get(module.params["stage"]):
             later(io, kind, wanted, module.params["change"])
@@ -55,7 +57,7 @@ def run(kind: ModuleType, options: dict[str, Any]) -> None:
     module.exit_json(changed=bool(plan), actions=plan.summary(), diff=plan.diff(), unconfirmed=started)
 
 
-def _apply(io: Host, kind: ModuleType, wanted: dict[str, Any], change: str, check_mode: bool) -> Plan:
+def _apply(io: IO, kind: Guarded, wanted: dict[str, Any], change: str, check_mode: bool) -> Plan:
     asked = kind.question(wanted)
     current = kind.read(io, asked)
     if current["pending"] and not check_mode:
@@ -63,15 +65,16 @@ def _apply(io: Host, kind: ModuleType, wanted: dict[str, Any], change: str, chec
             raise HoldfastError(SUPERSEDED)
         guard.undo(io, kind.NAME)
         current = kind.read(io, asked)
-    plan: Plan = kind.plan(current, wanted)
+    plan = kind.plan(current, wanted)
     if plan.errors:
         raise HoldfastError("Refused, nothing was changed. " + " ".join(map(str, plan.errors)), plan.errors)
     if plan and not check_mode:
-        kind.apply(io, plan, wanted["rollback_seconds"], change)
+        arm = functools.partial(guard.arm, io, kind.NAME, seconds=wanted["rollback_seconds"], change=change)
+        kind.apply(io, plan, arm)
     return plan
 
 
-def _settle(io: Host, kind: ModuleType, wanted: dict[str, Any], change: str) -> None:
+def _settle(io: IO, kind: Guarded, wanted: dict[str, Any], change: str) -> None:
     """Wait until the host is as wanted; undo the change at once when half of the time is not enough."""
     deadline = time.monotonic() + wanted["rollback_seconds"] / 2
     asked = kind.question(wanted)
@@ -92,7 +95,7 @@ def _settle(io: Host, kind: ModuleType, wanted: dict[str, Any], change: str) -> 
     raise HoldfastError(UNDONE)
 
 
-def _confirm(io: Host, kind: ModuleType, wanted: dict[str, Any], change: str) -> None:
+def _confirm(io: IO, kind: Guarded, wanted: dict[str, Any], change: str) -> None:
     """Keep the change. It may have been kept already, by one whose answer was lost on the way."""
     with io.alone(wanted["rollback_seconds"]):
         kept = guard.confirm(io, kind.NAME, change)

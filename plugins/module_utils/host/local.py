@@ -13,9 +13,10 @@ import stat
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from ..core import host_io
 from ..core.errors import HoldfastError
 from ..core.host_io import Result
 
@@ -283,14 +284,14 @@ class Host:
         """Give a file or directory its final name at once. What has that name already must be an empty directory."""
         os.rename(path, new)
 
-    def ceph(self, entity: str, keyring: str, timeout: float = 5.0) -> Any:
-        """A conversation with the cluster of /etc/ceph/ceph.conf as ``entity``: see ``rados.Cluster``."""
+    def ceph(self, entity: str, keyring: str, timeout: float = 5.0) -> host_io.Cluster:
+        """A conversation with the cluster of /etc/ceph/ceph.conf as ``entity``."""
         from .rados import Cluster
 
         return Cluster(entity, keyring, timeout)
 
-    def openstack(self, access: Mapping[str, str]) -> Any:
-        """The identity service, and by it the others: see ``openstack.Api``."""
+    def openstack(self, access: Mapping[str, str]) -> host_io.Api:
+        """The identity service, and by it the others."""
         from .openstack import Api
 
         return Api(access)
@@ -301,7 +302,7 @@ class Host:
             os.unlink(path)
 
 
-def _name(look_up: Any, number: int) -> str:
+def _name(look_up: Callable[[int], Sequence[Any]], number: int) -> str:
     try:
         return str(look_up(number)[0])
     except KeyError:

@@ -27,7 +27,7 @@ class Cluster:
         if DIST_PACKAGES not in sys.path:
             sys.path.append(DIST_PACKAGES)
         try:
-            import rados  # type: ignore[import-not-found]
+            import rados
         except ImportError as error:
             raise HoldfastError(f"python3-rados is not installed ({error}).") from None
         self._error = rados.Error

@@ -5,14 +5,17 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from ansible.module_utils.basic import AnsibleModule
 
 from ..core.change import Plan
 from ..core.errors import HoldfastError, refused_by_system
-from ..core.kind import Applied
+from ..core.host_io import IO
+from ..core.kind import Applied, Told
 from .local import Host
+
+ActedOn = TypeVar("ActedOn", bound=IO)
 
 
 class _Module(AnsibleModule):
@@ -22,16 +25,17 @@ class _Module(AnsibleModule):
         pass
 
 
-def run(kind: Applied, options: dict[str, Any], *, io: Host | None = None, **module_arguments: Any) -> None:
-    """Converge one kind on this host. ``options`` is the module's argument_spec; its values are what is wanted.
-    ``io`` is the host, where it has to have more than others.
+def run(kind: Applied[IO], options: dict[str, Any], **module_arguments: Any) -> None:
+    """Converge one kind on this host. ``options`` is the module's argument_spec; its values are what is wanted."""
+    run_on(Host(), kind, options, **module_arguments)
 
-    A kind may have ``result(current, wanted)``: what the module returns beyond the plan.
 
-    What is wanted is not returned either, as Ansible does with -vvv.
+def run_on(io: ActedOn, kind: Applied[ActedOn], options: dict[str, Any], **module_arguments: Any) -> None:
+    """The same on a host that has to be more than others.
+
+    What is wanted is not returned, as Ansible does with -vvv.
     """
     module = _Module(argument_spec=options, supports_check_mode=True, **module_arguments)
-    io = io or Host()
     alone = contextlib.nullcontext() if module.check_mode else io.alone()
     wanted = {name: module.params[name] for name in options}
     asked = {**kind.question(wanted), "detail": bool(module._diff)}
@@ -47,11 +51,11 @@ def run(kind: Applied, options: dict[str, Any], *, io: Host | None = None, **mod
         module.fail_json(**error.as_result(), invocation={})
     except OSError as error:
         module.fail_json(**refused_by_system(error).as_result(), invocation={})
-    more = getattr(kind, "result", lambda current, wanted: {})(current, wanted)
+    more = kind.result(current, wanted) if isinstance(kind, Told) else {}
     module.exit_json(changed=bool(plan), actions=plan.summary(), diff=plan.diff(), invocation={}, **more)
 
 
-def _applied(kind: Applied, io: Host, plan: Plan, remaining: Callable[[], Plan]) -> Plan:
+def _applied(kind: Applied[ActedOn], io: ActedOn, plan: Plan, remaining: Callable[[], Plan]) -> Plan:
     """All that was changed until nothing remained. Raises HoldfastError when a change would have to be made again.
 
     A change may open the way to another that nobody could plan before: a disk that was emptied can leave.

@@ -5,13 +5,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from ..description.services import Services
 from ..model import Host, Model
 
 
-def file(model: Model, host: Host, services: Services, secrets: Any) -> dict[str, Any]:
+def file(model: Model, host: Host, services: Services, secrets: Mapping[str, str]) -> dict[str, Any]:
     """``{files: [{path, state, content, secret, owner, group, mode, target}]}``, directories before what is in them.
 
     What several components of a host have in common is there once.
@@ -25,7 +26,7 @@ def file(model: Model, host: Host, services: Services, secrets: Any) -> dict[str
     return {"files": files} if files else {}
 
 
-def unit(model: Model, host: Host, services: Services, secrets: Any) -> dict[str, Any]:
+def unit(model: Model, host: Host, services: Services, secrets: Mapping[str, str]) -> dict[str, Any]:
     """``{units: [{name, enabled, state, inputs: [{path, sha256}], packages, listens, reload}]}``.
 
     A unit's inputs are the files of its component, with the digest they will have, and ``inputs`` that others write
@@ -58,13 +59,13 @@ def unit(model: Model, host: Host, services: Services, secrets: Any) -> dict[str
     return {"units": units} if units else {}
 
 
-def package(model: Model, host: Host, services: Services, secrets: Any) -> dict[str, Any]:
+def package(model: Model, host: Host, services: Services, secrets: Mapping[str, str]) -> dict[str, Any]:
     """``{packages: [name]}``, sorted."""
     names = {name for component in services.components(host) for name in component.get("packages", ())}
     return {"packages": sorted(names)} if names else {}
 
 
-def migration(model: Model, host: Host, services: Services, secrets: Any) -> dict[str, Any]:
+def migration(model: Model, host: Host, services: Services, secrets: Mapping[str, str]) -> dict[str, Any]:
     """``{migrations: [{name, argv, user, packages, environment}]}`` of the phase, on the first host of its group."""
     migrations = []
     for description, entries in services.entries("migrations"):
@@ -75,7 +76,7 @@ def migration(model: Model, host: Host, services: Services, secrets: Any) -> dic
     return {"migrations": migrations} if migrations else {}
 
 
-def platform(model: Model, host: Host, services: Services, secrets: Any) -> dict[str, Any]:
+def platform(model: Model, host: Host, services: Services, secrets: Mapping[str, str]) -> dict[str, Any]:
     """``{host, memory_mib, disk_mib}``: the least that the host must have."""
     return {
         "host": host.name,

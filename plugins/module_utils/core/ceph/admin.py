@@ -4,10 +4,9 @@
 from __future__ import annotations
 
 import time
-from typing import Any
 
 from ..errors import HoldfastError, RefusedError
-from ..host_io import IO
+from ..host_io import IO, Cluster
 
 ADMIN = "client.admin"
 KEYRING = "/etc/ceph/ceph.client.admin.keyring"
@@ -15,7 +14,7 @@ MONITORS = "/var/lib/ceph/mon"
 QUORUM_SECONDS = 120
 
 
-def opened(io: IO, timeout: float) -> Any:
+def opened(io: IO, timeout: float) -> Cluster:
     """A conversation as the administrator, or as the host's own monitor where the administrator's key is refused.
 
     So the administrator's key can be changed, and a lost one replaced. Raises HoldfastError when nobody answers within
@@ -30,7 +29,7 @@ def opened(io: IO, timeout: float) -> Any:
         raise
 
 
-def connected(io: IO) -> Any:
+def connected(io: IO) -> Cluster:
     """The same, as soon as the monitors agree."""
     deadline = time.monotonic() + QUORUM_SECONDS
     while True:

@@ -41,7 +41,7 @@ def ceph_cluster(model: Model, host: Host, services: Services, secrets: Mapping[
     return ceph_site.wanted(model, services, secrets)
 
 
-def ceph_mgr(model: Model, host: Host, services: Services, secrets: Any) -> dict[str, Any]:
+def ceph_mgr(model: Model, host: Host, services: Services, secrets: Mapping[str, str]) -> dict[str, Any]:
     """``{state: auto}`` on the hosts of the managers."""
     return {"state": "auto"} if "ceph_mgr" in host.groups else {}
 

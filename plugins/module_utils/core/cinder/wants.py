@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from ..base.kinds import volume_group as volume_group_kind
@@ -12,7 +13,7 @@ from . import backends as block
 from .kinds import volume_type as volume_type_kind
 
 
-def driver_option(model: Model, host: Host, services: Services, secrets: Any) -> dict[str, Any]:
+def driver_option(model: Model, host: Host, services: Services, secrets: Mapping[str, str]) -> dict[str, Any]:
     """``{backends: [{name, options: [name]}], package, namespace}`` of the host's back ends that are given options."""
     if "cinder_volume" not in host.groups:
         return {}
@@ -24,7 +25,7 @@ def driver_option(model: Model, host: Host, services: Services, secrets: Any) ->
     return {"backends": found, "package": "cinder-common", "namespace": "cinder"} if found else {}
 
 
-def volume_group(model: Model, host: Host, services: Services, secrets: Any) -> dict[str, Any]:
+def volume_group(model: Model, host: Host, services: Services, secrets: Mapping[str, str]) -> dict[str, Any]:
     """``{groups: [{name, tag, devices, thin, wipe, adopt}], confined}`` for hosts that keep or attach volumes."""
     tag = volume_group_kind.tag(model.deployment, host.name)
     groups = [{**group, "tag": tag} for group in block.volume_groups(host)]
@@ -35,7 +36,7 @@ def volume_group(model: Model, host: Host, services: Services, secrets: Any) -> 
 BACKEND_NAME = "volume_backend_name"
 
 
-def volume_type(model: Model, host: Host, services: Services, secrets: Any) -> dict[str, Any]:
+def volume_type(model: Model, host: Host, services: Services, secrets: Mapping[str, str]) -> dict[str, Any]:
     """The types, limits and quotas of the model, on the first host of the volume API."""
     if model.group("cinder_api")[:1] != (host,):
         return {}

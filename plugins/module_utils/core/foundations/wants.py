@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Mapping
 from typing import Any
 
 from ..description.services import Services
@@ -13,7 +14,7 @@ from .kinds import database as database_kind
 from .kinds import message_queue as message_queue_kind
 
 
-def certificate(model: Model, host: Host, services: Services, secrets: Any) -> dict[str, Any]:
+def certificate(model: Model, host: Host, services: Services, secrets: Mapping[str, str]) -> dict[str, Any]:
     """``{authority, site_authority, names, site, renew_before_days, authority_days}``.
 
     ``authority`` is the digest of its public key, ``site_authority`` that of the site's CA certificates. ``names`` are
@@ -40,7 +41,7 @@ def certificate(model: Model, host: Host, services: Services, secrets: Any) -> d
     }
 
 
-def database(model: Model, host: Host, services: Services, secrets: Any) -> dict[str, Any]:
+def database(model: Model, host: Host, services: Services, secrets: Mapping[str, str]) -> dict[str, Any]:
     """``{databases: [{name, user, password, hosts, character_set}]}`` on the first server, for br-mgmt only."""
     if model.group("mariadb")[:1] != (host,):
         return {}
@@ -60,7 +61,7 @@ def database(model: Model, host: Host, services: Services, secrets: Any) -> dict
     return {"databases": databases} if databases else {}
 
 
-def message_queue(model: Model, host: Host, services: Services, secrets: Any) -> dict[str, Any]:
+def message_queue(model: Model, host: Host, services: Services, secrets: Mapping[str, str]) -> dict[str, Any]:
     """``{virtual_hosts: [name], users: [{name, password, virtual_host}], credentials}`` on the first member."""
     if model.group("rabbitmq")[:1] != (host,):
         return {}

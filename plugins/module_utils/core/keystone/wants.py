@@ -15,7 +15,7 @@ from .kinds import fernet_repository as fernet_repository_kind
 SERVICE_PROJECT = "service"
 
 
-def catalog(model: Model, host: Host, services: Services, secrets: Any) -> dict[str, Any]:
+def catalog(model: Model, host: Host, services: Services, secrets: Mapping[str, str]) -> dict[str, Any]:
     """The objects of every deployed service, on the first identity host. See the module for the form."""
     if model.group("keystone")[:1] != (host,):
         return {}
@@ -40,7 +40,9 @@ def catalog(model: Model, host: Host, services: Services, secrets: Any) -> dict[
     return {**wanted, "credentials": catalog_kind.CREDENTIALS}
 
 
-def _add_user(wanted: dict[str, Any], roles: dict[str, None], user: Mapping[str, Any], secrets: Any) -> None:
+def _add_user(
+    wanted: dict[str, Any], roles: dict[str, None], user: Mapping[str, Any], secrets: Mapping[str, str]
+) -> None:
     """An account of a service, with its roles: in the project of the services, or all over a domain of its own."""
     own = {"domain": user["domain"]} if "domain" in user else {}
     wanted["users"].append({"name": user["name"], **own, "password": secrets[f"{user['name']}_identity_password"]})
@@ -60,7 +62,7 @@ def _add_endpoint(wanted: dict[str, Any], service: Mapping[str, Any], region: st
     ]
 
 
-def _add_sites(wanted: dict[str, Any], roles: dict[str, None], model: Model, secrets: Any) -> None:
+def _add_sites(wanted: dict[str, Any], roles: dict[str, None], model: Model, secrets: Mapping[str, str]) -> None:
     """What the site's own variables name: domains, projects, roles and users."""
     wanted["domains"] += model.variables.get("keystone_domains") or ()
     wanted["projects"] += model.variables.get("keystone_projects") or ()
@@ -79,7 +81,7 @@ REPOSITORIES = {
 }
 
 
-def fernet_repository(model: Model, host: Host, services: Services, secrets: Any) -> dict[str, Any]:
+def fernet_repository(model: Model, host: Host, services: Services, secrets: Mapping[str, str]) -> dict[str, Any]:
     """``{repositories: [{path, group, keys: {number: key}}]}`` on the identity hosts."""
     if "keystone" not in host.groups:
         return {}

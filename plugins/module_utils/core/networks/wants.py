@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from .. import flows
+from ..description.services import Services
 from ..model import Host, Model
 
 
-def network(model: Model, host: Host, services: Any, secrets: Any) -> dict[str, Any]:
+def network(model: Model, host: Host, services: Services, secrets: Mapping[str, str]) -> dict[str, Any]:
     """``{bridges: [{bridge, mtu, addresses, gateway, dns, routes, port}], rollback_seconds}``.
 
     The host that is the only load balancer holds ``haproxy_address`` as well.
@@ -64,7 +65,7 @@ def _port(given: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def firewall(model: Model, host: Host, services: Any, secrets: Any) -> dict[str, Any]:
+def firewall(model: Model, host: Host, services: Services, secrets: Mapping[str, str]) -> dict[str, Any]:
     """The options of the module: for each bridge who may be there, for each flow this host's side of it."""
     bridges: dict[str, dict[str, Any]] = {}
     for name, network in model.networks.items():

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from ..base.kinds import disk as disks
@@ -12,7 +13,7 @@ from ..model import Host, Model
 from . import shares as nfs
 
 
-def disk(model: Model, host: Host, services: Services, secrets: Any) -> dict[str, Any]:
+def disk(model: Model, host: Host, services: Services, secrets: Mapping[str, str]) -> dict[str, Any]:
     """The disks of nfs_disks for a host of nfs_server."""
     if "nfs_server" not in host.groups:
         return {}
@@ -23,7 +24,7 @@ def disk(model: Model, host: Host, services: Services, secrets: Any) -> dict[str
     return {"disks": found} if found else {}
 
 
-def nfs_export(model: Model, host: Host, services: Services, secrets: Any) -> dict[str, Any]:
+def nfs_export(model: Model, host: Host, services: Services, secrets: Mapping[str, str]) -> dict[str, Any]:
     """``{exports: [{path, disk, owner, clients, options}]}`` of the shares of a host of nfs_server."""
     exports = nfs.exports(model, host)
     return {"exports": exports} if exports else {}

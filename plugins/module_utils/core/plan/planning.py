@@ -10,6 +10,7 @@ from typing import Any
 from ..change import Plan
 from ..description.services import Services
 from ..errors import Finding, HoldfastError
+from ..kind import Joined
 from ..model import Host, Model
 from .registry import Order, Step
 
@@ -94,7 +95,7 @@ def plan(
             if "error" in current:
                 findings.append(_unreadable(name, step, current["error"]))
                 continue
-            if hasattr(step.module, "join"):
+            if isinstance(step.module, Joined):
                 current = step.module.join(name, answers)
             planned = step.module.plan(current, value)
             plans[name][step.name] = planned

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, cast
 
 from ..description.services import Services
 from ..errors import HoldfastError
+from ..host_io import IO, Result
+from ..kind import Joined, Rendered
 from ..model import Model
 from . import planning
-from .registry import Order
+from .registry import Order, Step
 
 
 class Nowhere:
@@ -24,18 +26,10 @@ class Nowhere:
         return _ANSWERS[name]
 
 
-class _Missing:
-    """What a command that is not there gives."""
-
-    rc = 127
-    out = ""
-    err = "command not found"
-
-
-def _no_command(*argv: Any, check: bool = True, **options: Any) -> _Missing:
+def _no_command(*argv: Any, check: bool = True, **options: Any) -> Result:
     if check:
         raise HoldfastError("There is no such command.")
-    return _Missing()
+    return Result(127, "", "command not found")
 
 
 def _nothing(*arguments: Any, **options: Any) -> None:
@@ -62,7 +56,7 @@ def render(order: Order, model: Model, services: Services, secrets: Mapping[str,
     """
     for name, host in sorted(model.hosts.items()):
         for step, wanted in planning.wanted(model, host, services, secrets, order.steps):
-            files = step.module.rendered(wanted) if hasattr(step.module, "rendered") else {}
+            files = step.module.rendered(wanted) if isinstance(step.module, Rendered) else {}
             yield from ((f"{name}/files{path}", text) for path, text in files.items())
             yield f"{name}/wanted/{step.name}.json", _json(_without_content(wanted) if files else wanted)
             asked = step.module.question(wanted)
@@ -71,11 +65,11 @@ def render(order: Order, model: Model, services: Services, secrets: Mapping[str,
                 yield f"{name}/plan/{step.name}.txt", _planned(name, step, asked, wanted)
 
 
-def _planned(name: str, step: Any, asked: Any, wanted: Any) -> str:
+def _planned(name: str, step: Step, asked: dict[str, Any], wanted: dict[str, Any]) -> str:
     """The plan for a bare host, as the terminal shows it, and what would be refused."""
     try:
-        current = step.module.read(Nowhere(), asked)
-        if hasattr(step.module, "join"):
+        current = step.module.read(cast(IO, Nowhere()), asked)
+        if isinstance(step.module, Joined):
             current = step.module.join(name, {name: {step.name: current}})
         plan = step.module.plan(current, wanted)
     except Exception as error:  # a bare host may be what the kind can tell nothing of

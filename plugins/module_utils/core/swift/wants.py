@@ -16,7 +16,7 @@ ROOT = "/srv/node"
 """Below it each disk is mounted by its name."""
 
 
-def disk(model: Model, host: Host, services: Services, secrets: Any) -> dict[str, Any]:
+def disk(model: Model, host: Host, services: Services, secrets: Mapping[str, str]) -> dict[str, Any]:
     """The disks of swift_disks for a host of swift_storage."""
     if "swift_storage" not in host.groups:
         return {}
@@ -27,7 +27,7 @@ def disk(model: Model, host: Host, services: Services, secrets: Any) -> dict[str
     return {"disks": found} if found else {}
 
 
-def swift_ring(model: Model, host: Host, services: Services, secrets: Any) -> dict[str, Any]:
+def swift_ring(model: Model, host: Host, services: Services, secrets: Mapping[str, str]) -> dict[str, Any]:
     """Rings account, container, and one for each storage policy, for the hosts that need them."""
     swift_hosts = [member.name for member in (*model.group("swift_proxy"), *model.group("swift_storage"))]
     if host.name not in swift_hosts:
@@ -80,6 +80,6 @@ def _devices(host: Host, policy: str | None) -> Iterator[dict[str, Any]]:
             }
 
 
-def swift_ring_copy(model: Model, host: Host, services: Services, secrets: Any) -> dict[str, Any]:
+def swift_ring_copy(model: Model, host: Host, services: Services, secrets: Mapping[str, str]) -> dict[str, Any]:
     """What ``swift_ring`` wants: the copies are of its rings."""
     return swift_ring(model, host, services, secrets)

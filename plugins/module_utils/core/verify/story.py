@@ -39,7 +39,9 @@ class Answer:
 class Cloud(Protocol):
     """What a story needs of the APIs."""
 
-    token_details: Mapping[str, Any]
+    @property
+    def token_details(self) -> Mapping[str, Any]:
+        """What the identity service says about the token: user, project, roles, catalog."""
 
     def endpoint(self, service: str) -> str:
         """The public URL of a service type, without a trailing slash."""

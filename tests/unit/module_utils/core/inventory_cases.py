@@ -47,7 +47,8 @@ def _loaded(path: Path) -> Any:
 
 
 def good(name: str) -> dict[str, Any]:
-    return copy.deepcopy(_loaded(CASES / f"good/{name}.yml"))
+    case: dict[str, Any] = copy.deepcopy(_loaded(CASES / f"good/{name}.yml"))
+    return case
 
 
 def bad() -> list[dict[str, Any]]:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 
 def bridge(name: str, address: str, port: Mapping[str, Any], **more: Any) -> dict[str, Any]:
-    empty = {"mtu": 1500, "gateway": None, "dns": [], "routes": []}
+    empty: dict[str, Any] = {"mtu": 1500, "gateway": None, "dns": [], "routes": []}
     return {"bridge": name, "addresses": [address], "port": dict(port), **empty, **more}
 
 
@@ -52,9 +52,9 @@ def declarations(draw: st.DrawFn) -> dict[str, Any]:
     for number, name in enumerate(
         draw(st.lists(st.sampled_from(["mgmt", "storage", "repl"]), min_size=1, unique=True))
     ):
-        if shared and draw(st.booleans()):
+        if draw(st.booleans()) and shared:
             base, tags = draw(st.sampled_from(shared))
-            vlan = draw(st.integers(1, 4094).filter(lambda tag, tags=tags: tag not in tags))
+            vlan: int | None = draw(st.sampled_from(sorted(set(range(1, 4095)) - tags)))
         else:
             base = {"interface": next(nics)}
             if draw(st.booleans()):

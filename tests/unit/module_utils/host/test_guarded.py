@@ -10,10 +10,9 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.holdfast.storage.plugins.module_utils.core.base import guard
 from ansible_collections.holdfast.storage.plugins.module_utils.core.change import Change, Plan
 from ansible_collections.holdfast.storage.plugins.module_utils.core.errors import HoldfastError
-from ansible_collections.holdfast.storage.plugins.module_utils.host import guarded
+from ansible_collections.holdfast.storage.plugins.module_utils.host import guard, guarded
 
 
 class Alone:
@@ -101,17 +100,21 @@ def test_another_runs_change_is_not_undone(pending: list[str], monkeypatch: pyte
     assert pending == []
 
 
-@pytest.mark.parametrize(("waiting", "done"), [("5", []), ("3", ["undo", "apply"]), ("", ["undo", "apply"])])
+ARMED = {"name": "network", "paths": ["/etc/a"], "undo": ["true"], "seconds": 0, "change": "4"}
+
+
+@pytest.mark.parametrize(("waiting", "done"), [("5", []), ("3", ["undo", ARMED]), ("", ["undo", ARMED])])
 def test_a_change_that_waits_is_undone_unless_a_later_run_has_begun_it(
-    monkeypatch: pytest.MonkeyPatch, waiting: str, done: list[str]
+    monkeypatch: pytest.MonkeyPatch, waiting: str, done: list[Any]
 ) -> None:
     """A module that a killed run left at work may have its turn when the next run's has begun."""
-    found: list[str] = []
+    found: list[Any] = []
     network = kind(DIFFERENCE)
     network.read = lambda io, asked: {"pending": True}
-    network.apply = lambda io, plan, seconds, change: found.append("apply")
+    network.apply = lambda io, plan, arm: arm(paths=["/etc/a"], undo=["true"])
     monkeypatch.setattr(guard, "waiting", lambda io, name: waiting)
     monkeypatch.setattr(guard, "undo", lambda io, name: found.append("undo"))
+    monkeypatch.setattr(guard, "arm", lambda io, name, **given: found.append({"name": name, **given}))
     with nullcontext() if done else pytest.raises(HoldfastError, match="A later run"):
         guarded._apply(HOST, network, WANTED, "4", False)
     assert found == done

@@ -8,7 +8,7 @@ import time
 from typing import Any
 
 from ...change import Plan
-from ...errors import Finding
+from ...errors import Finding, Severity
 from ...host_io import IO
 
 DISTRIBUTIONS = {"debian": ("13",)}
@@ -53,7 +53,7 @@ def _sources(io: IO, directory: str) -> str:
 def plan(current: dict[str, Any], wanted: dict[str, Any]) -> Plan:
     found = []
 
-    def refuse(code: str, what: str, fix: str, severity: Any = "error") -> None:
+    def refuse(code: str, what: str, fix: str, severity: Severity = "error") -> None:
         found.append(Finding(severity, f"platform.{code}", wanted["host"], what, fix))
 
     name = f"{current['distribution']} {current['version']}"

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...change import Change, Plan
-from ...errors import Finding, HoldfastError
+from ...errors import Finding, HoldfastError, Severity
 from ...host_io import IO
 from .. import values as ceph
 
@@ -114,7 +114,7 @@ def _monitors(current: Mapping[str, Any], host: str) -> list[Finding]:
     return [_finding("monitors", f"{host}: ceph_external", what, fix, "error" if all_wrong else "advice")]
 
 
-def _finding(code: str, where: str, what: str, fix: str, severity: Any = "error") -> Finding:
+def _finding(code: str, where: str, what: str, fix: str, severity: Severity = "error") -> Finding:
     return Finding(severity, f"ceph_access.{code}", where, what, fix)
 
 

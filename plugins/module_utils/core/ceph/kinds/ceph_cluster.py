@@ -16,8 +16,8 @@ from typing import Any
 
 from ...base.system import STATE
 from ...change import Change, Plan, wait_for
-from ...errors import Finding, HoldfastError
-from ...host_io import IO
+from ...errors import Finding, HoldfastError, Severity
+from ...host_io import IO, Cluster
 from .. import admin as ceph_admin
 from .. import files as ceph_files
 from .. import values as ceph
@@ -60,7 +60,7 @@ def read(io: IO, asked: dict[str, Any]) -> dict[str, Any]:
         return {"reachable": False, "formed": formed, "reason": error.message}
 
 
-def _read(cluster: Any, asked: dict[str, Any]) -> dict[str, Any]:
+def _read(cluster: Cluster, asked: dict[str, Any]) -> dict[str, Any]:
     osdmap = cluster.tell("osd dump")
     monmap = cluster.tell("mon dump")
     crush = cluster.tell("osd crush dump")
@@ -103,7 +103,7 @@ def _read(cluster: Any, asked: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _option(cluster: Any, name: str) -> dict[str, Any] | None:
+def _option(cluster: Cluster, name: str) -> dict[str, Any] | None:
     status, answer, _ = cluster.ask("config help", key=name)
     if status != 0 or not isinstance(answer, dict):
         return None
@@ -138,7 +138,7 @@ def _pool(pool: Mapping[str, Any], rules: Mapping[int, Mapping[str, Any]]) -> di
     }
 
 
-def _removable(cluster: Any, number: int) -> dict[str, bool]:
+def _removable(cluster: Cluster, number: int) -> dict[str, bool]:
     stop, _, _ = cluster.ask("osd ok-to-stop", manager=True, ids=[str(number)])
     gone, answer, _ = cluster.ask("osd safe-to-destroy", manager=True, ids=[str(number)])
     safe = gone == 0 and isinstance(answer, dict) and number in answer.get("safe_to_destroy", ())
@@ -179,7 +179,7 @@ def plan(current: dict[str, Any], wanted: dict[str, Any]) -> Plan:
     return Plan(changes, findings)
 
 
-def _finding(code: str, where: str, what: str, fix: str, severity: Any = "error") -> Finding:
+def _finding(code: str, where: str, what: str, fix: str, severity: Severity = "error") -> Finding:
     return Finding(severity, f"ceph_cluster.{code}", where, what, fix)
 
 
@@ -452,18 +452,18 @@ def apply(io: IO, plan: Plan) -> None:
             list(pool.map(functools.partial(_carry_out, cluster), list(wave)))
 
 
-def _carry_out(cluster: Any, change: Change) -> None:
+def _carry_out(cluster: Cluster, change: Change) -> None:
     for command in change.data["commands"]:
         _do(cluster, command)
 
 
-def _do(cluster: Any, command: Mapping[str, Any]) -> None:
+def _do(cluster: Cluster, command: Mapping[str, Any]) -> None:
     cluster.tell(command["prefix"], stdin=command["stdin"], **command["arguments"])
     if command["prefix"] == "osd stop":
         _wait_down(cluster, int(command["arguments"]["ids"][0]))
 
 
-def _wait_down(cluster: Any, number: int) -> None:
+def _wait_down(cluster: Cluster, number: int) -> None:
     deadline = time.monotonic() + 60
     while any(osd["osd"] == number and osd["up"] for osd in cluster.tell("osd dump")["osds"]):
         if time.monotonic() > deadline:

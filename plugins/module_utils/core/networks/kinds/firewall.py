@@ -20,6 +20,7 @@ from ...base.system import STATE, SYSTEMCTL
 from ...change import Change, Plan
 from ...errors import HoldfastError
 from ...host_io import IO
+from ...kind import Arm
 
 _Names = dict[tuple[str, ...], str]
 
@@ -117,13 +118,11 @@ def plan(current: dict[str, Any], wanted: dict[str, Any]) -> Plan:
     return Plan(tuple(changes))
 
 
-def apply(io: IO, plan: Plan, rollback_seconds: int = 45, change: str = "") -> None:
+def apply(io: IO, plan: Plan, arm: Arm) -> None:
     """Load the rules at once or not at all, under a guard that brings the former ones back if nobody confirms.
 
     Counters keep their values. Raises HoldfastError, with nothing changed, when the kernel or nft refuses the rules.
     """
-    from ...base import guard
-
     text = next(step.data["text"] for step in plan if "text" in step.data)
     if not io.exists(NFT):
         raise HoldfastError(f"{NFT} is missing. Fix: install the package nftables, which the phase packages does.")
@@ -136,8 +135,7 @@ def apply(io: IO, plan: Plan, rollback_seconds: int = 45, change: str = "") -> N
         else f"{NFT} delete table inet holdfast"
     )
     undo = [f"{SYSTEMCTL} daemon-reload", restore]
-    paths = [SOURCE, LOADED, _UNIT_PATH, _ENABLED]
-    guard.arm(io, NAME, paths=paths, undo=undo, seconds=rollback_seconds, change=change)
+    arm(paths=[SOURCE, LOADED, _UNIT_PATH, _ENABLED], undo=undo)
     stale = _stale(io, text)
     if io.run([NFT, "--file", "-"], stdin=text + stale, check=False).rc != 0:
         # Something by hand stands in the way of the change in place: begin anew, and lose what was counted.

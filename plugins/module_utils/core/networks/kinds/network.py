@@ -7,7 +7,7 @@ stays where it is and has no effect; the plan says which. An interface that held
 and is no port of it any more is released: it gets a file of ours without an address, so that nobody reaches the host by
 it unawares.
 
-``apply`` only starts a change. The host makes it, and undoes it unless ``guard.confirm`` follows: see the module.
+``apply`` only starts a change. The host makes it, and undoes it unless it is confirmed: see ``host.guarded``.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from ...base.system import STATE, SYSTEMCTL
 from ...change import Change, Plan
 from ...errors import Finding
 from ...host_io import IO
+from ...kind import Arm
 from ..networkd import DIRECTORY, PREFIX, links_of, released_network, render
 
 NAME = "network"
@@ -126,19 +127,15 @@ def plan(current: dict[str, Any], wanted: dict[str, Any]) -> Plan:
     return Plan(tuple(changes), tuple(_findings(current, wanted, links)) if changes else ())
 
 
-def apply(io: IO, plan: Plan, rollback_seconds: int = 45, change: str = "") -> None:
-    """Start the change, under a guard that undoes it after ``rollback_seconds``. It is made after this has returned."""
-    from ...base import guard
-
+def apply(io: IO, plan: Plan, arm: Arm) -> None:
+    """Start the change, under a guard that undoes it in time. It is made after this has returned."""
     datas = [step.data for step in plan]
     written = {data["path"]: data["text"] for data in datas if "path" in data}
     made = [step.data["link"] for step in plan if step.action == "create" and "link" in step.data]
     remade = _named(datas, "remake")
     ifdown = _named(datas, "ifdown")
     enable = any(data.get("enable") for data in datas)
-    guard.arm(
-        io,
-        NAME,
+    arm(
         paths=[*written, *([_ENABLED] if enable else ())],
         undo=[
             *([f"{SYSTEMCTL} daemon-reload"] if enable else ()),
@@ -148,8 +145,6 @@ def apply(io: IO, plan: Plan, rollback_seconds: int = 45, change: str = "") -> N
             *(f"ifup --force {name}" for name in ifdown),
             f"[ ! -e {_ENABLED} ] || {{ {_START}; }}",
         ],
-        seconds=rollback_seconds,
-        change=change,
     )
     for path, text in written.items():
         if text is None:

@@ -238,8 +238,8 @@ def _built(builder: dict[str, Any] | None, steps: list[dict[str, Any]], ring: st
     if DIST_PACKAGES not in sys.path:
         sys.path.append(DIST_PACKAGES)
     try:
-        from swift.common.exceptions import SwiftException  # type: ignore[import-not-found]
-        from swift.common.ring.builder import RingBuilder  # type: ignore[import-not-found]
+        from swift.common.exceptions import SwiftException
+        from swift.common.ring.builder import RingBuilder
     except ImportError as error:
         raise HoldfastError(f"Swift is not installed ({error}).") from error
     try:

@@ -7,7 +7,6 @@ import ipaddress
 import itertools
 import json
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -304,6 +303,7 @@ class FakeHost:
         self.loaded: str | None = None
         self.refuses: str = ""
         self.sent: list[str] = []
+        self.armed: list[dict[str, Any]] = []
 
     def run(self, argv: list[str], *, stdin: str | None = None, check: bool = True) -> Result:
         result = self._run(argv, stdin or "")
@@ -342,8 +342,9 @@ class FakeHost:
     def make_directory(self, path: str, **options: Any) -> None:
         pass
 
-
-pytestmark = pytest.mark.usefixtures("armed")
+    def arm(self, **given: Any) -> None:
+        """The guard has tests of its own; here, what it is given."""
+        self.armed.append(given)
 
 
 def wanted(name: str = "storage1", **variables: Any) -> dict[str, Any]:
@@ -355,30 +356,29 @@ def plan(host: FakeHost, value: dict[str, Any]) -> Any:
     return firewall.plan(json.loads(json.dumps(firewall.read(host, firewall.question(value)))), value)
 
 
-def test_a_bare_host_converges_and_stays(armed: list[Mapping[str, Any]]) -> None:
+def test_a_bare_host_converges_and_stays() -> None:
     host = FakeHost()
     planned = plan(host, wanted())
     assert planned.summary() == [
         f"create {firewall.SOURCE}", "load table inet holdfast", f"enable {firewall.UNIT}",
     ]  # fmt: skip
     assert "counter name swift_object accept" in planned.diff()[0]["after"]
-    firewall.apply(host, planned, 30)
-    assert armed[0]["seconds"] == 30
-    assert firewall.SOURCE in armed[0]["paths"]
-    assert armed[0]["undo"][-1].endswith("delete table inet holdfast")
+    firewall.apply(host, planned, host.arm)
+    assert firewall.SOURCE in host.armed[0]["paths"]
+    assert host.armed[0]["undo"][-1].endswith("delete table inet holdfast")
     assert not plan(host, wanted())
 
 
 def test_a_change_shows_the_rules_and_removes_what_is_stale_in_the_same_transaction() -> None:
     host = FakeHost()
-    firewall.apply(host, plan(host, wanted()))
+    firewall.apply(host, plan(host, wanted()), host.arm)
     other = wanted(firewall_admin_sources=["192.0.2.0/24"])
     planned = plan(host, other)
     assert planned.summary() == [f"update {firewall.SOURCE}", "load table inet holdfast"]
     shown = planned.diff()[0]
     assert "192.0.2.0/24" in shown["after"]
     assert "192.0.2.0/24" not in shown["before"]
-    firewall.apply(host, planned)
+    firewall.apply(host, planned, host.arm)
     last = host.sent[-1]
     assert last.endswith(
         "flush chain inet holdfast rogue\ndelete chain inet holdfast rogue\ndelete counter inet holdfast rogue\n"
@@ -391,7 +391,7 @@ def test_a_change_shows_the_rules_and_removes_what_is_stale_in_the_same_transact
 @pytest.mark.parametrize("loaded", ["listing with a rule by hand", None])
 def test_rules_that_were_changed_or_flushed_by_hand_are_seen(loaded: str | None) -> None:
     host = FakeHost()
-    firewall.apply(host, plan(host, wanted()))
+    firewall.apply(host, plan(host, wanted()), host.arm)
     was, host.loaded = host.loaded, loaded
     planned = plan(host, wanted())
     assert planned.summary() == ["load table inet holdfast"]
@@ -401,7 +401,7 @@ def test_rules_that_were_changed_or_flushed_by_hand_are_seen(loaded: str | None)
 def test_the_order_in_which_the_kernel_lists_is_no_change() -> None:
     """What was added in place is last; after a reboot it is where the file has it."""
     host = FakeHost()
-    firewall.apply(host, plan(host, wanted()))
+    firewall.apply(host, plan(host, wanted()), host.arm)
     chain, counter = "\tchain a {\n\t\taccept\n\t}", "\tcounter b {\n\t}"
     form = "table inet holdfast {{\n{}\n\n{}\n}}\n"
     recorded = json.loads(host.disk[firewall.LOADED])
@@ -414,25 +414,25 @@ def test_the_order_in_which_the_kernel_lists_is_no_change() -> None:
 
 def test_a_unit_that_was_disabled_by_hand_is_seen() -> None:
     host = FakeHost()
-    firewall.apply(host, plan(host, wanted()))
+    firewall.apply(host, plan(host, wanted()), host.arm)
     del host.disk[firewall._ENABLED]
     assert plan(host, wanted()).summary() == [f"enable {firewall.UNIT}"]
 
 
-def test_rules_that_nft_refuses_change_nothing(armed: list[Mapping[str, Any]]) -> None:
+def test_rules_that_nft_refuses_change_nothing() -> None:
     host = FakeHost()
     host.refuses = "table inet holdfast"
     with pytest.raises(HoldfastError, match="refused"):
-        firewall.apply(host, plan(host, wanted()))
-    assert armed == []
+        firewall.apply(host, plan(host, wanted()), host.arm)
+    assert host.armed == []
     assert firewall.SOURCE not in host.disk
 
 
 def test_what_stands_in_the_way_is_replaced_whole() -> None:
     host = FakeHost()
-    firewall.apply(host, plan(host, wanted()))
+    firewall.apply(host, plan(host, wanted()), host.arm)
     host.refuses = "delete chain inet holdfast rogue"
-    firewall.apply(host, plan(host, wanted(firewall_admin_sources=["192.0.2.0/24"])))
+    firewall.apply(host, plan(host, wanted(firewall_admin_sources=["192.0.2.0/24"])), host.arm)
     assert host.sent[-1].startswith("table inet holdfast\ndelete table inet holdfast\n")
 
 
@@ -441,11 +441,11 @@ def test_a_host_without_nft_is_planned_for_and_refused_when_it_is_applied() -> N
     planned = plan(host, wanted())
     assert planned.summary()[0] == f"create {firewall.SOURCE}"
     with pytest.raises(HoldfastError, match="package nftables"):
-        firewall.apply(host, planned)
+        firewall.apply(host, planned, host.arm)
 
 
 def test_a_change_that_was_never_confirmed_is_something_to_do() -> None:
     host = FakeHost()
-    firewall.apply(host, plan(host, wanted()))
+    firewall.apply(host, plan(host, wanted()), host.arm)
     host.disk["/var/lib/holdfast/guard/firewall/undoing"] = ""
     assert plan(host, wanted()).summary() == ["undo firewall"]

@@ -37,6 +37,7 @@ class FakeHost:
         )
         self.disk[f"/etc/systemd/system/multi-user.target.wants/{network.NETWORKD}"] = ""
         self.running = True
+        self.armed: list[dict[str, Any]] = []
         self.start()
 
     @staticmethod
@@ -133,8 +134,9 @@ class FakeHost:
     def make_directory(self, path: str, **options: Any) -> None:
         pass
 
-
-pytestmark = pytest.mark.usefixtures("armed")
+    def arm(self, **given: Any) -> None:
+        """The guard has tests of its own; here, what it is given."""
+        self.armed.append(given)
 
 
 def plan(host: FakeHost, value: dict[str, Any]) -> network.Plan:
@@ -144,7 +146,7 @@ def plan(host: FakeHost, value: dict[str, Any]) -> network.Plan:
 def converge(host: FakeHost, value: dict[str, Any]) -> list[str]:
     planned = plan(host, value)
     assert not planned.errors, planned.errors
-    network.apply(host, planned, value["rollback_seconds"])
+    network.apply(host, planned, host.arm)
     host.switch()
     return planned.summary()
 
@@ -218,13 +220,13 @@ def test_a_bare_host_converges_and_stays(value: dict[str, Any]) -> None:
     assert plan(host, value).summary() == []
 
 
-def test_the_guard_keeps_what_is_written_and_knows_what_is_made(armed: list[dict[str, Any]]) -> None:
+def test_the_guard_keeps_what_is_written_and_knows_what_is_made() -> None:
     host = FakeHost("eth0", "eth1")
     converge(host, SIMPLE)
-    assert armed[0]["name"] == "network"
-    assert armed[0]["seconds"] == 45
-    assert sorted(armed[0]["paths"]) == [f"{networkd.DIRECTORY}/{name}" for name in sorted(networkd.render(SIMPLE))]
-    undo = "\n".join(armed[0]["undo"])
+    assert sorted(host.armed[0]["paths"]) == [
+        f"{networkd.DIRECTORY}/{name}" for name in sorted(networkd.render(SIMPLE))
+    ]
+    undo = "\n".join(host.armed[0]["undo"])
     assert "link delete dev br-mgmt" in undo
     assert "link delete dev br-storage" in undo
     assert "link delete dev eth0" not in undo
@@ -278,14 +280,14 @@ def test_a_bridge_that_is_no_longer_wanted_goes() -> None:
     assert not plan(host, less)
 
 
-def test_a_bridge_that_moves_to_another_port_leaves_the_first_one(armed: list[dict[str, Any]]) -> None:
+def test_a_bridge_that_moves_to_another_port_leaves_the_first_one() -> None:
     host = FakeHost("eth0", "eth1", "eth2")
     converge(host, SIMPLE)
     moved = copy.deepcopy(SIMPLE)
     moved["bridges"][1]["port"]["interface"] = "eth2"
     converge(host, moved)
     assert {name for name, link in host.links.items() if link["master"] == "br-storage"} == {"eth2"}
-    assert f"{network.IP} link set dev eth2 nomaster" in armed[-1]["undo"]
+    assert f"{network.IP} link set dev eth2 nomaster" in host.armed[-1]["undo"]
 
 
 def test_nobody_reaches_the_host_by_the_interface_that_the_provisioning_configured() -> None:
@@ -313,26 +315,26 @@ def test_an_address_of_ours_that_appears_elsewhere_is_seen() -> None:
     assert not plan(host, SIMPLE)
 
 
-def test_a_vlan_that_changes_is_made_anew(armed: list[dict[str, Any]]) -> None:
+def test_a_vlan_that_changes_is_made_anew() -> None:
     host = FakeHost("eth0", "eth1", "eth2", "eth3")
     converge(host, METAL)
     other = copy.deepcopy(METAL)
     other["bridges"][1]["port"]["bond"]["mode"] = other["bridges"][2]["port"]["bond"]["mode"] = "active-backup"
     converge(host, other)
     assert host.links["bond0"]["mode"] == "active-backup"
-    assert "link delete dev bond0" in "\n".join(armed[-1]["undo"])
+    assert "link delete dev bond0" in "\n".join(host.armed[-1]["undo"])
 
 
-def test_networkd_is_enabled_where_something_else_ran(armed: list[dict[str, Any]]) -> None:
+def test_networkd_is_enabled_where_something_else_ran() -> None:
     host = FakeHost("eth0", "eth1")
     enabled = f"/etc/systemd/system/multi-user.target.wants/{network.NETWORKD}"
     del host.disk[enabled]
     host.running = False
     planned = plan(host, SIMPLE)
     assert planned.summary()[0] == f"enable {network.NETWORKD}"
-    network.apply(host, planned)
-    assert enabled in armed[0]["paths"]
-    assert any("stop" in line and network.NETWORKD in line for line in armed[0]["undo"])
+    network.apply(host, planned, host.arm)
+    assert enabled in host.armed[0]["paths"]
+    assert any("stop" in line and network.NETWORKD in line for line in host.armed[0]["undo"])
 
 
 def test_a_change_that_was_never_confirmed_is_something_to_do() -> None:
@@ -412,15 +414,15 @@ def test_stanzas_of_our_interfaces_are_taken_out_and_the_rest_stands() -> None:
     assert network.without_interfaces(INTERFACES, {"eth5"}) == INTERFACES
 
 
-def test_ifupdown_gives_up_our_interfaces_and_takes_them_back(armed: list[dict[str, Any]]) -> None:
+def test_ifupdown_gives_up_our_interfaces_and_takes_them_back() -> None:
     path = "/etc/network/interfaces"
     host = FakeHost("eth0", "eth1", files={path: INTERFACES, "/usr/sbin/ifup": ""})
     actions = converge(host, SIMPLE)
     assert f"update {path}" in actions
     assert "iface eth0" not in host.disk[path]
     assert "ifdown --force eth0" in host.disk[network.SWITCH]
-    assert path in armed[0]["paths"]
-    assert "ifup --force eth0" in armed[0]["undo"]
+    assert path in host.armed[0]["paths"]
+    assert "ifup --force eth0" in host.armed[0]["undo"]
     assert not plan(host, SIMPLE)
 
 

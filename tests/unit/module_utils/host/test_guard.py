@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.holdfast.storage.plugins.module_utils.core.base import guard
+from ansible_collections.holdfast.storage.plugins.module_utils.host import guard
 from ansible_collections.holdfast.storage.plugins.module_utils.host.local import Host, Result
 
 

@@ -8,7 +8,7 @@ a reboot they come back before the network starts. A change is undone or confirm
 the same directory. Each has an identity, since what a killed run left running may come to confirm when the change that
 waits is another run's; whoever arms, confirms or undoes is alone with changes of the host (``Host.alone``).
 
-On hosts, standard library only. State is in ``/var/lib/holdfast/guard/<name>``::
+State is in ``/var/lib/holdfast/guard/<name>``::
 
     pending/    change (its identity), paths, files/ (copies, by absolute path), undo (shell, after the files are back)
     undoing/    the same, while it is undone
@@ -21,9 +21,9 @@ import os
 import shutil
 from collections.abc import Sequence
 
-from ..host_io import IO
-from . import system
-from .system import SYSTEMCTL
+from ..core.base import system
+from ..core.base.system import SYSTEMCTL
+from ..core.host_io import IO
 
 STATE = f"{system.STATE}/guard"
 SCRIPT = "/usr/local/lib/holdfast/guard"
