@@ -17,17 +17,25 @@ from ..errors import HoldfastError
 from ..inventory.schema import did_you_mean
 from . import backends, schema
 
+FRAGMENTS = "holdfast/fragments"
 _YAML = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 @dataclass(frozen=True)
 class Description:
-    """One service.yml as it stands, with the role it came from, and the role's templates and types of back ends."""
+    """One service.yml as it stands, with the role it came from and what the role has beside it.
+
+    Attributes:
+        templates: the role's, and the fragments', by name.
+        backends: the role's types of back ends, by name.
+        fragments: what services share, by the key that names it.
+    """
 
     role: str
     content: Mapping[str, Any]
     templates: Mapping[str, str]
     backends: Mapping[str, Any] = field(default_factory=dict)
+    fragments: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -78,12 +86,14 @@ def load(roles: Path, phases: Collection[str]) -> tuple[Description, ...]:
 
     Raises HoldfastError with all that is wrong in them. ``phases`` are those that there are.
     """
+    fragments = {path.stem: read(path) for path in sorted((roles / FRAGMENTS).glob("*.yml"))}
+    shared = {file.name: file.read_text() for file in sorted((roles / FRAGMENTS).glob("*.j2"))}
     found = []
     problems = []
     for path in sorted(roles.glob("*/service.yml")):
         templates = {file.name: file.read_text() for file in sorted((path.parent / "templates").glob("*.j2"))}
         types = {file.stem: read(file) for file in sorted((path.parent / "backends").glob("*.yml"))}
-        description = Description(path.parent.name, read(path), templates, types)
+        description = Description(path.parent.name, read(path), {**shared, **templates}, types, fragments)
         problems += schema.problems(description.content, description.where, phases)
         problems += backends.problems(types, f"roles/{description.role}/backends")
         found.append(description)

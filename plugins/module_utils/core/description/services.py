@@ -10,6 +10,7 @@ from ..backend import Backends
 from ..config import RENDERERS, merge, parse_ini
 from ..model import Host, Model
 from .expressions import Names, View, evaluate, names, render
+from .fragments import parts
 from .load import Description, backends_of, groups
 
 
@@ -97,14 +98,17 @@ class Services:
         for component in own:
             if not evaluate(component.get("when", True), context, where):
                 continue
-            plain = {name: value for name, value in component.items() if name not in ("files", "when")}
-            result = evaluate(plain, context, where)
+            made_of = list(parts(component, description.fragments, context, where))
+            apart = {"files", "units", "when", *description.fragments}
+            result = evaluate({name: value for name, value in component.items() if name not in apart}, context, where)
             result["service"] = description.name
             result.setdefault("phase", description.phase)
+            result["units"] = [unit for part, seen in made_of for unit in evaluate(part.get("units", []), seen, where)]
             result["files"] = [
                 _render_file(description, result, entry, here, where)
-                for entry in component.get("files", ())
-                for here in _for_each(entry, context, where)
+                for part, seen in made_of
+                for entry in part.get("files", ())
+                for here in _for_each(entry, seen, where)
                 if evaluate(entry.get("when", True), here, where)
             ]
             yield result

@@ -27,4 +27,16 @@ def names(view: View) -> Mapping[str, Any]:
             "cafile": CA_BUNDLE,
         }
 
-    return {"keystone_auth": keystone_auth}
+    def keystone_admin() -> dict[str, Any]:
+        """How the administrator signs in: what kinds on a host need that speak to an API."""
+        return {
+            "auth_url": f"{view.url('keystone')}/v3",
+            "username": "admin",
+            "password": view.secret("keystone_admin_password"),
+            "user_domain_name": "Default",
+            "project_name": "admin",
+            "project_domain_name": "Default",
+            "cafile": CA_BUNDLE,
+        }
+
+    return {"keystone_auth": keystone_auth, "keystone_admin": keystone_admin}
