@@ -111,7 +111,7 @@ def test_who_has_one_way_gives_a_lost_volume_up_before_it_comes_back(site: Local
     assert compute.check_output(f"sed -n '{option}' /etc/iscsi/iscsid.conf") == "120"
     # One of its own: multipathd takes whatever it has had before.
     volume = site.volume("one-way", "--type", "local")["id"]
-    wanted = str(VARIABLES["nova_give_up_one_way_seconds"])
+    wanted = str(VARIABLES["attach_give_up_one_way_seconds"])
     found: set[str] = set()
 
     def given() -> bool:

@@ -183,12 +183,16 @@ class _Check:
             near = self.roles.nearest(name) if reserved else self.roles.mistyped(name)
             if not (reserved or near):
                 continue
-            prefix = name.split("_")[0]
-            because = f"the prefix {prefix}_ is reserved" if reserved else f"it is nearly {near}"
+            where = hosts[0] if len(hosts) == 1 else None
+            if new := self.roles.renamed.get(name):
+                what, fix = f"has another name since this version: {new}.", f"Rename it to {new}."
+                self._add("inventory.renamed-variable", where, (name,), what, fix)
+                continue
+            because = f"the prefix {name.split('_')[0]}_ is reserved" if reserved else f"it is nearly {near}"
             value = self.raw.hosts[hosts[0]].variables.get(name)
             self._add(
                 "inventory.unknown-variable",
-                hosts[0] if len(hosts) == 1 else None,
+                where,
                 (name,),
                 f"{f'is {shown(value, (name,))}, and ' if value is not None else ''}"
                 f"is not a variable of Holdfast, and {because}.",

@@ -9,6 +9,8 @@ A role declares its variables in ``meta/variables.yml`` (name to JSON Schema, dr
     ``host``: each host has its own.
 ``x-groups``
     Without a default, the variable is required on the hosts of these groups only, and not everywhere.
+``x-renamed-from``
+    The name that it had. That one is refused with the new one, and its prefix stays reserved.
 """
 
 from __future__ import annotations
@@ -74,10 +76,14 @@ class Variable:
 
 @dataclass(frozen=True)
 class RoleVariables:
-    """The declared variables of all roles. The name of every role that declares some is a reserved prefix."""
+    """The declared variables of all roles. The name of every role that declares some is a reserved prefix.
+
+    ``renamed`` leads from names that there were to those of now.
+    """
 
     variables: Mapping[str, Variable]
     prefixes: tuple[str, ...]
+    renamed: Mapping[str, str]
     _validators: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def is_reserved(self, name: str) -> bool:
@@ -134,7 +140,9 @@ def declare(documents: Mapping[str, tuple[Mapping[str, Any], Mapping[str, Any]]]
             raise HoldfastError(
                 f"roles/{role}/defaults/main.yml: {', '.join(strangers)} not declared in meta/variables.yml."
             )
-    return RoleVariables(variables, tuple(f"{role}_" for role in documents))
+    renamed = {v.schema["x-renamed-from"]: name for name, v in variables.items() if "x-renamed-from" in v.schema}
+    reserved = [*documents, *(old.partition("_")[0] for old in renamed)]
+    return RoleVariables(variables, tuple(dict.fromkeys(f"{prefix}_" for prefix in reserved)), renamed)
 
 
 def nearest(name: str, candidates: Iterable[str]) -> str | None:

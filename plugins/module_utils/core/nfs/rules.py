@@ -95,9 +95,9 @@ def clients(draft: Draft) -> Iterator[Finding]:
                     f"is {store['nfs']!r}, which {host.name} of glance_api would have to mount, and it is a container.",
                     "Put glance_api on hosts with a kernel of their own, or use another store.",
                 )
-    instances = draft.variables.get("nova_instances_nfs")
+    instances = draft.variables.get("attach_instances_nfs")
     if instances and draft.group("nova_compute"):
-        yield from _known(draft, ("nova_instances_nfs",), instances, "nova", None)
+        yield from _known(draft, ("attach_instances_nfs",), instances, "nova", None)
 
 
 def _known(draft: Draft, path: KeyPath, text: str, purpose: str, host: DraftHost | None) -> Iterator[Finding]:

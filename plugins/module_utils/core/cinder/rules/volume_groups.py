@@ -14,9 +14,9 @@ from .backends import BACKENDS, listed_backends
 
 PORTALS = "cinder_portal_addresses"
 WAIT = "cinder_volumes_wait_seconds"
-GIVE_UP = ("nova_give_up_seconds", "nova_give_up_one_way_seconds")
+GIVE_UP = ("attach_give_up_seconds", "attach_give_up_one_way_seconds")
 POLLING_SECONDS = 5
-"""How often multipathd looks (roles/nova/service.yml): it counts in these."""
+"""How often multipathd looks (roles/attach/service.yml): it counts in these."""
 NOTICING_SECONDS = 30
 """Until a host knows that a server is gone, at most: iSCSI asks each 5 seconds, waits 5 for the answer, and 5 more
 before another way is taken; NVMe takes no longer. The rest is for a machine that is busy."""

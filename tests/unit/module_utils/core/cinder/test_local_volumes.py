@@ -186,8 +186,8 @@ def test_images_cross_the_network_unless_their_server_is_the_api() -> None:
 
 def test_times_after_a_lost_volume_are_the_inventorys() -> None:
     times = (
-        ("vars/nova_give_up_seconds", 15),
-        ("vars/nova_give_up_one_way_seconds", 10),
+        ("vars/attach_give_up_seconds", 15),
+        ("vars/attach_give_up_one_way_seconds", 10),
         ("vars/cinder_volumes_wait_seconds", 45),
     )
     found = files("compute1", *times)
