@@ -10,7 +10,7 @@ import secrets as random
 import string
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -26,7 +26,7 @@ _ALPHABET = string.ascii_letters + string.digits
 _LENGTH = 43
 
 _WORDS = re.compile(
-    "passw[o0]rd|p4ssw0rd|secret|change[-_]?(me|it)|default|admin|openstack|holdfast|swift|glance|keystone|qwerty|letmein|"
+    "passw[o0]rd|p4ssw0rd|secret|change[-_]?(me|it)|default|admin|openstack|holdfast|qwerty|letmein|"
     "welcome|example|insecure|test1234|12345678|abcdefgh|replace[-_]?me|todo|fixme",
     re.I,
 )
@@ -126,7 +126,7 @@ def _weak_text(name: str, value: str) -> str | None:
         return "has white space around it"
     if not value.isprintable() or not value.isascii():
         return "has characters that configuration files do not take"
-    if value.lower() == name.lower() or ((word := _WORDS.search(value)) and len(value) < 32 + len(word.group())):
+    if value.lower() == name.lower() or any(len(value) < 32 + len(word) for word in _words(name, value)):
         return "is a default, or contains a common word"
     if re.fullmatch(r"(.+?)\1+", value):
         return "repeats itself"
@@ -136,6 +136,15 @@ def _weak_text(name: str, value: str) -> str | None:
     if entropy(value) < BITS:
         return f"has less than {BITS} bits of entropy"
     return None
+
+
+def _words(name: str, value: str) -> Iterator[str]:
+    """Common words in a value; so is what its name begins with, which is the service's."""
+    service = name.partition("_")[0]
+    if len(service) > 3 and service.lower() in value.lower():
+        yield service
+    if found := _WORDS.search(value):
+        yield found.group()
 
 
 def _weak_base64(name: str, value: str) -> str | None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Rules about object storage: disks, zones and policies, as its rings need them."""
+"""Rules about object storage: disks, zones, policies, as its rings need them, and secrets that find stored objects."""
 
 from __future__ import annotations
 
@@ -9,11 +9,15 @@ from typing import Any
 
 from ..errors import Finding
 from ..inventory import disks
+from ..inventory.build import SECRETS
 from ..inventory.draft import Draft, entries, listed, rule
 from ..inventory.schema import KeyPath, did_you_mean
 
 DISKS = "swift_disks"
 POLICIES = "swift_policies"
+
+# Without them data that is stored already can not be found or read.
+_IRREPLACEABLE = ("swift_hash_path_prefix", "swift_hash_path_suffix", "swift_encryption_root_secret")
 
 _REPLICATION_ONLY = ("replicas",)
 _EC_REQUIRED = ("ec_type", "ec_data_fragments", "ec_parity_fragments")
@@ -278,3 +282,21 @@ def _disks(draft: Draft) -> Iterator[Disk]:
 def _names(policy: Mapping[str, Any]) -> list[str]:
     aliases = [alias for alias in policy.get("aliases") or () if isinstance(alias, str)]
     return [*([policy["name"]] if "name" in policy else []), *aliases]
+
+
+# -- secrets ------------------------------------------------------------------------------------------------------
+
+
+@rule
+def irreplaceable(draft: Draft) -> Iterator[Finding]:
+    """A new one would make stored data unreachable, so it is made only together with the others of its service."""
+    if not any(name.startswith("swift_") for name in draft.secrets):
+        return
+    for name in _IRREPLACEABLE:
+        if name in draft.required_secrets and name not in draft.secrets:
+            yield draft.error(
+                "secrets.lost",
+                (SECRETS, name),
+                "is missing, and other secrets of Swift are there: with a new one, stored objects are not found again.",
+                "Put back the value from a backup of the vault file or from /etc/swift/swift.conf of a storage host.",
+            )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Rules about secrets: strong, each used once, encrypted, and those that no one can make again are there."""
+"""Rules about secrets: strong, each used once, known, and encrypted."""
 
 from __future__ import annotations
 
@@ -11,9 +11,6 @@ from ..draft import Draft, entries, place, rule
 from ..schema import did_you_mean
 
 VARIABLE = "holdfast_secrets"
-
-# Without them data that is stored already can not be found or read.
-_IRREPLACEABLE = ("swift_hash_path_prefix", "swift_hash_path_suffix", "swift_encryption_root_secret")
 
 
 @rule
@@ -65,21 +62,6 @@ def known(draft: Draft) -> Iterator[Finding]:
             "is a secret that nothing uses.",
             f"{hint}Rename it, or take it out of the vault file.",
         )
-
-
-@rule
-def irreplaceable(draft: Draft) -> Iterator[Finding]:
-    """A new one would make stored data unreachable, so it is made only together with the others of its service."""
-    if not any(name.startswith("swift_") for name in draft.secrets):
-        return
-    for name in _IRREPLACEABLE:
-        if name in draft.required_secrets and name not in draft.secrets:
-            yield draft.error(
-                "secrets.lost",
-                (VARIABLE, name),
-                "is missing, and other secrets of Swift are there: with a new one, stored objects are not found again.",
-                "Put back the value from a backup of the vault file or from /etc/swift/swift.conf of a storage host.",
-            )
 
 
 @rule

@@ -101,3 +101,9 @@ def test_weak_secrets(value, reason):
     weakness = secrets.weaknesses({"name": value}, {"name": secrets.TEXT})["name"]
     assert reason in weakness
     assert not value or str(value) not in weakness
+
+
+def test_a_secret_does_not_name_its_service():
+    value = "Glance7Qm2Lk9Wc4Rt8Yb3Nf6Vp1Z"
+    weak = secrets.weaknesses({"glance_database_password": value, "other_database_password": value}, {})
+    assert weak == {"glance_database_password": "is a default, or contains a common word"}
