@@ -101,7 +101,8 @@ import mmap
 import os
 import random
 import secrets
-from collections.abc import Callable
+import subprocess
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -182,86 +183,127 @@ def use(path: str, seed: str, size: int, owned: bool) -> str:
     return read(path, size)
 
 
-def main() -> None:
-    module = AnsibleModule(
-        argument_spec={
-            "volume": {"type": "str"},
-            "connection": {"type": "dict"},
-            "credentials": {"type": "dict", "no_log": True},
-            "multipath": {"type": "bool", "default": True},
-            "mount_options": {"type": "str", "default": "nfsvers=4.2,proto=tcp,hard"},
-            "address": {"type": "str", "required": True},
-            "seed": {"type": "str", "default": ""},
-            "size": {"type": "int", "required": True},
-            "wrong_secret": {"type": "bool", "default": False},
-        }
-    )
-    given = module.params
-    if not 0 < given["size"] <= LARGEST:
-        module.fail_json(msg=f"size is {given['size']}. Fix: give 1 to {LARGEST} bytes.")
-    try:
+class VolumeError(Exception):
+    """Why there is no answer, for people."""
+
+
+class Brick:
+    """The libraries by which a host attaches volumes. Raises ImportError where they are missing."""
+
+    def __init__(self) -> None:
         from os_brick import exception, privileged
         from os_brick.initiator import connector
         from os_brick.privileged import rootwrap
         from oslo_concurrency import lockutils, processutils
-    except ImportError as error:
-        module.fail_json(msg=f"A library is missing: {error}. Run this on a host that attaches volumes.")
-    # This process is root already and needs no second one.
-    privileged.default.set_client_mode(False)
-    os.makedirs(MOUNTS, exist_ok=True)
-    lockutils.set_defaults(lock_path="/run/lock")
-    if not given["connection"]:
-        found = connector.get_connector_properties("", given["address"], given["multipath"], False)
-        module.exit_json(changed=False, connector=found)
-    kind = given["connection"]["driver_volume_type"]
-    data = {**given["connection"]["data"], **(given["credentials"] or {})}
-    codes: list[int] = []
 
-    def execute(*words: str, **options: Any) -> tuple[str, str]:
+        # This process is root already and needs no second one.
+        privileged.default.set_client_mode(False)
+        lockutils.set_defaults(lock_path="/run/lock")
+        self.connector, self.rootwrap = connector, rootwrap
+        self.failed = processutils.ProcessExecutionError
+        self.refusals = (exception.BrickException, processutils.ProcessExecutionError, OSError)
+
+
+class Connector:
+    """os-brick's way to one volume, and what it refused."""
+
+    def __init__(self, given: Mapping[str, Any], brick: Brick) -> None:
+        kind = given["connection"]["driver_volume_type"]
+        mounted = {"nfs_mount_point_base": MOUNTS, "nfs_mount_options": given["mount_options"]}
+        self._brick = brick
+        self._is_file = kind == "nfs"
+        self._data = {**given["connection"]["data"], **(given["credentials"] or {})}
+        self._codes: list[int] = []
+        self._way = brick.connector.InitiatorConnector.factory(
+            kind,
+            "",
+            use_multipath=given["multipath"],
+            device_scan_attempts=5,
+            execute=self._execute,
+            **(mounted if self._is_file else {}),
+        )
+
+    def _execute(self, *words: str, **options: Any) -> tuple[str, str]:
         # os-brick keeps why a login failed to its log.
         try:
-            shown: tuple[str, str] = rootwrap.execute(*words, **options)
-        except processutils.ProcessExecutionError as error:
-            codes.extend([error.exit_code] if "--login" in words else [])
+            shown: tuple[str, str] = self._brick.rootwrap.execute(*words, **options)
+        except self._brick.failed as error:
+            self._codes.extend([error.exit_code] if "--login" in words else [])
             raise
         return shown
 
-    more = {"nfs_mount_point_base": MOUNTS, "nfs_mount_options": given["mount_options"]} if kind == "nfs" else {}
-    way = connector.InitiatorConnector.factory(
-        kind, "", use_multipath=given["multipath"], device_scan_attempts=5, execute=execute, **more
-    )
-    refusals = (exception.BrickException, processutils.ProcessExecutionError, OSError)
-    refused = {}
-    if given["wrong_secret"]:
-        wrong = {**data, "auth_password": secrets.token_hex(8)}
+    def try_wrong_secret(self) -> dict[str, Any]:
+        """``{refused, codes}``: how a login with another secret was refused. Raises VolumeError when it was not."""
+        wrong = {**self._data, "auth_password": secrets.token_hex(8)}
         try:
-            let_in = way.connect_volume(wrong)
-        except refusals as error:
-            refused = {"refused": f"{type(error).__name__}: {error}"[:300], "codes": list(codes)}
-        else:
-            way.disconnect_volume(wrong, let_in)
-            module.fail_json(msg="The volume was attached with a wrong secret.")
-    try:
-        device = way.connect_volume(data)
-    except refusals as error:
-        module.fail_json(msg=f"The volume could not be attached: {error}"[:600])
-    broken = False
-    try:
+            let_in = self._way.connect_volume(wrong)
+        except self._brick.refusals as error:
+            return {"refused": f"{type(error).__name__}: {error}"[:300], "codes": list(self._codes)}
+        self._way.disconnect_volume(wrong, let_in)
+        raise VolumeError("The volume was attached with a wrong secret.")
+
+    def use(self, seed: str, size: int) -> dict[str, Any]:
+        """``{sha256, image, ways}`` of the volume, attached meanwhile. Raises VolumeError."""
+        try:
+            device = self._way.connect_volume(self._data)
+        except self._brick.refusals as error:
+            raise VolumeError(f"The volume could not be attached: {error}"[:600]) from error
         path = device["path"]
-        digest = in_child(use, path, given["seed"], given["size"], kind == "nfs")
-        ways = len(os.listdir(f"/sys/class/block/{os.path.basename(os.path.realpath(path))}/slaves") or [path])
+        broken = False
+        try:
+            digest = in_child(use, path, seed, size, self._is_file)
+            return {"sha256": digest, "image": path, "ways": ways_to(path)}
+        except OSError as error:
+            broken = True
+            raise VolumeError(f"{path}: {error}") from error
+        finally:
+            # What a device that is gone has not taken can not be flushed.
+            self._way.disconnect_volume(self._data, device, force=broken, ignore_errors=broken)
+            if self._is_file:  # os-brick leaves the share to those who use it still; here nobody does
+                subprocess.run(["/usr/bin/umount", os.path.dirname(path)], check=False, capture_output=True)
+
+
+def ways_to(path: str) -> int:
+    """How many disks stand beneath a device; one for a file."""
+    try:
+        return len(os.listdir(f"/sys/class/block/{os.path.basename(os.path.realpath(path))}/slaves")) or 1
     except FileNotFoundError:
-        ways = 1  # a file, or a disk that none stands beneath
-    except OSError as error:
-        broken = True
-        module.fail_json(msg=f"{path}: {error}")
-    finally:
-        # What a device that is gone has not taken can not be flushed.
-        way.disconnect_volume(data, device, force=broken, ignore_errors=broken)
-        if kind == "nfs":  # os-brick leaves the share to those who use it still; here nobody does
-            module.run_command(["/usr/bin/umount", os.path.dirname(device["path"])])
-    said = {"sha256": digest, "image": path, "ways": ways, "host": os.uname().nodename, "parent": ""}
-    module.exit_json(changed=bool(given["seed"]), **said, **refused)
+        return 1
+
+
+OPTIONS = {
+    "volume": {"type": "str"},
+    "connection": {"type": "dict"},
+    "credentials": {"type": "dict", "no_log": True},
+    "multipath": {"type": "bool", "default": True},
+    "mount_options": {"type": "str", "default": "nfsvers=4.2,proto=tcp,hard"},
+    "address": {"type": "str", "required": True},
+    "seed": {"type": "str", "default": ""},
+    "size": {"type": "int", "required": True},
+    "wrong_secret": {"type": "bool", "default": False},
+}
+
+
+def main() -> None:
+    module = AnsibleModule(argument_spec=OPTIONS)
+    given = module.params
+    if not 0 < given["size"] <= LARGEST:
+        module.fail_json(msg=f"size is {given['size']}. Fix: give 1 to {LARGEST} bytes.")
+    try:
+        brick = Brick()
+    except ImportError as error:
+        module.fail_json(msg=f"A library is missing: {error}. Run this on a host that attaches volumes.")
+    os.makedirs(MOUNTS, exist_ok=True)
+    if not given["connection"]:
+        found = brick.connector.get_connector_properties("", given["address"], given["multipath"], False)
+        module.exit_json(changed=False, connector=found)
+    try:
+        way = Connector(given, brick)
+        refused = way.try_wrong_secret() if given["wrong_secret"] else {}
+        said = way.use(given["seed"], given["size"])
+    except VolumeError as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(changed=bool(given["seed"]), **said, host=os.uname().nodename, parent="", **refused)
 
 
 if __name__ == "__main__":

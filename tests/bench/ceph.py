@@ -22,7 +22,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -108,47 +108,7 @@ def by_hand(hosts: Hosts) -> None:
         )
 
     hosts.each(hosts.names, lambda _, name: bridgeless(name))
-    addresses = {name: f"{networks['storage']}.{last[name]}" for name in mons}
-    fsid = "5d5ab0c5-6f3c-4f0e-8f0e-2a4a1d6d2a3b"
-    conf = f"""[global]
-fsid = {fsid}
-mon_host = {",".join(f"[v2:{address}:3300]" for address in addresses.values())}
-public_network = {networks["storage"]}.0/24
-cluster_network = {networks["repl"]}.0/24
-ms_bind_msgr1 = false
-osd_memory_target = 939524096
-osd_pool_default_pg_autoscale_mode = off
-"""
-    members = " ".join(f"--addv {name} '[v2:{address}:3300]'" for name, address in addresses.items())
-    hosts.ssh(
-        mons[0],
-        f"""mkdir -p /tmp/k; cd /tmp/k
-ceph-authtool --create-keyring mon --gen-key -n mon. --cap mon 'allow *'
-ceph-authtool --create-keyring admin --gen-key -n client.admin \\
-  --cap mon 'allow *' --cap osd 'allow *' --cap mds 'allow *' --cap mgr 'allow *'
-ceph-authtool --create-keyring osd --gen-key -n client.bootstrap-osd \\
-  --cap mon 'profile bootstrap-osd' --cap mgr 'allow r'
-ceph-authtool mon --import-keyring admin; ceph-authtool mon --import-keyring osd
-monmaptool --create --fsid {fsid} {members} monmap
-""",
-    )
-    files = {name: hosts.ssh(mons[0], f"base64 -w0 /tmp/k/{name}") for name in ("mon", "admin", "osd", "monmap")}
-    unpack = "mkdir -p /tmp/k; cd /tmp/k; " + " ".join(
-        f"echo {text} | base64 -d > {name};" for name, text in files.items()
-    )
-    hosts.each(
-        hosts.names,
-        lambda _, name: (
-            f"""{unpack}
-printf '%s' '{conf}' > /etc/ceph/ceph.conf
-cp admin /etc/ceph/ceph.client.admin.keyring; cp osd /var/lib/ceph/bootstrap-osd/ceph.keyring
-chown -R ceph /tmp/k
-[ -z "{name if name in mons else ""}" ] || {{
-su -s /bin/sh ceph -c 'ceph-mon --mkfs -i {name} --monmap /tmp/k/monmap --keyring /tmp/k/mon'
-systemctl start ceph-mon@{name}; }}
-"""
-        ),
-    )
+    _monitors(hosts, networks, {name: f"{networks['storage']}.{last[name]}" for name in mons})
     hosts.ssh(
         mgr,
         f"""mkdir -p /var/lib/ceph/mgr/ceph-{mgr}
@@ -157,16 +117,7 @@ ceph auth get-or-create mgr.{mgr} mon 'allow profile mgr' osd 'allow *' mds 'all
 chown -R ceph /var/lib/ceph/mgr; systemctl start ceph-mgr@{mgr}
 """,
     )
-    hosts.each(
-        osds,
-        lambda _, name: "\n".join(
-            f"""device=$(readlink -f {osd["device"]})
-ceph-volume raw prepare --bluestore --data $device --crush-device-class {osd.get("class", "hdd")} --no-tmpfs
-id=$(ceph-volume raw list $device | sed -n 's/.*"osd_id": \\([0-9]*\\).*/\\1/p'); chown ceph $device
-systemctl start ceph-osd@$id"""
-            for osd in hosts.variables[name]["ceph_osds"]
-        ),
-    )
+    _osds(hosts, osds)
     for pool in variables["ceph_pools"]:
         hosts.ssh(
             mons[0],
@@ -185,6 +136,64 @@ ceph auth get-or-create mds.{mds} mon 'profile mds' mgr 'profile mds' osd 'allow
 chown -R ceph /var/lib/ceph/mds; systemctl start ceph-mds@{mds}
 """,
         )
+
+
+def _monitors(hosts: Hosts, networks: Mapping[str, str], addresses: Mapping[str, str]) -> None:
+    """Keys, a map, configuration on all hosts, and monitors at their addresses."""
+    first = next(iter(addresses))
+    fsid = "5d5ab0c5-6f3c-4f0e-8f0e-2a4a1d6d2a3b"
+    conf = f"""[global]
+fsid = {fsid}
+mon_host = {",".join(f"[v2:{address}:3300]" for address in addresses.values())}
+public_network = {networks["storage"]}.0/24
+cluster_network = {networks["repl"]}.0/24
+ms_bind_msgr1 = false
+osd_memory_target = 939524096
+osd_pool_default_pg_autoscale_mode = off
+"""
+    members = " ".join(f"--addv {name} '[v2:{address}:3300]'" for name, address in addresses.items())
+    hosts.ssh(
+        first,
+        f"""mkdir -p /tmp/k; cd /tmp/k
+ceph-authtool --create-keyring mon --gen-key -n mon. --cap mon 'allow *'
+ceph-authtool --create-keyring admin --gen-key -n client.admin \\
+  --cap mon 'allow *' --cap osd 'allow *' --cap mds 'allow *' --cap mgr 'allow *'
+ceph-authtool --create-keyring osd --gen-key -n client.bootstrap-osd \\
+  --cap mon 'profile bootstrap-osd' --cap mgr 'allow r'
+ceph-authtool mon --import-keyring admin; ceph-authtool mon --import-keyring osd
+monmaptool --create --fsid {fsid} {members} monmap
+""",
+    )
+    files = {name: hosts.ssh(first, f"base64 -w0 /tmp/k/{name}") for name in ("mon", "admin", "osd", "monmap")}
+    unpack = "mkdir -p /tmp/k; cd /tmp/k; " + " ".join(
+        f"echo {text} | base64 -d > {name};" for name, text in files.items()
+    )
+    hosts.each(
+        hosts.names,
+        lambda _, name: (
+            f"""{unpack}
+printf '%s' '{conf}' > /etc/ceph/ceph.conf
+cp admin /etc/ceph/ceph.client.admin.keyring; cp osd /var/lib/ceph/bootstrap-osd/ceph.keyring
+chown -R ceph /tmp/k
+[ -z "{name if name in addresses else ""}" ] || {{
+su -s /bin/sh ceph -c 'ceph-mon --mkfs -i {name} --monmap /tmp/k/monmap --keyring /tmp/k/mon'
+systemctl start ceph-mon@{name}; }}
+"""
+        ),
+    )
+
+
+def _osds(hosts: Hosts, names: list[str]) -> None:
+    hosts.each(
+        names,
+        lambda _, name: "\n".join(
+            f"""device=$(readlink -f {osd["device"]})
+ceph-volume raw prepare --bluestore --data $device --crush-device-class {osd.get("class", "hdd")} --no-tmpfs
+id=$(ceph-volume raw list $device | sed -n 's/.*"osd_id": \\([0-9]*\\).*/\\1/p'); chown ceph $device
+systemctl start ceph-osd@$id"""
+            for osd in hosts.variables[name]["ceph_osds"]
+        ),
+    )
 
 
 def main() -> int:

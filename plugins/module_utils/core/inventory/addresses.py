@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 
@@ -62,50 +62,57 @@ def assign(
     result: dict[str, dict[str, str]] = {name: {} for name in hosts}
     for network in sorted(ranges, key=lambda name: (name != "mgmt", name)):
         range_ = ranges[network]
-        taken: dict[IPv4Address, str] = {}
-        waiting: list[str] = []
         members = sorted(name for name, networks in hosts.items() if network in networks)
+        own = {name: address for name in members if (address := given.get(name, {}).get(network))}
+        taken = {IPv4Address(address): name for name, address in own.items()}
+        conflicts += _keep(network, range_, members, remembered, own, taken)
         for name in members:
-            if address := given.get(name, {}).get(network):
-                taken[IPv4Address(address)] = name
-                result[name][network] = address
-        for name in sorted(remembered):
-            kept = remembered[name].get(network)
-            if kept is None or network in result.get(name, ()):
-                continue
-            own = IPv4Address(kept)
-            if own not in range_.network:
-                continue
-            if name not in members:
-                taken.setdefault(own, name)
-            elif own in taken or not range_.is_usable(own):
-                owner = taken.get(own, "a router, a name server or haproxy_address")
-                conflicts.append(_collision(name, network, kept, owner))
-                result[name][network] = kept
-            else:
-                taken[own] = name
-                result[name][network] = kept
-        for name in members:
-            if network in result[name]:
-                continue
             like = _same_place(result[name].get("mgmt"), ranges.get("mgmt"), range_)
-            if like and range_.has(like) and like not in taken:
+            if name not in own and like and range_.has(like) and like not in taken:
                 taken[like] = name
-                result[name][network] = str(like)
-            else:
-                waiting.append(name)
-        candidate = int(range_.first)
-        for position, name in enumerate(waiting):
-            while candidate <= int(range_.last) and (
-                IPv4Address(candidate) in taken or not range_.has(IPv4Address(candidate))
-            ):
-                candidate += 1
-            if candidate > int(range_.last):
-                conflicts.append(_exhausted(network, range_, waiting[position:]))
-                break
-            taken[IPv4Address(candidate)] = name
-            result[name][network] = str(IPv4Address(candidate))
+                own[name] = str(like)
+        conflicts += _fill(network, range_, [name for name in members if name not in own], own, taken)
+        for name, address in own.items():
+            result[name][network] = address
     return result, conflicts
+
+
+def _keep(
+    network: str,
+    range_: Range,
+    members: Collection[str],
+    remembered: Addresses,
+    own: dict[str, str],
+    taken: dict[IPv4Address, str],
+) -> Iterator[Conflict]:
+    """Give the members of a network that have no address the ones that they had. Others' stay taken."""
+    for name in sorted(remembered):
+        kept = remembered[name].get(network)
+        if kept is None or name in own or IPv4Address(kept) not in range_.network:
+            continue
+        address = IPv4Address(kept)
+        if name not in members:
+            taken.setdefault(address, name)
+            continue
+        if address in taken or not range_.is_usable(address):
+            yield _collision(name, network, kept, taken.get(address, "a router, a name server or haproxy_address"))
+        else:
+            taken[address] = name
+        own[name] = kept
+
+
+def _fill(
+    network: str, range_: Range, waiting: list[str], own: dict[str, str], taken: dict[IPv4Address, str]
+) -> Iterator[Conflict]:
+    """Give those who wait the lowest free addresses of the pool."""
+    pool = (IPv4Address(number) for number in range(int(range_.first), int(range_.last) + 1))
+    free = (address for address in pool if address not in taken and range_.has(address))
+    for position, name in enumerate(waiting):
+        address = next(free, None)
+        if address is None:
+            yield _exhausted(network, range_, waiting[position:])
+            return
+        own[name] = str(address)
 
 
 def _same_place(mgmt: str | None, source: Range | None, target: Range) -> IPv4Address | None:

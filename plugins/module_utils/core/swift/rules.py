@@ -95,22 +95,7 @@ def policies(draft: Draft) -> Iterator[Finding]:
                     f"is {policy['index']}, as in {POLICIES}[{first}].",
                     "Give each policy an index of its own.",
                 )
-        for name in _names(policy):
-            first = names.setdefault(name.lower(), place)
-            if first != place or [other.lower() for other in _names(policy)].count(name.lower()) > 1:
-                yield draft.error(
-                    "swift.policy-twice",
-                    (*path, "name"),
-                    f"is called {name!r}, as {POLICIES}[{first}] is: names and aliases are compared without case.",
-                    "Give each policy names of its own.",
-                )
-            if name.lower() == "policy-0" and policy.get("index", 0) != 0:
-                yield draft.error(
-                    "swift.policy-name",
-                    (*path, "name"),
-                    f"is {name!r}, which means policy 0.",
-                    "Give it another name.",
-                )
+        yield from _policy_names(draft, place, policy, names)
         yield from _policy_type(draft, path, policy)
         if policy.get("deprecated") and policy.get("default"):
             yield draft.error(
@@ -141,6 +126,21 @@ def policies(draft: Draft) -> Iterator[Finding]:
             "has deprecated policies only: no container could be made.",
             "Leave one that is not deprecated.",
         )
+
+
+def _policy_names(draft: Draft, place: int, policy: Mapping[str, Any], names: dict[str, int]) -> Iterator[Finding]:
+    path: KeyPath = (POLICIES, place, "name")
+    for name in _names(policy):
+        first = names.setdefault(name.lower(), place)
+        if first != place or [other.lower() for other in _names(policy)].count(name.lower()) > 1:
+            yield draft.error(
+                "swift.policy-twice",
+                path,
+                f"is called {name!r}, as {POLICIES}[{first}] is: names and aliases are compared without case.",
+                "Give each policy names of its own.",
+            )
+        if name.lower() == "policy-0" and policy.get("index", 0) != 0:
+            yield draft.error("swift.policy-name", path, f"is {name!r}, which means policy 0.", "Give it another name.")
 
 
 def _policy_type(draft: Draft, path: KeyPath, policy: Mapping[str, Any]) -> Iterator[Finding]:

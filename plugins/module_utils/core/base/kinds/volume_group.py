@@ -190,70 +190,59 @@ def _confinement(current: dict[str, Any]) -> list[Change]:
 
 def _refusals(group: dict[str, Any], current: dict[str, Any]) -> list[Finding]:
     """Why a group cannot be had; empty when it is ours, or may be made."""
-    name, host = group["name"], current["host"]
+    where = f"{current['host']}: {group['name']}"
     findings: list[Finding] = []
-    stands = current["groups"].get(name)
     if not current["mapper"]:
-        findings.append(
-            _refusal(
-                "no_mapper",
-                f"{host}: {name}",
-                "the kernel has no device-mapper, without which there are no logical volumes.",
-                "Load the module dm_mod there, or give the back end to a host with a kernel of its own.",
-            )
-        )
-    if stands and stands["twins"]:
+        what = "the kernel has no device-mapper, without which there are no logical volumes."
+        fix = "Load the module dm_mod there, or give the back end to a host with a kernel of its own."
+        findings.append(_refusal("no_mapper", where, what, fix))
+    stands = current["groups"].get(group["name"])
+    if stands and (foreign := _why_not_ours(group, stands, where)):
+        return [*findings, foreign]
+    if group.get("adopt") and group["adopt"] != group["name"]:
+        fix = f"Repeat the name: adopt: {group['name']}, or take it out."
+        findings.append(_refusal("adopt", where, f"adopt names {group['adopt']}, another volume group.", fix))
+    if stands and stands["missing"]:
+        fix = "Bring them back (`vgs -o +devices {0}`, `vgck {0}` on the host).".format(group["name"])
+        findings.append(_refusal("incomplete", where, f"{stands['missing']} of its disks cannot be found.", fix))
+    for device in group["devices"]:
+        findings += _disk_refusals(group, device, current)
+    return findings
+
+
+def _why_not_ours(group: dict[str, Any], stands: dict[str, Any], where: str) -> Finding | None:
+    """Why a group of the name that stands there is neither this deployment's nor may become it."""
+    if stands["twins"]:
         what = "several volume groups have this name, and LVM can tell them apart by their UUIDs alone."
         fix = "Rename the other one: vgs -o vg_name,vg_uuid,vg_tags, and vgrename UUID NAME."
-        findings.append(_refusal("ambiguous", f"{host}: {name}", what, fix))
-        return findings
-    if stands and group["tag"] not in stands["tags"]:
-        if stands["system"] and group.get("adopt") == name:
-            what = "the host's own root file system or swap is in this volume group."
-            fix = "Give the back end a volume group of its own, on disks of its own."
-            findings.append(_refusal("system", f"{host}: {name}", what, fix))
-            return findings
-        if group.get("adopt") != name:
-            tags = f" (tags: {', '.join(stands['tags'])})" if stands["tags"] else ""
-            findings.append(
-                _refusal(
-                    "foreign",
-                    f"{host}: {name}",
-                    f"a volume group of this name stands there and is not this deployment's{tags}.",
-                    f"Choose another name. To make it this deployment's, with all that it holds: adopt: {name}.",
-                )
-            )
-            return findings
-    elif group.get("adopt") and group["adopt"] != name:
-        what = f"adopt names {group['adopt']}, another volume group."
-        findings.append(_refusal("adopt", f"{host}: {name}", what, f"Repeat the name: adopt: {name}, or take it out."))
-    if stands and stands["missing"]:
-        findings.append(
-            _refusal(
-                "incomplete",
-                f"{host}: {name}",
-                f"{stands['missing']} of its disks cannot be found.",
-                f"Bring them back (`vgs -o +devices {name}`, `vgck {name}` on the host).",
-            )
-        )
-    for device in group["devices"]:
-        found = current["disks"][device]
-        where = f"{host}: {device}"
-        if stands and found["group"] == name:
-            continue
-        if found["group"] == name:
-            what = "it is a part of a volume group of this name, which LVM does not list."
-            fix = f"Give it to LVM on the host (lvm lvmdevices --adddev {device}), then run again."
-            findings.append(_refusal("unlisted", where, what, fix))
-            continue
-        if found["group"]:
-            what = f"it is a part of the volume group {found['group']}, which is not {name}."
-            findings.append(
-                _refusal("member", where, what, "Name another disk. Neither wipe nor adopt gives this one.")
-            )
-            continue
-        findings += disks.refusals(_as_disk(group, device), _facts(found), where)
-    return findings
+        return _refusal("ambiguous", where, what, fix)
+    if group["tag"] in stands["tags"]:
+        return None
+    if group.get("adopt") != group["name"]:
+        tags = f" (tags: {', '.join(stands['tags'])})" if stands["tags"] else ""
+        what = f"a volume group of this name stands there and is not this deployment's{tags}."
+        fix = f"Choose another name. To make it this deployment's, with all that it holds: adopt: {group['name']}."
+        return _refusal("foreign", where, what, fix)
+    if stands["system"]:
+        what = "the host's own root file system or swap is in this volume group."
+        return _refusal("system", where, what, "Give the back end a volume group of its own, on disks of its own.")
+    return None
+
+
+def _disk_refusals(group: dict[str, Any], device: str, current: dict[str, Any]) -> list[Finding]:
+    """Why a disk cannot be the group's; empty when it is, or may become a part of it."""
+    found, name = current["disks"][device], group["name"]
+    where = f"{current['host']}: {device}"
+    if found["group"] == name:
+        if name in current["groups"]:
+            return []
+        what = "it is a part of a volume group of this name, which LVM does not list."
+        fix = f"Give it to LVM on the host (lvm lvmdevices --adddev {device}), then run again."
+        return [_refusal("unlisted", where, what, fix)]
+    if found["group"]:
+        what = f"it is a part of the volume group {found['group']}, which is not {name}."
+        return [_refusal("member", where, what, "Name another disk. Neither wipe nor adopt gives this one.")]
+    return disks.refusals(_as_disk(group, device), _facts(found), where)
 
 
 def _as_disk(group: dict[str, Any], device: str) -> dict[str, Any]:

@@ -9,9 +9,8 @@ import pytest
 
 from ansible_collections.holdfast.storage.plugins.module_utils.core.destroy.naming import named
 from ansible_collections.holdfast.storage.plugins.module_utils.core.errors import HoldfastError
-from ansible_collections.holdfast.storage.plugins.module_utils.core.inventory import build as inventory
 from ansible_collections.holdfast.storage.plugins.module_utils.core.model import Model
-from ansible_collections.holdfast.storage.plugins.module_utils.core.subjects import DISKS, RULES
+from ansible_collections.holdfast.storage.plugins.module_utils.core.subjects import DISKS
 from ansible_collections.holdfast.storage.tests.unit.module_utils.core import inventory_cases as cases
 
 ONE, TWO, FOUR = (f"/dev/disk/by-id/wwn-{number}" for number in (1, 2, 4))
@@ -19,7 +18,7 @@ ONE, TWO, FOUR = (f"/dev/disk/by-id/wwn-{number}" for number in (1, 2, 4))
 
 @pytest.fixture(scope="module")
 def model() -> Model:
-    model, _ = inventory.build(cases.raw(cases.good("local")), cases.roles(), rules=RULES)
+    model, _ = cases.build(cases.raw(cases.good("local")))
     assert model
     return model
 

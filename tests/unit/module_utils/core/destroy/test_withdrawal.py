@@ -11,9 +11,8 @@ import pytest
 from ansible_collections.holdfast.storage.plugins.module_utils.controller.deployment import Deployment
 from ansible_collections.holdfast.storage.plugins.module_utils.core.destroy import withdrawal
 from ansible_collections.holdfast.storage.plugins.module_utils.core.errors import HoldfastError
-from ansible_collections.holdfast.storage.plugins.module_utils.core.inventory import build as inventory
 from ansible_collections.holdfast.storage.plugins.module_utils.core.model import Model
-from ansible_collections.holdfast.storage.plugins.module_utils.core.subjects import MOUNTS, ORDER, RULES
+from ansible_collections.holdfast.storage.plugins.module_utils.core.subjects import MOUNTS, ORDER
 from ansible_collections.holdfast.storage.tests.unit.module_utils.core import inventory_cases as cases
 
 Parts = list[tuple[str, dict[str, Any]]]
@@ -21,7 +20,7 @@ Parts = list[tuple[str, dict[str, Any]]]
 
 @pytest.fixture(scope="module")
 def model() -> Model:
-    model, _ = inventory.build(cases.raw(cases.good("local")), cases.roles(), rules=RULES)
+    model, _ = cases.build(cases.raw(cases.good("local")))
     assert model
     return model
 

@@ -125,7 +125,30 @@ class FakeCeph:
         elif prefix == "osd crush rule create-replicated":
             assert given.get("class") in (None, *self.classes)
             self.rules[given["name"]] = {"domain": given["type"], "class": given.get("class")}
-        elif prefix == "osd pool create":
+        elif prefix.startswith("osd pool "):
+            self._do_to_pool(prefix, given)
+        elif prefix == "fs new":
+            self.files[given["fs_name"]] = {
+                "fs_name": given["fs_name"], "metadata_pool": self.pools[given["metadata"]]["pool"],
+                "data_pools": [self.pools[given["data"]]["pool"]], "max_mds": 1,
+            }  # fmt: skip
+        elif prefix == "fs set":
+            self.files[given["fs_name"]][given["var"]] = int(given["val"])
+        elif prefix.startswith("mgr module "):
+            (self.modules.discard if prefix.endswith("disable") else self.modules.add)(given["module"])
+        elif prefix in ("osd set", "osd unset"):
+            (self.flags.add if prefix == "osd set" else self.flags.discard)(given["key"])
+        elif prefix == "osd out":
+            self.osds[int(given["ids"][0])]["in"] = 0
+        elif prefix == "osd stop":
+            self.osds[int(given["ids"][0])]["up"] = 0
+        elif prefix == "osd purge-actual":
+            del self.osds[given["id"]]
+        elif prefix == "mon rm":
+            self.mons.remove(given["name"])
+
+    def _do_to_pool(self, prefix: str, given: dict[str, Any]) -> None:
+        if prefix == "osd pool create":
             assert given["rule"] in self.rules
             self.pools.setdefault(given["pool"], {
                 "pool": len(self.pools) + 1, "pool_name": given["pool"],
@@ -144,27 +167,8 @@ class FakeCeph:
                 self.pools[given["pool"]][given["var"]] = int(value) if value.isdigit() else value
         elif prefix == "osd pool application enable":
             self.pools[given["pool"]]["application_metadata"][given["app"]] = {}
-        elif prefix == "fs new":
-            self.files[given["fs_name"]] = {
-                "fs_name": given["fs_name"], "metadata_pool": self.pools[given["metadata"]]["pool"],
-                "data_pools": [self.pools[given["data"]]["pool"]], "max_mds": 1,
-            }  # fmt: skip
-        elif prefix == "fs set":
-            self.files[given["fs_name"]][given["var"]] = int(given["val"])
         elif prefix == "osd pool set-quota":
             self.pools[given["pool"]][f"quota_{given['field']}"] = int(given["val"])
-        elif prefix.startswith("mgr module "):
-            (self.modules.discard if prefix.endswith("disable") else self.modules.add)(given["module"])
-        elif prefix in ("osd set", "osd unset"):
-            (self.flags.add if prefix == "osd set" else self.flags.discard)(given["key"])
-        elif prefix == "osd out":
-            self.osds[int(given["ids"][0])]["in"] = 0
-        elif prefix == "osd stop":
-            self.osds[int(given["ids"][0])]["up"] = 0
-        elif prefix == "osd purge-actual":
-            del self.osds[given["id"]]
-        elif prefix == "mon rm":
-            self.mons.remove(given["name"])
 
     def _osds(self) -> dict[str, Any]:
         return {
