@@ -58,7 +58,6 @@ class BackendType:
         reached_by: who connects what it holds to a host, or ways of telling: the first that an entry has counts.
         serves: the protocols by which the host itself serves it, with the group of those who do. The first is meant
             when an entry names none.
-        disks: the key that lists whole disks of the host; empty when none does.
         uses: what it uses of other services.
         packages: what its hosts need.
         inputs: files beside its options that the service reads, with expressions of ``item``, the entry.
@@ -74,7 +73,6 @@ class BackendType:
     classes: Mapping[str, Sequence[str]] = field(default_factory=dict)
     reached_by: Reached | tuple[Way, ...] = "library"
     serves: Mapping[str, str] = field(default_factory=dict)
-    disks: str = ""
     uses: Mapping[str, Any] = field(default_factory=dict)
     packages: tuple[str, ...] = ()
     inputs: tuple[str, ...] = ()
@@ -151,11 +149,6 @@ class Backends:
     def packages(self, groups: Iterable[str], variables: Mapping[str, Any]) -> list[str]:
         """The packages that a host's back ends need, each once."""
         return list(dict.fromkeys(name for type_, _ in self.listed(groups, variables) for name in type_.packages))
-
-    def disks(self, groups: Iterable[str], variables: Mapping[str, Any]) -> Iterator[str]:
-        """The whole disks of a host that its back ends have."""
-        for type_, entry in self.listed(groups, variables):
-            yield from entry.get(type_.disks) or ()
 
     @property
     def served(self) -> frozenset[str]:

@@ -41,7 +41,6 @@ def test_the_keys_of_a_type_are_declared(role: str, name: str) -> None:
     kind = types(described.name).types[name]
     declared = variable(described.name)
     assert kind.keys | {key for key in kind.made_from.values() if key != "type"} <= set(declared)
-    assert not kind.disks or kind.disks in kind.keys
 
 
 @pytest.mark.parametrize("service", ["cinder", "glance"])
@@ -112,19 +111,18 @@ def test_what_a_back_end_of_cinder_can(entry: dict[str, Any], clustered: bool, r
     assert (kind.can_be_clustered(entry), kind.reached(entry)) == (clustered, reached)
 
 
-def test_a_host_is_in_the_groups_of_what_it_serves_and_has_the_disks() -> None:
+def test_a_host_is_in_the_groups_of_what_it_serves() -> None:
     listed = [
-        {"type": "lvm", "devices": ["/dev/disk/by-id/a"]},
+        {"type": "lvm"},
         {"type": "lvm", "protocol": "nvmet_tcp"},
         {"type": "lvm", "protocol": "carrier-pigeon"},
-        {"type": "rbd", "devices": ["/dev/disk/by-id/b"]},
+        {"type": "rbd", "protocol": "iscsi"},
         {"type": "mystery"},
         None,
     ]
     found = types("cinder")
     for groups, expected in ((["cinder_volume"], {"cinder_iscsi", "cinder_nvme"}), (["cinder_api"], set())):
         assert found.derived_groups(groups, {"cinder_backends": listed}) == expected
-    assert list(found.disks(["cinder_volume"], {"cinder_backends": listed})) == ["/dev/disk/by-id/a"]
     assert found.served == {"cinder_iscsi", "cinder_nvme"}
     assert not found.derived_groups(["cinder_volume"], {"cinder_backends": None})
 
