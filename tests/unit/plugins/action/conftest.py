@@ -30,10 +30,10 @@ from ansible_collections.holdfast.storage.plugins.module_utils.controller.deploy
     RunDirectory,
     known_secrets,
 )
-from ansible_collections.holdfast.storage.plugins.module_utils.core.inventory import build, secrets
+from ansible_collections.holdfast.storage.plugins.module_utils.core.inventory import secrets
 from ansible_collections.holdfast.storage.plugins.module_utils.core.model import Model
 from ansible_collections.holdfast.storage.plugins.module_utils.core.plan import planning, rendering
-from ansible_collections.holdfast.storage.plugins.module_utils.core.subjects import ORDER, RULES
+from ansible_collections.holdfast.storage.plugins.module_utils.core.subjects import ORDER
 from ansible_collections.holdfast.storage.plugins.plugin_utils import secret_store
 from ansible_collections.holdfast.storage.tests.unit.module_utils.core import inventory_cases as cases
 
@@ -55,7 +55,7 @@ _PLUGINS = "ansible_collections.holdfast.storage.plugins.action"
 @cache
 def model_of(case: str) -> Model:
     """The model of a good inventory of tests/cases/inventory."""
-    model, findings = build.build(cases.raw(cases.good(case)), cases.roles(), rules=RULES)
+    model, findings = cases.build(cases.raw(cases.good(case)))
     assert model, findings
     return model
 
