@@ -38,7 +38,7 @@ lint: .venv/dev ## ruff, mypy, import-linter, yamllint, ansible-lint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	PYTHONPATH=.collections $(BIN)/lint-imports --no-cache
+	PYTHONPATH=.collections $(BIN)/lint-imports --no-cache --no-logo
 	$(BIN)/yamllint --strict .
 	$(BIN)/ansible-lint
 

@@ -10,7 +10,7 @@ from ..verify.chapter import Chapter
 from . import expressions, stories, tempest, wants
 from .disks import disks
 from .kinds import driver_option, volume_takeover, volume_type
-from .rules import backends, volume_groups
+from .rules import backends, nfs, volume_groups
 
 SUBJECT = Subject(
     name="cinder",
@@ -25,7 +25,7 @@ SUBJECT = Subject(
         "volume_type": wants.volume_type,
     },
     expressions=expressions.names,
-    rules=rules_of(backends, volume_groups),
+    rules=rules_of(backends, nfs, volume_groups),
     chapter=Chapter(
         group="cinder_api",
         stories=lambda facts: stories.STORIES,

@@ -12,6 +12,7 @@ from ..ceph.rules.cluster import known_pools
 from ..errors import Finding
 from ..inventory.draft import Draft, entries, listed, rule
 from ..inventory.schema import KeyPath, did_you_mean
+from ..nfs import clients
 
 STORES = "glance_stores"
 
@@ -133,3 +134,21 @@ def directories(draft: Draft) -> Iterator[Finding]:
                 f"is {lower!r}, which {'is also' if upper == lower else 'overlaps'} {upper!r} of {STORES}[{one}].",
                 "Give each store a directory of its own.",
             )
+
+
+@rule
+def shares(draft: Draft) -> Iterator[Finding]:
+    """A store's share is there, for it, and the API's hosts can mount it."""
+    servers = draft.group("glance_api")
+    for index, store in entries(draft.variables.get(STORES)):
+        if "nfs" not in store or not servers:
+            continue
+        yield from clients.share(draft, (STORES, index, "nfs"), store["nfs"], "glance", None)
+        for host in servers:
+            if host.is_container:
+                yield draft.error(
+                    "nfs.client-container",
+                    (STORES, index, "nfs"),
+                    f"is {store['nfs']!r}, which {host.name} of glance_api would have to mount, and it is a container.",
+                    "Put glance_api on hosts with a kernel of their own, or use another store.",
+                )

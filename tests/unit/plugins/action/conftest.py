@@ -7,7 +7,7 @@ Only the modules of hosts are told what to answer.
 from __future__ import annotations
 
 import copy
-import importlib
+import importlib.util
 import json
 from functools import cache
 from pathlib import Path
@@ -45,7 +45,7 @@ PLATFORM = {
     "distribution": "debian", "version": "13", "architecture": "x86_64", "systemd": True, "root": True,
     "memory_mib": 9000, "disk_mib": 90000, "security_suite": True, "hostname": "b",
 }  # fmt: skip
-_LINK = {
+_LINK: dict[str, Any] = {
     "kind": None, "master": None, "mtu": 1500, "up": True, "carrier": True, "addresses": [], "routes": [],
     "parent": None, "vlan": None, "file": None,
 }  # fmt: skip
@@ -88,7 +88,7 @@ class Loaders:
 
     def find_plugin(self, name: str, **_: Any) -> str | None:
         kind = name.removeprefix("holdfast.storage.")
-        return importlib.util.find_spec(f"{_PLUGINS}.{kind}") and kind
+        return kind if importlib.util.find_spec(f"{_PLUGINS}.{kind}") else None
 
     def get(self, name: str, **given: Any) -> Any:
         return importlib.import_module(f"{_PLUGINS}.{name.removeprefix('holdfast.storage.')}").ActionModule(**given)
@@ -150,7 +150,7 @@ class Controller:
         hostvars = HostVars(manager, variables, self.loader)
         self.variables |= {"hostvars": hostvars, "groups": manager.get_groups_dict()}
 
-    def action(self, name: str, host: str = "control1", *, check: bool = False, **options: Any) -> Any:
+    def action(self, name: str, host: str = "control1", /, *, check: bool = False, **options: Any) -> Any:
         """An action, ready to run for a host, which is this machine."""
         task = Task()
         task.action, task.args, task.check_mode = f"holdfast.storage.{name}", options, check
@@ -166,7 +166,7 @@ class Controller:
         made._shared_loader_obj = SimpleNamespace(action_loader=Loaders())
         return made
 
-    def act(self, name: str, host: str = "control1", *, check: bool = False, **options: Any) -> dict[str, Any]:
+    def act(self, name: str, host: str = "control1", /, *, check: bool = False, **options: Any) -> dict[str, Any]:
         """What an action returns for a host."""
         made = self.action(name, host, check=check, **options)
         result: dict[str, Any] = made.run(task_vars={**self.variables, "inventory_hostname": host})

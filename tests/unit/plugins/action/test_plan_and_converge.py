@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.holdfast.storage.plugins.module_utils.core.networks import networkd
+
 HOSTS = ("control1", "storage1", "storage2", "storage3")
 only_networks = pytest.mark.parametrize("controller", ["networks-only"], indirect=True)
 
@@ -58,9 +60,15 @@ def test_an_error_on_one_host_refuses_the_run_and_is_told_with_its_fix(controlle
 def test_no_secret_stands_in_the_plan(controller: Any) -> None:
     deployment = controller.begin()
     controller.probed(*HOSTS)
+    answer = controller.run_directory.read("probe/control1.json")
+    secret = deployment.secrets["glance_database_password"]
+    answer["networks/network"]["files"] = {f"{networkd.PREFIX}old.network": f"# {secret}\n"}
+    controller.run_directory.write("probe/control1.json", answer)
     result = controller.act("plan")
     written = controller.run_directory.read("plan.json")
-    assert written["hosts"]["control1"]["steps"]["services/file"]
+    steps = written["hosts"]["control1"]["steps"]
+    assert steps["services/file"]
+    assert "# (secret)\n" in [change["before"] for change in steps["networks/network"]]
     shown = json.dumps([result, written])
     private = {name: value for name, value in deployment.secrets.items() if name.endswith("_password")}
     assert len(private) > 5

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -56,11 +56,15 @@ class Site:
                 stories=lambda facts: (story,),
                 facts=lambda model, services: {"hosts": len(model.hosts)},
                 ask=lambda cloud, facts: {"account": f"of {facts['hosts']}"},
-                sweep=lambda cloud: self.swept.append(cloud) or 1,
+                sweep=self.sweep,
                 degraded=lambda facts: True,
             ),
             "wire": Chapter(group="telegraphs", stories=lambda facts: (), sweep=lambda cloud: 1 // 0),
         }
+
+    def sweep(self, cloud: Any) -> int:
+        self.swept.append(cloud)
+        return 1
 
     def act(
         self,
@@ -91,15 +95,16 @@ class Site:
         """Both hosts read their counters: they have sent and received that many bytes of the identity API's flow."""
         flow = {"counter": {"name": "keystone", "bytes": sent, "packets": 1}}
         said = f"br-mgmt {sent} 0\n{json.dumps({'nftables': [flow]})}\nbr-mgmt {sent} 0\n"
+        options: dict[str, Any] = {"after": after} if after else {}
         for host in MODEL.hosts:
-            self.act(verify_counters, host, said=said, **({"after": after} if after else {}))
+            self.act(verify_counters, host, said=said, **options)
 
     def notes(self, name: str) -> Any:
         return json.loads((self.path / "verify" / name).read_text())
 
 
 @pytest.fixture
-def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
     monkeypatch.delenv("HOLDFAST_LOG_DIR", raising=False)
     here = Site(tmp_path)
     for module in (verify_begin, verify_story, verify_end):

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rules about volumes that are files over NFS."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ...errors import Finding
+from ...inventory.draft import Draft, rule
+from ...inventory.schema import KeyPath
+from ...nfs import clients
+from .backends import BACKENDS, listed_backends
+
+
+@rule
+def shares(draft: Draft) -> Iterator[Finding]:
+    """A back end's shares are there, for it, and for it alone."""
+    used: dict[str, str] = {}
+    for host, index, backend in listed_backends(draft):
+        for place, text in enumerate(backend.get("shares") or ()):
+            path: KeyPath = (BACKENDS, index, "shares", place)
+            yield from clients.share(draft, path, text, "cinder", host)
+            other = used.setdefault(str(text), f"{BACKENDS}[{index}] ({backend.get('name')})")
+            if other != f"{BACKENDS}[{index}] ({backend.get('name')})":
+                yield draft.error(
+                    "nfs.share-shared",
+                    path,
+                    f"is {text!r}, as in {other}: both would count its space as their own.",
+                    "Give each back end shares of its own.",
+                    host,
+                )
+
+
+@rule
+def secure(draft: Draft) -> Iterator[Finding]:
+    """Volumes on NFS are the volume service's alone, and what that costs is said."""
+    for host, index, backend in listed_backends(draft):
+        if backend.get("type") != "nfs":
+            continue
+        given = {name: str(value).lower() for name, value in (backend.get("options") or {}).items()}
+        for name in ("nas_secure_file_operations", "nas_secure_file_permissions"):
+            if given.get(name, "true") != "true":
+                yield draft.error(
+                    "nfs.insecure",
+                    (BACKENDS, index, "options", name),
+                    f"is {given[name]!r}: volumes would be written by root, or readable by everybody on the share.",
+                    "Take it out.",
+                    host,
+                )
+        if given.get("nfs_snapshot_support", "false") == "true":
+            yield draft.error(
+                "nfs.snapshots",
+                (BACKENDS, index, "options", "nfs_snapshot_support"),
+                "is true: cinder's driver does not start with it while nas_secure_file_operations is on, as it mends "
+                "snapshots of attached volumes as root.",
+                "Take it out: volumes on NFS have no snapshots; use backups, or another type of back end.",
+                host,
+            )
+        for name in ("nfs_shares_config", "nas_host", "nas_share_path"):
+            if name in given:
+                yield draft.error(
+                    "nfs.option",
+                    (BACKENDS, index, "options", name),
+                    f"is {given[name]!r}, and the exports are those in shares.",
+                    "Take it out.",
+                    host,
+                )
