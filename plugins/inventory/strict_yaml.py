@@ -8,7 +8,6 @@ it looks at the variables; keys of a group that it does not know it passes over.
 from __future__ import annotations
 
 import os
-from typing import Any
 
 from ansible.errors import AnsibleError
 from ansible.inventory.data import InventoryData
@@ -67,7 +66,7 @@ class InventoryModule(BaseInventoryPlugin):
             return False
         return bool(_problems(path, None) or yaml_files.on_command_line(None))
 
-    def parse(self, inventory: Any, loader: Any, path: str, cache: bool = True) -> None:
+    def parse(self, inventory: InventoryData, loader: DataLoader, path: str, cache: bool = True) -> None:
         """Tell what is wrong, and end: after an error that is raised, Ansible tries the other plugins."""
         # Not the parent's parse: it reads the files of -e, and fails with another's words when one is bad.
         del inventory, cache
@@ -77,7 +76,7 @@ class InventoryModule(BaseInventoryPlugin):
         raise SystemExit(4)
 
 
-def _problems(path: str, loader: Any) -> list[Finding]:
+def _problems(path: str, loader: DataLoader | None) -> list[Finding]:
     """What is wrong with a file of hosts. One that may be of any other kind, such as a script, is left alone."""
     if yaml_files.is_yaml(path, loader):
         return yaml_files.hosts_file(path, loader)

@@ -11,6 +11,7 @@ from typing import Any
 
 import yaml
 from ansible.errors import AnsibleError
+from ansible.parsing.dataloader import DataLoader
 from ansible.parsing.vault import VaultLib
 
 from ansible_collections.holdfast.storage.plugins.module_utils.controller.deployment import known_secrets
@@ -33,7 +34,7 @@ def named_by(model: Model) -> dict[str, Form]:
     return {**users, **dict.fromkeys(ceph_site.more_secrets(model), SECRET_FORMS["ceph_key"])}
 
 
-def load(loader: Any, inventory_dir: str | Path, *, ephemeral_for: Model | None = None) -> dict[str, str]:
+def load(loader: DataLoader, inventory_dir: str | Path, *, ephemeral_for: Model | None = None) -> dict[str, str]:
     """All secrets of the deployment. Those that ``ephemeral_for`` misses are made, for this process only.
 
     ``loader`` is Ansible's, which has the vault passwords. Raises HoldfastError when the file can not be read.
@@ -44,7 +45,7 @@ def load(loader: Any, inventory_dir: str | Path, *, ephemeral_for: Model | None 
     return secrets.complete(existing, {**known_secrets(), **named_by(ephemeral_for)})
 
 
-def read(loader: Any, inventory_dir: str | Path) -> dict[str, Any]:
+def read(loader: DataLoader, inventory_dir: str | Path) -> dict[str, Any]:
     """The secrets in the file; empty when there is no file. Raises HoldfastError when it can not be read."""
     path = location(inventory_dir)
     try:
@@ -66,7 +67,7 @@ def read(loader: Any, inventory_dir: str | Path) -> dict[str, Any]:
     return {str(name): value for name, value in found.items()}
 
 
-def save(loader: Any, inventory_dir: str | Path, values: Mapping[str, str]) -> None:
+def save(loader: DataLoader, inventory_dir: str | Path, values: Mapping[str, str]) -> None:
     """Write the secrets encrypted, whole or not at all, 0600. Raises HoldfastError without a vault password."""
     path = location(inventory_dir)
     text = yaml.safe_dump({VARIABLE: dict(values)}, sort_keys=True, width=4096)
@@ -87,10 +88,12 @@ def save(loader: Any, inventory_dir: str | Path, values: Mapping[str, str]) -> N
         raise
 
 
-def decrypted(loader: Any, content: bytes, path: str | Path) -> bytes:
+def decrypted(loader: DataLoader | None, content: bytes, path: str | Path) -> bytes:
     """The content of a file, decrypted when it is a vault. Raises HoldfastError when no password fits."""
     if not content.startswith(_HEADER):
         return content
+    if not loader:
+        raise HoldfastError(f"{path} can not be decrypted: there are no passwords yet. {_FIX}")
     try:
         clear: bytes = _vault(loader).decrypt(content)
     except AnsibleError as error:
@@ -118,7 +121,7 @@ def location(inventory_dir: str | Path) -> Path:
     return Path(inventory_dir) / FILE
 
 
-def _vault(loader: Any) -> VaultLib:
+def _vault(loader: DataLoader) -> VaultLib:
     # Ansible has no public way from a loader to its passwords.
     vault: VaultLib = loader._vault
     return vault

@@ -4,9 +4,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from ansible.errors import AnsibleError
+from ansible.parsing.dataloader import DataLoader
 
 from ansible_collections.holdfast.storage.plugins.module_utils.core.errors import HoldfastError
 from ansible_collections.holdfast.storage.plugins.module_utils.core.foundations.kinds import certificate
@@ -19,7 +19,7 @@ FILES = {
 }
 
 
-def load(loader: Any, model: Model, inventory_dir: str) -> dict[str, str]:
+def load(loader: DataLoader, model: Model, inventory_dir: str) -> dict[str, str]:
     """The contents of the files that the model names, by secret; of encrypted ones as ansible-vault opens them.
 
     Relative paths start at the inventory. Raises HoldfastError for a file that cannot be read.

@@ -6,10 +6,10 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from typing import Any
 
 import yaml
 from ansible import context
+from ansible.parsing.dataloader import DataLoader
 
 from ansible_collections.holdfast.storage.plugins.module_utils.core.errors import Finding, HoldfastError
 from ansible_collections.holdfast.storage.plugins.module_utils.core.inventory.schema import (
@@ -32,12 +32,12 @@ _TAGS = re.compile(
 )
 
 
-def beside(directory: str, loader: Any) -> list[Finding]:
+def beside(directory: str, loader: DataLoader | None) -> list[Finding]:
     """What is wrong with the files of variables beside an inventory or a playbook."""
     return [finding for file in _files(directory) for finding in problems(file, loader)]
 
 
-def on_command_line(loader: Any) -> list[Finding]:
+def on_command_line(loader: DataLoader | None) -> list[Finding]:
     """What is wrong with the files of variables that the command line names; without a loader, those in clear."""
     files = [text[1:] for text in context.CLIARGS.get("extra_vars") or () if text.startswith("@")]
     clear = [file for file in files if loader or not (os.path.exists(file) and secret_store.is_encrypted(file))]
@@ -49,13 +49,13 @@ def told(findings: list[Finding]) -> str:
     return "\n".join([f"{len(findings)} problem{'' if len(findings) == 1 else 's'} in files.", *map(str, findings)])
 
 
-def not_text(path: str, loader: Any) -> list[Finding]:
+def not_text(path: str, loader: DataLoader | None) -> list[Finding]:
     """Why a file can not be read as text, if so."""
     content = _content(path, loader)
     return [content] if isinstance(content, Finding) else []
 
 
-def hosts_file(path: str, loader: Any) -> list[Finding]:
+def hosts_file(path: str, loader: DataLoader | None) -> list[Finding]:
     """What is wrong with a YAML file of hosts and groups: it is not YAML, or it is not of their form."""
     content = _content(path, loader)
     if isinstance(content, Finding):
@@ -74,7 +74,7 @@ def hosts_file(path: str, loader: Any) -> list[Finding]:
     return [*findings, *_loops(path, root)]
 
 
-def is_yaml(path: str, loader: Any) -> bool:
+def is_yaml(path: str, loader: DataLoader | None) -> bool:
     """Whether a file of hosts is YAML by its name, or by what it holds when its name does not say."""
     if path.endswith(_YAML_ENDINGS):
         return True
@@ -82,7 +82,7 @@ def is_yaml(path: str, loader: Any) -> bool:
     return not isinstance(content, Finding) and isinstance(_composed(path, content), yaml.MappingNode)
 
 
-def problems(path: str, loader: Any) -> list[Finding]:
+def problems(path: str, loader: DataLoader | None) -> list[Finding]:
     """What is wrong with a file of variables: unreadable, undecipherable, no YAML, no mapping, or a key twice."""
     content = _content(path, loader)
     if isinstance(content, Finding):
@@ -110,7 +110,7 @@ def with_secrets(directory: str, variable: str) -> Iterator[str]:
             yield path
 
 
-def _content(path: str, loader: Any) -> bytes | Finding:
+def _content(path: str, loader: DataLoader | None) -> bytes | Finding:
     """The file's text, decrypted; or why there is none."""
     try:
         with open(path, "rb") as stream:

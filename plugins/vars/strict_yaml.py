@@ -11,6 +11,7 @@ import os
 from typing import Any
 
 from ansible.errors import AnsibleParserError
+from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.vars import BaseVarsPlugin
 
 from ansible_collections.holdfast.storage.plugins.plugin_utils import yaml_files
@@ -37,7 +38,7 @@ class VarsModule(BaseVarsPlugin):
 
     is_stateless = True
 
-    def get_vars(self, loader: Any, path: str, entities: Any, cache: bool = True) -> dict[str, Any]:
+    def get_vars(self, loader: DataLoader, path: str, entities: Any, cache: bool = True) -> dict[str, Any]:
         """No variables. Raises AnsibleParserError with all problems of the files beside ``path``; reads each once."""
         del entities, cache
         directory = path if os.path.isdir(path) else os.path.dirname(path)

@@ -9,7 +9,7 @@ from typing import Any
 from ..base.kinds import volume_group as volume_group_kind
 from ..description.services import Services
 from ..model import Host, Model
-from . import backends as block
+from . import backends
 from .kinds import volume_type as volume_type_kind
 
 
@@ -28,8 +28,8 @@ def driver_option(model: Model, host: Host, services: Services, secrets: Mapping
 def volume_group(model: Model, host: Host, services: Services, secrets: Mapping[str, str]) -> dict[str, Any]:
     """``{groups: [{name, tag, devices, thin, wipe, adopt}], confined}`` for hosts that keep or attach volumes."""
     tag = volume_group_kind.tag(model.deployment, host.name)
-    groups = [{**group, "tag": tag} for group in block.volume_groups(host)]
-    attaches = block.attaches_by_kernel(services.backends.get("cinder"), model, host)
+    groups = [{**group, "tag": tag} for group in backends.volume_groups(host)]
+    attaches = backends.attaches_by_kernel(services.backends.get("cinder"), model, host)
     return {"groups": groups, "confined": True} if groups or attaches else {}
 
 
@@ -42,7 +42,7 @@ def volume_type(model: Model, host: Host, services: Services, secrets: Mapping[s
         return {}
     quotas = dict(model.variables.get("cinder_quotas") or {})
     types, limits = [], []
-    for entry in block.volume_types(model):
+    for entry in backends.volume_types(model):
         specs = {BACKEND_NAME: entry["backend"]} if entry["backend"] else {}
         qos = entry.get("qos")
         types.append(
@@ -63,6 +63,6 @@ def volume_type(model: Model, host: Host, services: Services, secrets: Mapping[s
         "volume_types": types,
         "qos_specs": limits,
         "quotas": quotas,
-        "backends": block.services(model),
-        "clusters": block.clusters(services.backends["cinder"], model),
+        "backends": backends.services(model),
+        "clusters": backends.clusters(services.backends["cinder"], model),
     }
