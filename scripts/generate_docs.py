@@ -21,7 +21,7 @@ import yaml
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / ".collections"))
 
-from ansible_collections.holdfast.storage.plugins.module_utils.core import flows  # noqa: E402
+from ansible_collections.holdfast.storage.plugins.module_utils.controller.deployment import domain  # noqa: E402
 from ansible_collections.holdfast.storage.plugins.module_utils.core.inventory import schema  # noqa: E402
 
 ORIGIN = "Made by `make docs` from roles/*/meta/variables.yml and defaults/main.yml. Change those."
@@ -217,7 +217,7 @@ def flows_page() -> str:
     lines = [
         "# Flows",
         "",
-        "<!-- Made by `make docs` from plugins/module_utils/core/flows/rows.py. Change that. -->",
+        "<!-- Made by `make docs` from plugins/module_utils/core/flows/rows.py, and what roles/*/service.yml use. -->",
         "",
         "Who talks to whom, on which network. Firewalls, addresses, the preflight and the proof in verify are derived",
         "from this table; what is not in it is refused on the three bridges.",
@@ -225,10 +225,10 @@ def flows_page() -> str:
         "| flow | realm | network | protocol and ports | from | to | what |",
         "| --- | --- | --- | --- | --- | --- | --- |",
     ]
-    for row in flows.table():
-        ports = f"{row['protocol']} {', '.join(map(str, row['ports']))}".strip()
-        cells = (row["id"], row["realm"], row["network"], ports, ", ".join(row["clients"]), row["servers"])
-        lines.append(f"| {' | '.join(cells)} | {row['description']} |")
+    for row in domain().flows:
+        ports = f"{row.protocol} {', '.join(map(str, row.ports))}".strip()
+        cells = (row.id, row.realm, row.network, ports, ", ".join(row.clients), row.servers, row.description)
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
 

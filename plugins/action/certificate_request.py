@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible_collections.holdfast.storage.plugins.module_utils.core.foundations import wants
 from ansible_collections.holdfast.storage.plugins.module_utils.core.foundations.kinds import certificate
 from ansible_collections.holdfast.storage.plugins.module_utils.core.plan import planning
 from ansible_collections.holdfast.storage.plugins.plugin_utils import secret_store
@@ -26,13 +27,13 @@ class ActionModule(DeploymentAction):
         return {
             "changed": False,
             "serves": any(change["subject"] == f"{certificate.DIRECTORY}/host.pem" for change in planned),
-            "names": certificate.names(model, host),
+            "names": wants.names(model, host),
             "common_name": host.name,
             "authority_name": f"Holdfast authority of {model.deployment}"[:64],
             "authority_key": secrets[certificate.AUTHORITY_KEY],
             "authority_path": str(authority),
             "authority_certificate": authority.read_text() if authority.exists() else "",
-            "authority_days": certificate.authority_days(model),
+            "authority_days": wants.authority_days(model),
             "site_authority": certificate.normal(secrets.get(certificate.SITE_AUTHORITY, "")),
             "site_certificate": certificate.normal(secrets[certificate.SITE_CERTIFICATE]) if brings_own else "",
             "site_key": certificate.normal(secrets[certificate.SITE_KEY]) if brings_own else "",

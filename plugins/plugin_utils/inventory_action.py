@@ -11,8 +11,8 @@ from typing import Any
 
 from ansible_collections.holdfast.storage.plugins.module_utils.controller.deployment import (
     COLLECTION,
-    backends,
     descriptions,
+    domain,
     known_secrets,
     secrets_of,
 )
@@ -76,7 +76,7 @@ class InventoryAction(DeploymentAction):
             roles,
             remembered(hosts),
             rules=RULES,
-            backends=backends(),
+            domain=domain(),
         )
         if model is None:
             raise HoldfastError(_message(findings), findings)

@@ -20,15 +20,17 @@ from pathlib import Path
 from typing import Any
 
 from ..core.backend import Backends
+from ..core.description.claims import claims
 from ..core.description.load import Description, backends_of, load
 from ..core.description.services import Services
 from ..core.errors import HoldfastError
 from ..core.inventory import secrets as secret_forms
+from ..core.inventory.domain import Domain
 from ..core.inventory.secrets import Form
 from ..core.kind import Kind
 from ..core.model import Host, Model
 from ..core.plan import lock, planning, probe
-from ..core.subjects import EXPRESSIONS, ORDER, SECRET_FORMS
+from ..core.subjects import ADDRESSES, EXPRESSIONS, ORDER, SECRET_FORMS
 
 COLLECTION = Path(__file__).resolve().parents[3]
 
@@ -59,6 +61,12 @@ def is_public(secret: str) -> bool:
     """Whether a secret, by its name, is one that may be shown."""
     form = known_secrets().get(secret)
     return form is not None and form.is_public
+
+
+@functools.cache
+def domain() -> Domain:
+    """What checking an inventory needs to know of the services and subjects that there are."""
+    return Domain(tuple(description.content for description in descriptions()), backends(), claims, ADDRESSES)
 
 
 class RunDirectory:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 
@@ -35,6 +35,7 @@ class Host:
 
     ``addresses`` maps the networks that the host is on to its address there, without prefix length.
     ``ports`` maps them to what carries the bridge: ``{interface, vlan?}`` or ``{bond: {...}, vlan?}``.
+    ``more_addresses`` are those that it has there besides, for the flows that say so.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Host:
     ports: Mapping[str, Mapping[str, Any]]
     variables: Mapping[str, Any]
     connect: str = ""
+    more_addresses: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def is_container(self) -> bool:
@@ -51,12 +53,18 @@ class Host:
 
 @dataclass(frozen=True)
 class Model:
-    """A deployment. ``variables`` are those that are the same on every host."""
+    """A deployment. ``variables`` are those that are the same on every host.
+
+    ``uses`` are the groups that use what a flow offers (``flows.Uses``), as the descriptions of services say,
+    ``claims`` what services ask of what they use: pools with rights, shares with owners (``flows.Claims``).
+    """
 
     deployment: str
     networks: Mapping[str, Network]
     hosts: Mapping[str, Host]
     variables: Mapping[str, Any]
+    uses: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    claims: Mapping[str, tuple[Mapping[str, Any], ...]] = field(default_factory=dict)
 
     def group(self, *names: str) -> tuple[Host, ...]:
         """Members of any of the groups, each once, in a stable order (by host name)."""
@@ -77,7 +85,16 @@ class Model:
                 for name, net in plain["networks"].items()
             },
             hosts={
-                name: Host(**{**host, "groups": frozenset(host["groups"])}) for name, host in plain["hosts"].items()
+                name: Host(
+                    **{**host, "groups": frozenset(host["groups"]), "more_addresses": _tuples(host["more_addresses"])}
+                )
+                for name, host in plain["hosts"].items()
             },
             variables=plain["variables"],
+            uses=_tuples(plain["uses"]),
+            claims=_tuples(plain["claims"]),
         )
+
+
+def _tuples(plain: Mapping[str, list[Any]]) -> dict[str, tuple[Any, ...]]:
+    return {name: tuple(values) for name, values in plain.items()}

@@ -13,6 +13,7 @@ from typing import Any
 from .description.expressions import Names
 from .description.services import Services
 from .inventory.disks import Disks
+from .inventory.domain import Addresses
 from .inventory.draft import Rule
 from .inventory.secrets import Form
 from .kind import Kind
@@ -34,6 +35,7 @@ class Subject:
         name: its folder below ``core``.
         kinds: the kinds that stand there.
         rules: what makes an inventory wrong although each value is well-formed.
+        addresses: what a host has on a network beside its address there, for the flows that say so.
         wants: by kind, its own or another's, what it wants of a host. What several subjects want of one kind is joined.
         expressions: what expressions of service descriptions may ask of it, by name.
         secret_forms: forms of secrets that nobody else has, by the name that descriptions give them.
@@ -46,6 +48,7 @@ class Subject:
     kinds: tuple[Kind, ...] = ()
     wants: Mapping[str, Wants] = field(default_factory=dict)
     rules: tuple[Rule, ...] = ()
+    addresses: Addresses | None = None
     expressions: Names | None = None
     secret_forms: Mapping[str, Form] = field(default_factory=dict)
     chapter: Chapter | None = None

@@ -46,7 +46,7 @@ def facts(model: Model, services: Services) -> dict[str, Any]:
             continue
         protocol = ("nvme" if backend.get("protocol") == "nvmet_tcp" else "iscsi") if local else "nfs"
         several = protocol == "iscsi" and consumer.variables["attach_multipath"]
-        ways = 1 + len(host.variables.get("cinder_portal_addresses") or ()) if several else 1
+        ways = 1 + len(host.more_addresses.get("storage", ())) if several else 1
         one = {"type": named[backend["name"]], "host": consumer.name, "ways": ways}
         mount = {"mount_options": model.variables["nfs_mount_options"]}
         found.setdefault(protocol, {**one, **mount, "address": consumer.addresses["storage"]})

@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+from ..inventory.draft import rules_of
 from ..subject import Subject
 from ..verify.chapter import Chapter
-from . import stories
+from . import rules, stories
 
 SUBJECT = Subject(
     name="attach",
+    rules=rules_of(rules),
     chapter=Chapter(group="cinder_api", stories=lambda facts: stories.STORIES, facts=stories.facts),
 )

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from .. import flows
@@ -12,6 +11,7 @@ from ..errors import HoldfastError
 from ..model import Host, Model
 from . import values as ceph
 from .admin import ADMIN
+from .clients import Client, clients
 
 BOOTSTRAP_OSD = "client.bootstrap-osd"
 _ROOT = "ceph_daemons_root_secret"
@@ -113,37 +113,36 @@ def speaker(model: Model) -> str:
     return hosts[0].name if hosts else ""
 
 
-def clients(services: Any) -> list[dict[str, Any]]:
-    """``{name, caps}`` of every client: of the services that use Ceph, of descriptions, and of ``ceph_clients``."""
-    model = services.model
-    described = [client for _, entry in services.entries("ceph") for client in entry.get("clients", ())]
-    own = [{"name": name, "caps": _caps(use)} for name, use in _uses(model).items()]
-    return [*own, *described, *(model.variables.get("ceph_clients") or ())]
+def _clients(model: Model) -> dict[str, Client]:
+    """The clients of services, by name."""
+    return clients(model.claims, lambda group: bool(model.group(group))) if is_deployed(model) else {}
+
+
+def client_rights(model: Model) -> list[dict[str, Any]]:
+    """``{name, caps}`` of every client: of the services that use Ceph, and of ``ceph_clients``."""
+    own = [{"name": name, "caps": client.caps} for name, client in _clients(model).items()]
+    return [*own, *(model.variables.get("ceph_clients") or ())]
 
 
 def users(model: Model, host: Host) -> list[dict[str, str]]:
     """``{name, group}`` of the clients whose keyrings the host needs, and the system's group that reads each."""
+    readers = {name: _on(client, host) for name, client in _clients(model).items()}
     return [
-        *(
-            {"name": name, "group": next(group for role, group in _GROUPS.items() if role in roles)}
-            for name, use in _uses(model).items()
-            if (roles := use.roles & host.groups)
-        ),
+        *({"name": name, "group": groups[0]} for name, groups in readers.items() if groups),
         *({"name": client["name"], "group": client.get("reader") or "root"} for client in _listed_on(model, host)),
     ]
 
 
 def uses_on(model: Model, host: Host) -> list[dict[str, Any]]:
     """``{name, writes, reads}`` of the clients whose keyrings the host needs: the pools that each has to reach."""
-    own = [
-        {"name": name, "writes": [pool for pool in use.writes if pool not in use.later], "reads": list(use.reads)}
-        for name, use in _uses(model).items()
-        if use.roles & host.groups
-    ]
-    for client in _listed_on(model, host):
-        writes, reads = ceph.pools_tried(client["caps"].get("osd", ""))
-        own.append({"name": client["name"], "writes": writes, "reads": reads})
-    return own
+    tried = [(name, client.tried) for name, client in _clients(model).items() if _on(client, host)]
+    tried += [(client["name"], ceph.pools_tried(client["caps"].get("osd", ""))) for client in _listed_on(model, host)]
+    return [{"name": name, "writes": writes, "reads": reads} for name, (writes, reads) in tried]
+
+
+def _on(client: Client, host: Host) -> list[str]:
+    """The system's groups that read the client's keyring on a host; none where the host is not that client."""
+    return [reader for group, reader in client.groups.items() if group in host.groups]
 
 
 def _listed_on(model: Model, host: Host) -> list[Mapping[str, Any]]:
@@ -152,68 +151,9 @@ def _listed_on(model: Model, host: Host) -> list[Mapping[str, Any]]:
     return [client for client in listed if {host.name, *host.groups}.intersection(client.get("hosts") or ())]
 
 
-# Which system group reads the keyrings on hosts of a group of the inventory.
-_GROUPS = {"glance_api": "glance", "cinder_volume": "cinder", "cinder_backup": "cinder", "nova_compute": "nova"}
-
-
-@dataclass
-class _Use:
-    """Pools that a client writes and reads, and the groups whose hosts are that client.
-
-    ``later`` are pools for which it has the right before anybody uses them.
-    """
-
-    writes: dict[str, None] = field(default_factory=dict)
-    later: set[str] = field(default_factory=set)
-    reads: dict[str, None] = field(default_factory=dict)
-    roles: set[str] = field(default_factory=set)
-
-
-def _uses(model: Model) -> dict[str, _Use]:
-    """Who uses which pools, as the services' variables say."""
-    if not is_deployed(model):
-        return {}
-    variables = model.variables
-    found: dict[str, _Use] = {}
-    images = []
-    if model.group("glance_api"):
-        for store in variables.get("glance_stores") or ():
-            if store["type"] == "rbd":
-                use = found.setdefault(store.get("user") or "glance", _Use())
-                images.append(store.get("pool") or "images")
-                use.writes[images[-1]] = None
-                use.roles.add("glance_api")
-    for host in model.group("cinder_volume"):
-        for backend in host.variables.get("cinder_backends") or ():
-            if backend["type"] == "rbd":
-                use = found.setdefault(backend.get("ceph_user") or "cinder", _Use())
-                use.writes[backend.get("pool") or "volumes"] = None
-                use.reads |= dict.fromkeys(images)
-                # Who restores a volume writes it.
-                use.roles |= {"cinder_volume", "cinder_backup", "nova_compute"}
-    for use in found.values():
-        if use.roles & {"cinder_volume"}:
-            if "vms" not in use.writes:
-                use.writes["vms"] = None
-                use.later |= set() if model.group("nova_compute") else {"vms"}
-            use.reads = {pool: None for pool in use.reads if pool not in use.writes}
-    if model.group("cinder_backup") and variables.get("cinder_backup_driver") == "ceph":
-        use = found.setdefault(variables.get("cinder_backup_ceph_user") or "cinder-backup", _Use())
-        use.writes[variables.get("cinder_backup_pool") or "backups"] = None
-        use.roles.add("cinder_backup")
-    return found
-
-
-def _caps(use: _Use) -> dict[str, str]:
-    """The least that a client of block devices can work with."""
-    writes = [f"profile rbd pool={pool}" for pool in use.writes]
-    reads = [f"profile rbd-read-only pool={pool}" for pool in use.reads]
-    return {"mon": "profile rbd", "osd": ", ".join([*writes, *reads]), "mgr": ", ".join(writes)}
-
-
 def more_secrets(model: Model) -> list[str]:
     """Names of the secrets that clients need whom no description names."""
-    names = [*_uses(model), *(client["name"] for client in model.variables.get("ceph_clients") or ())]
+    names = [*_clients(model), *(client["name"] for client in model.variables.get("ceph_clients") or ())]
     return [secret_name(name) for name in names]
 
 
@@ -230,7 +170,7 @@ def wanted(model: Model, services: Any, secrets: Mapping[str, str]) -> dict[str,
     first = [(ADMIN, ceph.ADMIN_CAPS), (BOOTSTRAP_OSD, ceph.BOOTSTRAP_OSD_CAPS)]
     entities = [
         *([*first, *daemons] if own else ()),
-        *((f"client.{client['name']}", client["caps"]) for client in clients(services) if "clients" in manage),
+        *((f"client.{client['name']}", client["caps"]) for client in client_rights(model) if "clients" in manage),
     ]
     pools = [_pool(model, pool) for pool in _pools(model) if "pools" in manage]
     result: dict[str, Any] = {

@@ -12,6 +12,11 @@ from ..model import Host, Model
 Backend = Mapping[str, Any]
 
 
+def portal_addresses(variables: Mapping[str, Any]) -> dict[str, Any]:
+    """Where a host serves its volumes beside its own address, by network: further ways to them."""
+    return {"storage": variables.get("cinder_portal_addresses") or ()}
+
+
 def volume_groups(host: Host) -> list[dict[str, Any]]:
     """``{name, devices, thin, wipe, adopt}`` of each volume group of a host, once."""
     found: dict[str, dict[str, Any]] = {}

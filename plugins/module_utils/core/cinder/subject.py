@@ -4,10 +4,10 @@
 from __future__ import annotations
 
 from ..inventory.draft import rules_of
-from ..nfs.shares import cinder_mounts
 from ..subject import Subject
 from ..verify.chapter import Chapter
-from . import expressions, stories, tempest, wants
+from . import expressions, shares, stories, tempest, wants
+from .backends import portal_addresses
 from .disks import disks
 from .kinds import driver_option, volume_takeover, volume_type
 from .rules import backends, nfs, volume_groups
@@ -35,5 +35,6 @@ SUBJECT = Subject(
         tests=tempest.TESTS,
     ),
     disks=disks,
-    mounts={"services": cinder_mounts},
+    mounts={"services": shares.mounts},
+    addresses=portal_addresses,
 )

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -14,6 +14,7 @@ import yaml
 
 from ..backend import Backends
 from ..errors import HoldfastError
+from ..flows import uses
 from ..inventory.schema import did_you_mean
 from . import backends, schema
 
@@ -77,8 +78,7 @@ def backends_of(descriptions: Iterable[Description]) -> dict[str, Backends]:
 
 def groups(component: Mapping[str, Any]) -> tuple[str, ...]:
     """The groups of a component: one, or a list of them."""
-    group = component["group"]
-    return (group,) if isinstance(group, str) else tuple(group)
+    return uses.groups_of(component["group"])
 
 
 def load(roles: Path, phases: Collection[str]) -> tuple[Description, ...]:
@@ -99,7 +99,40 @@ def load(roles: Path, phases: Collection[str]) -> tuple[Description, ...]:
         found.append(description)
     if problems:
         raise HoldfastError("\n".join(problems))
-    return ordered(found)
+    return ordered(expanded(found))
+
+
+def expanded(descriptions: Iterable[Description]) -> tuple[Description, ...]:
+    """The descriptions with the claims of their types of back ends, and in each component a list of its groups."""
+    found = [replace(each, content={**each.content, "uses": _claims(each)}) for each in descriptions]
+    table = uses.complete(uses.of(description.content for description in found))
+    return tuple(
+        replace(
+            description,
+            content={
+                **description.content,
+                "components": [
+                    {**component, "group": list(uses.groups_of(component["group"], table))}
+                    for component in description.content.get("components", ())
+                ],
+            },
+        )
+        for description in found
+    )
+
+
+def _claims(description: Description) -> dict[str, list[Any]]:
+    """The claims of a service's types of back ends, which stand for each entry of the type, and its own."""
+    found: dict[str, list[Any]] = {}
+    if types := description.backend_types:
+        for name, type_ in types.types.items():
+            here = f"{{{{ item.type == '{name}' }}}}"
+            entries = {"of": types.group, "each": f"{{{{ {types.variable} }}}}", "when": here}
+            for what, claims in type_.uses.items():
+                found.setdefault(what, []).extend({**claim, **entries} for claim in claims)
+    for what, claims in description.content.get("uses", {}).items():
+        found.setdefault(what, []).extend(claims)
+    return found
 
 
 def read(path: Path) -> Any:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import functools
 import json
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -43,10 +43,14 @@ def problems(content: Any, where: str, phases: Collection[str]) -> list[str]:
 
 def backend_problems(content: Any, where: str) -> list[str]:
     """The same of a type of back end."""
-    return _told(_check(content, document("backend"), ()), where)
+    found = list(_check(content, document("backend"), ()))
+    claims = content.get("uses") if isinstance(content, Mapping) else None
+    # Those of a description.
+    found += _check(claims, document()["properties"]["uses"], ("uses",)) if isinstance(claims, Mapping) else ()
+    return _told(found, where)
 
 
-def _told(found: Iterator[tuple[KeyPath, str]], where: str) -> list[str]:
+def _told(found: Iterable[tuple[KeyPath, str]], where: str) -> list[str]:
     return [f"{where}: {dotted(path)}: {what}" if path else f"{where}: {what}" for path, what in found]
 
 

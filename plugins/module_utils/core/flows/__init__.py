@@ -4,32 +4,41 @@
 Firewalls, the reachability matrix, the addresses that services bind to and dial, the proof in verify and the picture in
 the report read it.
 
-A balanced flow stands for two: ``glance_api`` is what the load balancer sends to the members of the group, on their own
-addresses; ``glance_api_frontend`` is what clients send to the load balancer, on ``haproxy_address``. Services bind to
-the first and dial the second, and both have the same port.
+A balanced flow stands for two: ``X`` is what the load balancer sends to the members of the group, on their own
+addresses; ``X_frontend`` is what clients send to the load balancer, on ``haproxy_address``. Services bind to the first
+and dial the second, and both have the same port.
+
+The rows name the groups of their own service; ``complete`` joins in those that use what a row offers. What is asked of
+a model has them: they are in ``Model.uses``.
 """
 
 from __future__ import annotations
 
 import ipaddress
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any, Literal
 
 from ..errors import HoldfastError
 from ..model import Host, Model
-from .rows import ALL, ANY, CEPH, CEPH_CLIENTS, CINDER, FLOWS, FRONTEND, VOLUME_CLIENTS, Flow
+from .rows import ALL, ANY, BALANCER, FLOWS, FRONTEND, Flow
+from .uses import Claims, Uses, complete, serving_tls
 
-# What others take of rows.py through this package, besides the functions below.
-__all__ = ["ALL", "ANY", "CEPH", "CEPH_CLIENTS", "CINDER", "FLOWS", "FRONTEND", "VOLUME_CLIENTS", "Flow"]
+# What others take of rows.py and uses.py through this package, besides the functions below.
+__all__ = ["ALL", "ANY", "BALANCER", "FLOWS", "FRONTEND", "Claims", "Flow", "Uses", "complete", "serving_tls"]
 
 Role = Literal["server", "client", "both"]
 
 _BY_ID: Mapping[str, Flow] = {row.id: row for row in FLOWS}
 
 
+def groups(uses: Uses) -> frozenset[str]:
+    """The groups that the whole table names."""
+    named = {group for row in complete(uses) for group in (row.servers, *row.clients)}
+    return frozenset(named) - {ALL, ANY}
+
+
 def flow(id: str) -> Flow:
-    """The flow of that name. Raises HoldfastError when there is none."""
+    """The flow of that name, with the clients of its own service. Raises HoldfastError when there is none."""
     try:
         return _BY_ID[id]
     except KeyError:
@@ -78,8 +87,9 @@ def bind_address(model: Model, host: Host, id: str) -> str:
 
 
 def bind_addresses(model: Model, host: Host, id: str) -> list[str]:
-    """All addresses where a server of the flow listens: volumes may have further portals (cinder_portal_addresses)."""
-    more = host.variables.get("cinder_portal_addresses") or () if id in ("iscsi", "nvme") else ()
+    """All addresses where a server of the flow listens: for some flows a host has more than its own."""
+    row = flow(id)
+    more = host.more_addresses.get(row.network, ()) if row.more_addresses else ()
     return [bind_address(model, host, id), *more]
 
 
@@ -104,7 +114,7 @@ def servers(model: Model, row: Flow) -> tuple[Host, ...]:
 
 def clients(model: Model, row: Flow) -> tuple[Host, ...]:
     """The hosts that ask, by name. ``any`` gives those of the model that are on the network; others may ask as well."""
-    return _members(model, row.network, row.clients)
+    return _members(model, row.network, _clients(model, row))
 
 
 def server_addresses(model: Model, row: Flow) -> tuple[str, ...]:
@@ -117,13 +127,21 @@ def server_addresses(model: Model, row: Flow) -> tuple[str, ...]:
 
 def client_addresses(model: Model, row: Flow) -> tuple[str, ...]:
     """Where a flow's clients are on its network, in numeric order."""
-    return _addresses(model, row.network, row.clients)
+    return _addresses(model, row.network, _clients(model, row))
+
+
+def shows_certificate(model: Model, host: Host) -> bool:
+    """Whether the host shows a certificate: it serves by TLS, or asks somebody to whom both ends show theirs."""
+    if not host.groups.isdisjoint(serving_tls()):
+        return True
+    both = (row for row in table(model) if row.tls == "both" and model.group(row.servers))
+    return any(not host.groups.isdisjoint(row.clients) for row in both)
 
 
 def flows_of(model: Model, host: Host) -> list[tuple[Flow, Role]]:
     """The flows in which a host has a part, in the table's order. Flows that nobody serves are left out."""
     found: list[tuple[Flow, Role]] = []
-    for row in FLOWS:
+    for row in table(model):
         serves, asks = _takes_part(host, row.network, (row.servers,)), _takes_part(host, row.network, row.clients)
         if serves and not _is_offered(model, row):
             continue
@@ -136,16 +154,12 @@ def flows_of(model: Model, host: Host) -> list[tuple[Flow, Role]]:
     return found
 
 
-def table(model: Model | None = None) -> list[dict[str, Any]]:
-    """The rows as plain values, for documentation; with a model also the names of the hosts at both ends."""
-    rows = []
-    for row in FLOWS:
-        plain = {**asdict(row), "ports": list(row.ports), "clients": list(row.clients)}
-        if model is not None:
-            plain["server_hosts"] = [host.name for host in servers(model, row)]
-            plain["client_hosts"] = [host.name for host in clients(model, row)]
-        rows.append(plain)
-    return rows
+def table(model: Model) -> tuple[Flow, ...]:
+    """The whole table of a deployment."""
+    found: dict[tuple[str, ...], tuple[Flow, ...]] = _known(model, "table")
+    if () not in found:
+        found[()] = complete(model.uses)
+    return found[()]
 
 
 def parse_counters(listing: Mapping[str, Any]) -> dict[str, dict[str, int]]:
@@ -182,13 +196,17 @@ def _grown(old: int, new: int) -> int:
     return new - old if new >= old else new
 
 
+def _clients(model: Model, row: Flow) -> tuple[str, ...]:
+    return (*row.clients, *model.uses.get(row.offers, ()))
+
+
 def _is_offered(model: Model, row: Flow) -> bool:
     if not row.is_frontend:
         return True
     behind = flow(row.id.removesuffix(FRONTEND))
     return all(
         any(_takes_part(host, row.network, groups) for host in model.hosts.values())
-        for groups in ((behind.servers,), row.clients)
+        for groups in ((behind.servers,), _clients(model, row))
     )
 
 

@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The table of flows: who talks to whom, on which network. A new service is new rows here, and nothing else."""
+"""The table of flows: who talks to whom, on which network. A new service is new rows here, and nothing else.
+
+A row names the groups of its own service only. What it offers to others has a name, and those who use that say so in
+their descriptions (``roles/<service>/service.yml``, ``uses``): ``flows.complete`` joins them in.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,7 @@ from typing import Literal
 ANY = "any"
 ALL = "all"
 FRONTEND = "_frontend"
+BALANCER = "haproxy"
 
 Protocol = Literal["tcp", "udp", "icmp"]
 
@@ -28,6 +33,10 @@ class Flow:
         service: what listens there.
         balanced: reached through the load balancer: its clients are the members of ``haproxy``.
         description: one line for the report.
+        offers: what it is to those who use it: more clients are the groups whose descriptions say so.
+        optional: who uses it can do without; rules of their own say when not.
+        more_addresses: its servers listen on what ``Host.more_addresses`` has for the network, too.
+        tls: whose certificates of this deployment are shown: the servers' or those of ``both`` ends.
     """
 
     id: str
@@ -40,6 +49,10 @@ class Flow:
     service: str
     balanced: bool = False
     description: str = ""
+    offers: str = ""
+    optional: bool = False
+    more_addresses: bool = False
+    tls: Literal["", "servers", "both"] = ""
 
     @property
     def is_frontend(self) -> bool:
@@ -55,10 +68,12 @@ def _balanced(
     title: str,
     servers: str | None = None,
     clients: tuple[str, ...] = (ANY,),
+    offers: str = "",
+    optional: bool = False,
 ) -> tuple[Flow, Flow]:
     """Both rows of an API behind the load balancer. Its group of servers has the name of the flow unless it is told.
 
-    ``clients`` are those of the load balancer: an API that is not for everybody has other ones.
+    ``clients`` are those of the load balancer: an API that is not for everybody has none but who uses what it offers.
     """
     front = Flow(
         f"{id}{FRONTEND}",
@@ -66,10 +81,13 @@ def _balanced(
         "mgmt",
         "tcp",
         (port,),
-        "haproxy",
+        BALANCER,
         clients,
         "haproxy",
         description=f"{title}: clients to the load balancer, by TLS",
+        offers=offers,
+        optional=optional,
+        tls="servers",
     )
     back = Flow(
         id,
@@ -78,7 +96,7 @@ def _balanced(
         "tcp",
         (port,),
         servers or id,
-        ("haproxy",),
+        (BALANCER,),
         service,
         balanced=True,
         description=f"{title}: the load balancer to the API servers",
@@ -86,15 +104,8 @@ def _balanced(
     return front, back
 
 
-# What runs of cinder: any of them may ask the database, the queue, the lock manager.
-CINDER = ("cinder_api", "cinder_scheduler", "cinder_volume", "cinder_backup")
-
-# What attaches volumes to a host, for an instance, a copy or a backup.
-VOLUME_CLIENTS = ("cinder_volume", "cinder_backup", "nova_compute")
-
-# What reads and writes in Ceph.
-CEPH_CLIENTS = ("glance_api", "cinder_volume", "cinder_backup", "nova_compute", "ceph_rgw", "ceph_client", "ceph_admin")
-CEPH = ("ceph_mon", "ceph_mgr", "ceph_osd", "ceph_mds", *CEPH_CLIENTS)
+# Ceph's own: its daemons, hosts that the inventory lets use it, and those that administer another's.
+_CEPH = ("ceph_mon", "ceph_mgr", "ceph_osd", "ceph_mds", "ceph_client", "ceph_admin")
 
 FLOWS: tuple[Flow, ...] = (
     Flow(
@@ -118,9 +129,11 @@ FLOWS: tuple[Flow, ...] = (
         "tcp",
         (3306,),
         "mariadb",
-        ("keystone", "glance_api", *CINDER),
+        (),
         "mariadb",
         description="Services to their database",
+        offers="database",
+        tls="servers",
     ),
     Flow(
         "rabbitmq",
@@ -129,9 +142,11 @@ FLOWS: tuple[Flow, ...] = (
         "tcp",
         (5671,),
         "rabbitmq",
-        ("keystone", "glance_api", *CINDER),
+        (),
         "rabbitmq-server",
         description="Services to the message queue, by TLS",
+        offers="message_queue",
+        tls="servers",
     ),
     Flow(
         "rabbitmq_cluster",
@@ -151,9 +166,10 @@ FLOWS: tuple[Flow, ...] = (
         "tcp",
         (11211,),
         "memcached",
-        ("keystone", "glance_api", "swift_proxy", "cinder_api"),
+        (),
         "memcached",
         description="Services to their cache of tokens",
+        offers="cache",
     ),
     Flow(
         "etcd",
@@ -162,9 +178,12 @@ FLOWS: tuple[Flow, ...] = (
         "tcp",
         (2379,),
         "etcd",
-        CINDER,
+        (),
         "etcd",
         description="Services to their lock manager, by TLS at both ends",
+        offers="lock",
+        optional=True,
+        tls="both",
     ),
     Flow(
         "etcd_peer",
@@ -176,8 +195,10 @@ FLOWS: tuple[Flow, ...] = (
         ("etcd",),
         "etcd",
         description="Members of the lock manager among themselves, by TLS at both ends",
+        optional=True,
+        tls="both",
     ),
-    *_balanced("keystone", "identity", 5000, "keystone", "Identity API"),
+    *_balanced("keystone", "identity", 5000, "keystone", "Identity API", offers="identity"),
     *_balanced("glance_api", "image", 9292, "glance-api", "Image API"),
     # Tells where images are kept, and so is for nobody else.
     *_balanced(
@@ -187,7 +208,9 @@ FLOWS: tuple[Flow, ...] = (
         "holdfast-glance-internal",
         "Image API with locations",
         servers="glance_api",
-        clients=("cinder_api", "cinder_volume"),
+        clients=(),
+        offers="image_locations",
+        optional=True,
     ),
     *_balanced("cinder_api", "block", 8776, "cinder-api", "Volume API"),
     *_balanced("swift_proxy", "object", 8080, "swift-proxy", "Object API"),
@@ -275,9 +298,11 @@ FLOWS: tuple[Flow, ...] = (
         "tcp",
         (3300,),
         "ceph_mon",
-        CEPH,
+        _CEPH,
         "ceph-mon",
         description="Everything of Ceph to its monitors, by the second protocol",
+        offers="ceph",
+        optional=True,
     ),
     # Each daemon takes its ports from a range. The ranges are apart, so that a host may have all of them, and a
     # client reaches none but those that it needs.
@@ -288,9 +313,11 @@ FLOWS: tuple[Flow, ...] = (
         "tcp",
         ("6800-7299",),
         "ceph_osd",
-        CEPH,
+        _CEPH,
         "ceph-osd",
         description="Data: clients to the disks",
+        offers="ceph",
+        optional=True,
     ),
     Flow(
         "ceph_osd_replication",
@@ -302,6 +329,7 @@ FLOWS: tuple[Flow, ...] = (
         ("ceph_osd",),
         "ceph-osd",
         description="Data: copies and recovery between the disks",
+        optional=True,
     ),
     Flow(
         "ceph_mgr",
@@ -310,9 +338,11 @@ FLOWS: tuple[Flow, ...] = (
         "tcp",
         ("7300-7319",),
         "ceph_mgr",
-        CEPH,
+        _CEPH,
         "ceph-mgr",
         description="Statistics and orders to Ceph's manager",
+        offers="ceph",
+        optional=True,
     ),
     Flow(
         "ceph_mds",
@@ -324,6 +354,8 @@ FLOWS: tuple[Flow, ...] = (
         ("ceph_mon", "ceph_mgr", "ceph_mds", "ceph_client", "ceph_admin"),
         "ceph-mds",
         description="Names of files to the metadata servers",
+        offers="ceph_files",
+        optional=True,
     ),
     # Those who serve these are not listed in the inventory: their back ends say who they are (`serves`).
     Flow(
@@ -333,9 +365,12 @@ FLOWS: tuple[Flow, ...] = (
         "tcp",
         (3260,),
         "cinder_iscsi",
-        VOLUME_CLIENTS,
+        (),
         "LIO",
         description="Volumes of a volume group to those who attach them, by iSCSI with CHAP",
+        offers="volumes",
+        optional=True,
+        more_addresses=True,
     ),
     Flow(
         "nvme",
@@ -344,9 +379,12 @@ FLOWS: tuple[Flow, ...] = (
         "tcp",
         (4420,),
         "cinder_nvme",
-        VOLUME_CLIENTS,
+        (),
         "nvmet",
         description="Volumes of a volume group to those who attach them, by NVMe over TCP",
+        offers="volumes",
+        optional=True,
+        more_addresses=True,
     ),
     Flow(
         "nfs",
@@ -355,9 +393,11 @@ FLOWS: tuple[Flow, ...] = (
         "tcp",
         (2049,),
         "nfs_server",
-        ("glance_api", *VOLUME_CLIENTS),
+        (),
         "nfsd",
         description="Files of volumes, images and instances, by NFS version 4",
+        offers="share",
+        optional=True,
     ),
     *_balanced("ceph_rgw", "object", 7480, "ceph-radosgw", "Object API of Ceph"),
 )

@@ -7,11 +7,34 @@ import ipaddress
 from collections.abc import Mapping
 from typing import Any
 
+from .. import flows
 from ..description.services import Services
 from ..model import Host, Model
 from .kinds import certificate as certificate_kind
 from .kinds import database as database_kind
 from .kinds import message_queue as message_queue_kind
+
+_LOOPBACK = "127.0.0.1"
+
+
+def names(model: Model, host: Host) -> list[str]:
+    """What the host's certificate is for, as openssl writes it, sorted; empty when the host needs none."""
+    if not flows.shows_certificate(model, host):
+        return []
+    found = {f"DNS:{host.name}", f"IP:{host.addresses['mgmt']}"}
+    if "etcd" in host.groups:
+        # Clients come through a relay on their own host, which knows all members.
+        found.add(f"IP:{_LOOPBACK}")
+    if "haproxy" in host.groups:
+        found.add(f"IP:{model.variables['haproxy_address']}")
+        if name := model.variables.get("haproxy_name"):
+            found.add(f"DNS:{name}")
+    return sorted(found)
+
+
+def authority_days(model: Model) -> int:
+    """Days that the authority's certificate must still be good for: no host's may outlive it."""
+    return int(min(model.variables["pki_certificate_days"], model.variables["pki_ca_days"] // 2))
 
 
 def certificate(model: Model, host: Host, services: Services, secrets: Mapping[str, str]) -> dict[str, Any]:
@@ -21,7 +44,7 @@ def certificate(model: Model, host: Host, services: Services, secrets: Mapping[s
     what the host's certificate is for, empty when it serves no TLS; ``site`` holds digests of the certificate and key
     that the site brings for the load balancer. Nothing where no host of the deployment serves TLS.
     """
-    if not model.group(*certificate_kind.SERVERS):
+    if not model.group(*flows.serving_tls()):
         return {}  # Nobody serves TLS, and there is no authority.
     site = "haproxy" in host.groups and bool(secrets.get(certificate_kind.SITE_CERTIFICATE))
     return {
@@ -29,7 +52,7 @@ def certificate(model: Model, host: Host, services: Services, secrets: Mapping[s
         "site_authority": certificate_kind.digest(
             certificate_kind.normal(secrets.get(certificate_kind.SITE_AUTHORITY) or "")
         ),
-        "names": certificate_kind.names(model, host),
+        "names": names(model, host),
         "site": [
             certificate_kind.digest(certificate_kind.normal(secrets[name]))
             for name in (certificate_kind.SITE_CERTIFICATE, certificate_kind.SITE_KEY)
@@ -37,7 +60,7 @@ def certificate(model: Model, host: Host, services: Services, secrets: Mapping[s
         if site
         else [],
         "renew_before_days": model.variables["pki_renew_before_days"],
-        "authority_days": certificate_kind.authority_days(model),
+        "authority_days": authority_days(model),
     }
 
 

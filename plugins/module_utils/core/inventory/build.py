@@ -10,11 +10,11 @@ from collections.abc import Mapping as MappingABC
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ..backend import Backends
 from ..errors import Finding
 from ..model import Host, Model, Network
 from .addresses import Addresses, assign
-from .draft import Draft, DraftHost, Rule, address_of, known_groups, listed, place
+from .domain import Domain
+from .draft import Draft, DraftHost, Rule, address_of, listed, place
 from .schema import KeyPath, RoleVariables, Variable, shown
 from .secrets import Form
 
@@ -94,20 +94,18 @@ def build(
     remembered: Addresses | None = None,
     *,
     rules: Iterable[Rule],
-    backends: Mapping[str, Backends],
+    domain: Domain,
 ) -> tuple[Model | None, list[Finding]]:
     """The model, or None when there are errors; and all findings, each once, errors first.
 
-    ``rules`` say what is wrong although each value is well-formed, ``backends`` which back ends each service can have.
-    ``remembered`` are the addresses assigned by earlier
+    ``rules`` say what is wrong although each value is well-formed. ``remembered`` are the addresses assigned by earlier
     runs. New ones are those of the model that are not among them.
     """
-    known = known_groups(backends)
-    raw = replace(raw, hosts={name: host for name, host in raw.hosts.items() if not _is_controller(host, known)})
+    raw = replace(raw, hosts={name: host for name, host in raw.hosts.items() if not _is_controller(host, domain)})
     if not raw.hosts:
         what, fix = "The inventory has no host.", "Give an inventory with -i, and list hosts in it."
         return None, [*raw.findings, Finding("error", "hosts.none", "inventory", what, fix)]
-    checked = _Check(raw, roles, backends)
+    checked = _Check(raw, roles, domain)
     draft = checked.draft()
     addresses, conflicts = _assign(draft, remembered or {})
     problems = [*raw.problems, *checked.problems, *conflicts]
@@ -119,18 +117,18 @@ def build(
     return _model(draft, addresses), unique
 
 
-def _is_controller(host: RawHost, known: frozenset[str]) -> bool:
+def _is_controller(host: RawHost, domain: Domain) -> bool:
     """Whether a host is listed only for Ansible's sake, like a ``localhost`` with its interpreter."""
-    return host.local and not host.groups & known and "networks_ports" not in host.variables
+    return host.local and not host.groups & domain.groups and "networks_ports" not in host.variables
 
 
 class _Check:
     """The variables against their schemas. What is refused is left out of the draft, so that rules can still run."""
 
-    def __init__(self, raw: RawInventory, roles: RoleVariables, backends: Mapping[str, Backends]) -> None:
+    def __init__(self, raw: RawInventory, roles: RoleVariables, domain: Domain) -> None:
         self.raw = raw
         self.roles = roles
-        self.backends = backends
+        self.domain = domain
         self.problems: list[HostProblem] = []
         self.undefined = {(problem.host, problem.path[0]) for problem in raw.problems}
         self.refused: set[tuple[str | None, KeyPath]] = set()
@@ -151,7 +149,7 @@ class _Check:
             hosts={
                 name: DraftHost(
                     name,
-                    host.groups.union(*(of.derived_groups(host.groups, own[name]) for of in self.backends.values())),
+                    host.groups | self.domain.derived_groups(own[name], host.groups),
                     own[name],
                     host.connect or name,
                     "" if host.local else f"{host.connect or name}:{host.port or 22}".lower(),
@@ -162,6 +160,7 @@ class _Check:
             variables={name: value for name, value in deployment.items() if name != ADDRESSES},
             given=frozenset(given),
             refused=frozenset(self.refused),
+            domain=self.domain,
             secrets=self.raw.secrets,
             required_secrets=self.raw.required_secrets,
             known_secrets=self.raw.known_secrets,
@@ -169,7 +168,6 @@ class _Check:
             locate=self.raw.locate,
             exists=self.raw.exists,
             variable_files=self.raw.variable_files,
-            backends=self.backends,
         )
 
     def _unknown(self) -> None:
@@ -380,10 +378,13 @@ def _model(draft: Draft, addresses: Mapping[str, Mapping[str, str]]) -> Model:
                 ports=host.ports,
                 variables={**draft.variables, **host.variables},
                 connect=host.connect,
+                more_addresses=draft.domain.more_addresses(host.variables),
             )
             for name, host in sorted(draft.hosts.items())
         },
         variables=draft.variables,
+        uses=draft.domain.uses,
+        claims=draft.domain.claims(draft, strict=True),
     )
 
 

@@ -14,10 +14,10 @@ from ipaddress import IPv4Address, IPv4Network
 from types import ModuleType
 from typing import Any
 
-from ..backend import Backends
 from ..errors import Finding, Severity
-from ..flows import ALL, ANY, FLOWS
+from ..flows.uses import Claims
 from .addresses import Range
+from .domain import Domain
 from .schema import KeyPath, dotted, ipv4, ipv4_network
 from .secrets import Form
 
@@ -75,6 +75,7 @@ class Draft:
     given: frozenset[str] = frozenset()
     refused: frozenset[tuple[str | None, KeyPath]] = frozenset()
     """What the schemas refused, by host: rules that miss it must not complain again."""
+    domain: Domain = field(default_factory=Domain)
     secrets: Mapping[str, Any] = field(default_factory=dict)
     required_secrets: tuple[str, ...] = ()
     known_secrets: Mapping[str, Form] = field(default_factory=dict)
@@ -82,8 +83,6 @@ class Draft:
     locate: Callable[[str | None, KeyPath], str | None] = lambda host, path: None
     exists: Callable[[str], bool] = lambda path: True
     variable_files: Mapping[str, tuple[str, str]] = field(default_factory=dict)
-    backends: Mapping[str, Backends] = field(default_factory=dict)
-    """The types of back ends of each service that has some."""
     placed: dict[Finding, tuple[str | None, str, KeyPath]] = field(default_factory=dict)
     """Where findings of a host's own value were made: file and line, host, key."""
 
@@ -100,9 +99,9 @@ class Draft:
         return weakness in (self.variables.get(ACKNOWLEDGE) or ())
 
     @cached_property
-    def known_groups(self) -> frozenset[str]:
-        """The groups that mean something to Holdfast, and that an inventory may list."""
-        return known_groups(self.backends)
+    def claims(self) -> Claims:
+        """What services ask of what they use, as far as the inventory says it."""
+        return self.domain.claims(self, strict=False)
 
     @cached_property
     def networks(self) -> Mapping[str, DraftNetwork]:
@@ -182,12 +181,6 @@ def rules_of(*modules: ModuleType) -> tuple[Rule, ...]:
         for value in vars(module).values()
         if getattr(value, "is_rule", False) and value.__module__ == module.__name__
     )
-
-
-def known_groups(backends: Mapping[str, Backends]) -> frozenset[str]:
-    """The groups that mean something to Holdfast: those of the flow table, but for those that follow from back ends."""
-    named = frozenset(group for flow in FLOWS for group in (flow.servers, *flow.clients))
-    return named.difference((ALL, ANY), *(of.served for of in backends.values()))
 
 
 def place(location: str | None, host: str | None, path: KeyPath) -> str:

@@ -15,14 +15,15 @@ DOMAINS, PROJECTS, ROLES, USERS = "keystone_domains", "keystone_projects", "keys
 # What keystone's bootstrap and Holdfast make anyway.
 _OWN_DOMAINS = ("Default",)
 _OWN_PROJECTS = (("Default", "admin"), ("Default", "service"))
-_OWN_USERS = tuple(("Default", name) for name in ("admin", "glance", "swift", "cinder", "rgw"))
+_ADMIN = "admin"
 _OWN_ROLES = ("admin", "manager", "member", "reader", "service", "ResellerAdmin")
 
 
 @rule
 def nothing_twice(draft: Draft) -> Iterator[Finding]:
     """Nothing that keystone would take for the same is listed twice."""
-    own: Mapping[str, Any] = {DOMAINS: _OWN_DOMAINS, PROJECTS: (), USERS: _OWN_USERS}
+    users = [(domain or _OWN_DOMAINS[0], name) for domain, name in (("", _ADMIN), *draft.domain.users)]
+    own: Mapping[str, Any] = {DOMAINS: _OWN_DOMAINS, PROJECTS: (), USERS: users}
     for variable, existing in own.items():
         seen = {_folded(name): "what is there anyway" for name in existing}
         for index, entry in entries(draft.variables.get(variable)):

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import chain
 from typing import Any
 
 from .. import flows
@@ -23,9 +24,7 @@ def network(model: Model, host: Host, services: Services, secrets: Mapping[str, 
         addresses = [f"{host.addresses[name]}/{network.prefix_length}"]
         if name == "mgmt" and model.group("haproxy") == (host,) and model.variables.get("haproxy_address"):
             addresses.append(f"{model.variables['haproxy_address']}/32")
-        if name == "storage":
-            portals = host.variables.get("cinder_portal_addresses") or ()
-            addresses += [f"{portal}/{network.prefix_length}" for portal in portals]
+        addresses += [f"{more}/{network.prefix_length}" for more in host.more_addresses.get(name, ())]
         entry = bridges.setdefault(
             network.bridge,
             {
@@ -74,8 +73,7 @@ def firewall(model: Model, host: Host, services: Services, secrets: Mapping[str,
                 network.bridge, {"bridge": network.bridge, "network": name, "addresses": [], "sources": []}
             )
             entry["addresses"].append(host.addresses[name])
-            if name == "storage":
-                entry["addresses"] += host.variables.get("cinder_portal_addresses") or ()
+            entry["addresses"] += host.more_addresses.get(name, ())
             if name != "mgmt":
                 entry["sources"] += [network.cidr, *(route["to"] for route in network.routes)]
     entries = []
@@ -124,5 +122,5 @@ def _servers(model: Model, host: Host, row: Any) -> list[str]:
 
 def _others(addresses: tuple[str, ...], host: Host) -> list[str]:
     """Without the host's own: what it says to itself does not cross a bridge."""
-    own = {*host.addresses.values(), *(host.variables.get("cinder_portal_addresses") or ())}
+    own = {*host.addresses.values(), *chain.from_iterable(host.more_addresses.values())}
     return [address for address in addresses if address not in own]

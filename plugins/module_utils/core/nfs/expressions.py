@@ -12,7 +12,7 @@ from . import shares
 
 
 def names(view: View) -> Mapping[str, Any]:
-    """Shares, as back ends list them and as units mount them."""
+    """Shares, as units mount them."""
 
     def nfs_mount(share: str, where: str) -> dict[str, str]:
         """``{unit, content}`` of the unit that mounts a share."""
@@ -23,7 +23,6 @@ def names(view: View) -> Mapping[str, Any]:
         }
 
     return {
-        "nfs_share_files": lambda: shares.share_files(view.model, view.host),
         "nfs_mount": nfs_mount,
         "nfs_mount_units": nfs_mount_units,
     }

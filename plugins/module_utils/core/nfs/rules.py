@@ -41,6 +41,7 @@ def _shares(draft: Draft, host: DraftHost, names: set[str]) -> Iterator[Finding]
             "Describe a share, or take the host out of the group.",
             host,
         )
+    purposes = nfs.owners(draft.claims)
     seen: dict[tuple[str, str], int] = {}
     for index, share in given:
         if "disk" in share and share["disk"] not in names and not draft.was_refused((DISKS,), host):
@@ -52,6 +53,15 @@ def _shares(draft: Draft, host: DraftHost, names: set[str]) -> Iterator[Finding]
                 f"{hint}Disks: {listed(names) or 'none'}.",
                 host,
             )
+        if "purpose" in share and share["purpose"] not in purposes:
+            hint = did_you_mean(share["purpose"], purposes)
+            yield draft.error(
+                "nfs.purpose",
+                (SHARES, index, "purpose"),
+                f"is {share['purpose']!r}, and no service keeps files there for that.",
+                f"{hint}Give one of: {listed(purposes)}.",
+                host,
+            )
         key = (str(share.get("disk")), str(share.get("name")))
         if (first := seen.setdefault(key, index)) != index and "name" in share:
             yield draft.error(
@@ -61,14 +71,6 @@ def _shares(draft: Draft, host: DraftHost, names: set[str]) -> Iterator[Finding]
                 "Give each share of a disk a name of its own.",
                 host,
             )
-
-
-@rule
-def instances(draft: Draft) -> Iterator[Finding]:
-    """Where instances are kept over NFS, their share is there for them."""
-    text = draft.variables.get("attach_instances_nfs")
-    if text and draft.group("nova_compute"):
-        yield from clients.share(draft, ("attach_instances_nfs",), text, "nova", None)
 
 
 @rule

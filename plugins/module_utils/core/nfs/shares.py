@@ -3,25 +3,15 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from .. import flows
-from ..errors import HoldfastError
 from ..model import Host, Model
 
 ROOT = "/srv/nfs"
-# Where cinder mounts what its back ends name, each share below a name that follows from its own.
-CINDER_MOUNTS = "/var/lib/cinder/mnt"
-# Who owns what is in a share, by number: a server need not know the users. Debian gives these to no other package.
-OWNERS: Mapping[str, int] = {"nova": 64060, "cinder": 64061, "glance": 64062}
-CLIENTS: Mapping[str, tuple[str, ...]] = {
-    "cinder": flows.VOLUME_CLIENTS,
-    "glance": ("glance_api",),
-    "nova": ("nova_compute",),
-}
+SHARE = "share"
 _FLAGS = (
     "rw", "hard", "sync", "async", "dirsync", "atime", "noatime", "diratime", "nodiratime", "relatime", "norelatime",
     "strictatime", "nostrictatime", "lazytime", "nolazytime", "dev", "nodev", "suid", "nosuid", "exec", "noexec", "bg",
@@ -57,7 +47,7 @@ UNSAFE_MOUNT_OPTIONS: Mapping[str, str] = {
 OPTIONS = "rw,sync,root_squash,no_subtree_check,sec=sys"
 """How shares are exported, beside whom root of a client is: the service that owns the share, and no more than that.
 
-Cinder and os-brick look into volumes as root, and only the owner may.
+Services look into files as root, and only the owner may.
 """
 
 
@@ -101,33 +91,16 @@ def crosses(model: Model, source: str | None, group: str) -> bool:
     return source is not None and split(source)[0] not in {host.name for host in model.group(group)}
 
 
-def share_files(model: Model, host: Host) -> list[dict[str, str]]:
-    """``{path, content}`` of the list of exports of each back end of the type nfs, as cinder reads it."""
-    return [
-        {
-            "path": f"/etc/cinder/nfs-{backend['name']}.shares",
-            "content": "".join(f"{source(model, share)}\n" for share in backend["shares"]),
-        }
-        for backend in host.variables.get("cinder_backends") or ()
-        if backend["type"] == "nfs"
-    ]
-
-
-def cinder_mounts(model: Model, host: Host) -> list[str]:
-    """Where cinder has mounted the shares of a host's back ends. Nothing unmounts them when it stops."""
-    return [
-        f"{CINDER_MOUNTS}/{hashlib.md5(source(model, share).encode(), usedforsecurity=False).hexdigest()}"
-        for backend in host.variables.get("cinder_backends") or ()
-        if backend["type"] == "nfs"
-        for share in backend["shares"]
-    ]
-
-
 def clients(model: Model, purpose: str) -> tuple[str, ...]:
     """The addresses on br-storage of those who may mount a share, in numeric order."""
-    row = flows.flow("nfs")
-    members = {host.addresses["storage"] for host in model.group(*CLIENTS[purpose]) if "storage" in host.addresses}
-    return tuple(address for address in flows.client_addresses(model, row) if address in members)
+    groups = [group for claim in model.claims[SHARE] if claim["purpose"] == purpose for group in claim["groups"]]
+    members = {host.addresses["storage"] for host in model.group(*groups) if "storage" in host.addresses}
+    return tuple(address for address in flows.client_addresses(model, flows.flow("nfs")) if address in members)
+
+
+def owners(claims: flows.Claims) -> dict[str, int]:
+    """Who owns what is in a share, by its purpose and by number: a server need not know the users."""
+    return {claim["purpose"]: claim["owner"] for claim in claims.get(SHARE, ())}
 
 
 def mount_unit(source: str, where: str, options: str) -> str:
@@ -155,9 +128,7 @@ def exports(model: Model, host: Host) -> list[dict[str, Any]]:
         return []
     found = []
     for share in shares(host.variables):
-        if share.purpose not in OWNERS:
-            raise HoldfastError(f"{host.name}: nfs_shares: the purpose {share.purpose!r} is none.")
-        owner = OWNERS[share.purpose]
+        owner = owners(model.claims)[share.purpose]
         found.append(
             {
                 "path": share.path,

@@ -63,7 +63,7 @@ def view(
         findings: advice and errors of the last plan.
         written: date and time, for people.
     """
-    used = [row for row in flows.FLOWS if totals.get(row.id)]
+    used = [row for row in flows.table(model) if totals.get(row.id)]
     return {
         "deployment": model.deployment,
         "written": written,

@@ -13,7 +13,7 @@ import yaml
 
 from ansible_collections.holdfast.storage.plugins.module_utils.controller.deployment import (
     Deployment,
-    backends,
+    domain,
     known_secrets,
 )
 from ansible_collections.holdfast.storage.plugins.module_utils.core.description.services import Services
@@ -100,7 +100,7 @@ def raw(content: dict[str, Any], **more: Any) -> RawInventory:
 
 def build(given: RawInventory, remembered: Any = None) -> tuple[Model | None, list[Finding]]:
     """The model and the findings of an inventory, with all that the collection knows."""
-    return inventory.build(given, roles(), remembered, rules=RULES, backends=backends())
+    return inventory.build(given, roles(), remembered, rules=RULES, domain=domain())
 
 
 def deployed(content: dict[str, Any]) -> Services:

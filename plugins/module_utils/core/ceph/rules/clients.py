@@ -7,16 +7,21 @@ import re
 from collections.abc import Iterator, Mapping
 
 from ...errors import Finding
-from ...flows import CEPH, CEPH_CLIENTS
 from ...inventory.draft import Draft, address_of, entries, listed, rule
 from ...inventory.schema import KeyPath, did_you_mean, ipv4_network
 from ...inventory.secrets import weaknesses
 from .. import values as ceph
+from ..clients import block_pools
+from ..clients import clients as clients_of
 from ..secrets import FORMS
 from ..site import secret_name
 from .cluster import CLIENTS, DAEMONS, EXTERNAL, POOLS, known_pools
 
-_RESERVED_CLIENTS = re.compile(r"admin|bootstrap-.*|rgw.*|crash|glance|cinder|cinder-backup")
+# Ceph's own.
+_RESERVED_CLIENTS = re.compile(r"admin|bootstrap-.*|rgw.*|crash")
+
+# The site's own clients, and those that administer a cluster.
+_OWN_GROUPS = ("ceph_client", "ceph_admin")
 
 
 @rule
@@ -24,10 +29,11 @@ def clients(draft: Draft) -> Iterator[Finding]:
     """Clients have names of their own, and only rights that Ceph understands, on pools that are there."""
     names: dict[str, int] = {}
     known = known_pools(draft)
+    services = _services(draft)
     for index, client in entries(draft.variables.get(CLIENTS)):
         path: KeyPath = (CLIENTS, index)
         name = client.get("name")
-        if name and (_RESERVED_CLIENTS.fullmatch(name) or names.setdefault(name, index) != index):
+        if name and (name in services or _RESERVED_CLIENTS.fullmatch(name) or names.setdefault(name, index) != index):
             first = f"as in {CLIENTS}[{names[name]}]" if name in names else "which Holdfast or Ceph has for itself"
             yield draft.error(
                 "ceph.client-name", (*path, "name"), f"is {name!r}, {first}.", "Give the client another name."
@@ -56,6 +62,7 @@ def clients(draft: Draft) -> Iterator[Finding]:
 @rule
 def clients_hosts(draft: Draft) -> Iterator[Finding]:
     """The hosts that get a client's keyring are there, and may talk to Ceph."""
+    talking = {group for flow in draft.domain.flows if flow.id == "ceph_mon" for group in flow.clients}
     for index, client in entries(draft.variables.get(CLIENTS)):
         for place, name in enumerate(client.get("hosts") or ()):
             path: KeyPath = (CLIENTS, index, "hosts", place)
@@ -68,7 +75,7 @@ def clients_hosts(draft: Draft) -> Iterator[Finding]:
                     f"is {name!r}, which is no host, and no group that has one.",
                     f"{hint}Name a host or a group of the inventory.",
                 )
-            elif outside := [host.name for host in hosts if not host.groups.intersection(CEPH)]:
+            elif outside := [host.name for host in hosts if not host.groups.intersection(talking)]:
                 yield draft.error(
                     "ceph.client-host",
                     path,
@@ -79,8 +86,9 @@ def clients_hosts(draft: Draft) -> Iterator[Finding]:
 
 @rule
 def keys(draft: Draft) -> Iterator[Finding]:
-    """The keys of the site's own clients are keys of Ceph's: no description of a service has them."""
-    names = {secret_name(client["name"]) for _, client in entries(draft.variables.get(CLIENTS)) if "name" in client}
+    """The keys of clients are keys of Ceph's: no description of a service has them."""
+    listed = (client["name"] for _, client in entries(draft.variables.get(CLIENTS)) if "name" in client)
+    names = {secret_name(name) for name in (*listed, *_services(draft))}
     forms = dict.fromkeys(names, FORMS["ceph_key"])
     given = {name: value for name, value in draft.secrets.items() if name in names}
     for name, weakness in weaknesses(given, forms).items():
@@ -117,7 +125,7 @@ def external(draft: Draft) -> Iterator[Finding]:
             "Put the key of client.admin into the vault file by that name.",
         )
     if "clients" not in manage:
-        for user in sorted({*_rbd_users(draft), *_other_users(draft)}):
+        for user in sorted({*_services(draft), *_other_users(draft)}):
             name = secret_name(user)
             if not draft.secrets.get(name):
                 yield draft.error(
@@ -157,8 +165,8 @@ def external_network(draft: Draft) -> Iterator[Finding]:
     """Who uses another's cluster is on br-storage: no host of this deployment serves there, so nothing else says it."""
     if not draft.variables.get(EXTERNAL):
         return
-    for host in draft.group(*CEPH_CLIENTS):
-        uses = host.groups.intersection(("ceph_client", "ceph_admin")) or _rbd_users(draft)
+    for host in draft.group(*draft.domain.uses.get("ceph", ()), *_OWN_GROUPS):
+        uses = host.groups.intersection(_OWN_GROUPS) or _services(draft)
         if not uses or "networks_ports" not in host.variables or "storage" in host.ports:
             continue
         if not draft.was_refused(("networks_ports", "storage"), host):
@@ -179,18 +187,9 @@ def _other_users(draft: Draft) -> set[str]:
     }
 
 
-def _rbd_users(draft: Draft) -> set[str]:
-    users = set()
-    for _, store in entries(draft.variables.get("glance_stores")):
-        if store.get("type") == "rbd" and draft.group("glance_api"):
-            users.add(store.get("user") or "glance")
-    for host in draft.group("cinder_volume"):
-        for _, backend in entries(host.variables.get("cinder_backends")):
-            if backend.get("type") == "rbd":
-                users.add(backend.get("ceph_user") or "cinder")
-    if draft.group("cinder_backup") and draft.variables.get("cinder_backup_driver") == "ceph":
-        users.add(draft.variables.get("cinder_backup_ceph_user") or "cinder-backup")
-    return users
+def _services(draft: Draft) -> set[str]:
+    """The clients of services."""
+    return set(clients_of(draft.claims, lambda group: bool(draft.group(group))))
 
 
 @rule
@@ -201,7 +200,7 @@ def pools_of_users(draft: Draft) -> Iterator[Finding]:
         for index, pool in entries(draft.variables.get(POOLS))
         if "name" in pool and "application" in pool
     }
-    for pool in sorted(_rbd_pools(draft)):
+    for pool in sorted(block_pools(draft.claims)):
         index, application = applications.get(pool, (0, "rbd"))
         if application != "rbd":
             yield draft.error(
@@ -210,16 +209,6 @@ def pools_of_users(draft: Draft) -> Iterator[Finding]:
                 f"is {application!r}, and images, volumes or backups are kept in {pool}.",
                 "Set it to rbd, or give them a pool of their own.",
             )
-
-
-def _rbd_pools(draft: Draft) -> set[str]:
-    pools = {store.get("pool") for _, store in entries(draft.variables.get("glance_stores"))}
-    for host in draft.group("cinder_volume"):
-        backends = entries(host.variables.get("cinder_backends"))
-        pools |= {backend.get("pool") for _, backend in backends if backend.get("type") == "rbd"}
-    if draft.group("cinder_backup") and draft.variables.get("cinder_backup_driver") == "ceph":
-        pools.add(draft.variables.get("cinder_backup_pool"))
-    return {pool for pool in pools if pool}
 
 
 @rule
@@ -241,7 +230,7 @@ def somewhere(draft: Draft) -> Iterator[Finding]:
     """Who keeps data in Ceph has one."""
     if draft.group("ceph_mon", *DAEMONS) or draft.variables.get(EXTERNAL) or draft.was_refused((EXTERNAL,)):
         return
-    if users := sorted({*_rbd_users(draft), *_other_users(draft)}):
+    if users := sorted({*_services(draft), *_other_users(draft)}):
         yield draft.error(
             "ceph.missing",
             ("ceph_mon",),

@@ -120,7 +120,7 @@ def copies(draft: Draft) -> Iterator[Finding]:
 
 
 def _known(draft: Draft) -> Mapping[str, BackendType]:
-    return draft.backends["cinder"].types
+    return draft.domain.backends["cinder"].types
 
 
 def _reached(draft: Draft, backend: Mapping[str, Any]) -> str:
@@ -435,7 +435,7 @@ def listed_backends(draft: Draft, *, every: bool = False) -> Iterator[tuple[Draf
 
     ``every``: on each of the hosts.
     """
-    for host, index, backend in listed_entries(draft, draft.backends["cinder"], every=every):
+    for host, index, backend in listed_entries(draft, draft.domain.backends["cinder"], every=every):
         if host:
             yield host, index, backend
 

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ...errors import Finding
-from ...flows import VOLUME_CLIENTS
 from ...inventory.draft import Draft, DraftHost, address_of, entries, listed, rule
 from ...inventory.schema import KeyPath
 from .backends import BACKENDS, listed_backends
@@ -226,14 +225,14 @@ def one_host(draft: Draft) -> Iterator[Finding]:
                 "lvm.no-secret",
                 (BACKENDS, index, "protocol"),
                 "is nvmet_tcp, by which cinder asks for no secret: every host that the firewall lets through "
-                f"({', '.join(VOLUME_CLIENTS)}) can attach any volume of {name}.",
+                f"({listed(draft.domain.uses.get('volumes', ()))}) can attach any volume of {name}.",
                 "Use iscsi, which has CHAP, where those hosts do not trust each other.",
                 host,
             )
 
 
 def _protocol(draft: Draft, backend: Mapping[str, Any]) -> str:
-    return draft.backends["cinder"].types["lvm"].protocol(backend)
+    return draft.domain.backends["cinder"].types["lvm"].protocol(backend)
 
 
 def _volume_groups(draft: Draft) -> Iterator[tuple[DraftHost, str, list[tuple[int, Mapping[str, Any]]]]]:

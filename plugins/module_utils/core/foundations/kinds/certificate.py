@@ -11,47 +11,20 @@ import calendar
 import functools
 import hashlib
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ...change import Change, Plan
 from ...host_io import IO
-
-if TYPE_CHECKING:
-    from ...model import Host, Model
 
 DIRECTORY = "/etc/holdfast/tls"
 TRUSTED = "/usr/local/share/ca-certificates/holdfast.crt"
 BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
 OPENSSL = "/usr/bin/openssl"
-SERVERS = frozenset({"mariadb", "rabbitmq", "haproxy", "etcd"})
-# Who shows a certificate to the lock manager, where there is one.
-LOCKING = frozenset({"cinder_api", "cinder_scheduler", "cinder_volume", "cinder_backup"})
-LOOPBACK = "127.0.0.1"
 END = "-----END CERTIFICATE-----"
 
 # The secrets that the certificates are made of. The site's own ones are empty when Holdfast makes all.
 AUTHORITY_KEY = "pki_ca_key"
 SITE_CERTIFICATE, SITE_KEY, SITE_AUTHORITY = "haproxy_certificate", "haproxy_key", "haproxy_ca"
-
-
-def names(model: Model, host: Host) -> list[str]:
-    """What the host's certificate is for, as openssl writes it, sorted; empty when the host needs none."""
-    if not SERVERS & host.groups and not (LOCKING & host.groups and model.group("etcd")):
-        return []
-    found = {f"DNS:{host.name}", f"IP:{host.addresses['mgmt']}"}
-    if "etcd" in host.groups:
-        # Clients come through a relay on their own host, which knows all members.
-        found.add(f"IP:{LOOPBACK}")
-    if "haproxy" in host.groups:
-        found.add(f"IP:{model.variables['haproxy_address']}")
-        if name := model.variables.get("haproxy_name"):
-            found.add(f"DNS:{name}")
-    return sorted(found)
-
-
-def authority_days(model: Model) -> int:
-    """Days that the authority's certificate must still be good for: no host's may outlive it."""
-    return int(min(model.variables["pki_certificate_days"], model.variables["pki_ca_days"] // 2))
 
 
 @functools.lru_cache(maxsize=8)

@@ -18,7 +18,7 @@ Listed = tuple[DraftHost | None, int, Mapping[str, Any]]
 @rule
 def keys(draft: Draft) -> Iterator[Finding]:
     """An entry has the keys that its type needs, and no other type's."""
-    for of in draft.backends.values():
+    for of in draft.domain.backends.values():
         of_some = {key for kind in of.types.values() for key in kind.keys}
         slug = of.called.replace(" ", "")
         for host, index, entry in listed(draft, of):

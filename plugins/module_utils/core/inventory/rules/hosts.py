@@ -131,7 +131,7 @@ def reached_twice(draft: Draft) -> Iterator[Finding]:
 @rule
 def idle(draft: Draft) -> Iterator[Finding]:
     """Where there are services, a host without one may have been forgotten."""
-    known = draft.known_groups
+    known = draft.domain.groups
     if draft.group(*known):
         for host in draft.hosts.values():
             if not host.groups & known:

@@ -75,7 +75,7 @@ def networks_for_flows(draft: Draft) -> Iterator[Finding]:
 
 def _served(draft: Draft) -> list[Flow]:
     """The flows for which there is a server."""
-    return [flow for flow in FLOWS if flow.servers != ALL and draft.group(flow.servers)]
+    return [flow for flow in draft.domain.flows if flow.servers != ALL and draft.group(flow.servers)]
 
 
 def _concern(host: DraftHost, flow: Flow) -> str | None:

@@ -54,7 +54,7 @@ def keyrings(given: Services, host: str) -> dict[str, tuple[str, str]]:
 
 def test_services_have_the_golden_rights():
     given = services("block", cinder_backup_driver="ceph", cinder_backup_pool="backups")
-    rights = {client["name"]: client["caps"] for client in ceph_site.clients(given)}
+    rights = {client["name"]: client["caps"] for client in ceph_site.client_rights(given.model)}
     assert rights == {
         "glance": {"mon": "profile rbd", "osd": "profile rbd pool=images", "mgr": "profile rbd pool=images"},
         "cinder": {
@@ -82,7 +82,7 @@ def test_a_listed_client_without_hosts_is_in_the_cluster_alone():
     caps = {"mon": "profile rbd", "osd": "profile rbd pool=volumes"}
     given = services("ceph", ceph_clients=[{"name": "elsewhere", "caps": caps}])
     assert not [host for host in given.model.hosts if "elsewhere" in keyrings(given, host)]
-    assert {"name": "elsewhere", "caps": caps} in ceph_site.clients(given)
+    assert {"name": "elsewhere", "caps": caps} in ceph_site.client_rights(given.model)
 
 
 def test_what_a_listed_client_has_to_reach_is_tried_where_it_runs():

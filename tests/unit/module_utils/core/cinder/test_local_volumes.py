@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.holdfast.storage.plugins.module_utils.core import flows
+from ansible_collections.holdfast.storage.plugins.module_utils.core.cinder import shares
 from ansible_collections.holdfast.storage.plugins.module_utils.core.cinder import wants as cinder_wants
 from ansible_collections.holdfast.storage.plugins.module_utils.core.description.services import Services
 from ansible_collections.holdfast.storage.plugins.module_utils.core.model import Model
@@ -131,12 +132,12 @@ def test_at_shutdown_what_is_mounted_goes_before_its_server_and_what_uses_it_bef
 
 def test_where_cinder_mounts_a_share_is_known() -> None:
     model, _ = deployment()
-    places = nfs.cinder_mounts(model, model.hosts["storage1"])
+    places = shares.mounts(model, model.hosts["storage1"])
     # As cinder has it: MD5 of the share.
     assert len(places) == 3
     assert "/var/lib/cinder/mnt/ac675a498866a9e10d53cdd55bef6eac" in places
-    assert nfs.cinder_mounts(model, model.hosts["compute1"]) == []
-    assert backend("files")["nfs_mount_point_base"] == nfs.CINDER_MOUNTS
+    assert shares.mounts(model, model.hosts["compute1"]) == []
+    assert backend("files")["nfs_mount_point_base"] == shares.MOUNTS
 
 
 def test_volume_groups_are_opened_by_one_command() -> None:

@@ -3,14 +3,15 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import replace
 
 import pytest
 
+from ansible_collections.holdfast.storage.plugins.module_utils.controller.deployment import domain
 from ansible_collections.holdfast.storage.plugins.module_utils.core import flows
 from ansible_collections.holdfast.storage.plugins.module_utils.core.errors import HoldfastError
+from ansible_collections.holdfast.storage.plugins.module_utils.core.flows import uses
 from ansible_collections.holdfast.storage.plugins.module_utils.core.model import Host, Model, Network
 
 NETWORKS = {"mgmt": "172.29.236", "storage": "172.29.244", "repl": "172.29.248"}
@@ -36,13 +37,14 @@ def lab(**variables: str) -> Model:
         networks={name: Network(name, f"br-{name}", f"{start}.0/22") for name, start in NETWORKS.items()},
         hosts={host.name: host for host in hosts},
         variables={"haproxy_address": "172.29.236.10", **variables},
+        uses=domain().uses,
     )
 
 
 def test_every_row_is_sound() -> None:
     names = [row.id for row in flows.FLOWS]
     assert len(names) == len(set(names))
-    for row in flows.FLOWS:
+    for row in domain().flows:
         assert re.fullmatch(r"[a-z][a-z0-9_]*", row.id), row.id
         assert row.network in NETWORKS
         assert bool(row.ports) == (row.protocol != "icmp"), row.id
@@ -122,11 +124,56 @@ def test_flows_of_agrees_with_servers_and_clients() -> None:
             assert (host in flows.clients(model, row)) == (role in ("client", "both")), (name, row.id)
 
 
-def test_the_table_is_plain_and_names_hosts_with_a_model() -> None:
-    assert "server_hosts" not in flows.table()[0]
-    rows = {row["id"]: row for row in json.loads(json.dumps(flows.table(lab())))}
-    assert rows["swift_rsync"]["server_hosts"] == ["storage1", "storage2", "storage3"]
-    assert rows["mariadb"]["client_hosts"] == ["control1"]
+def test_who_uses_what_a_flow_offers_is_its_client() -> None:
+    used = uses.of(
+        [
+            {"service": "one", "components": [{"group": "web", "uses": ["database"]}, {"group": ["web", "worker"]}]},
+            {"service": "two", "components": [{"group": ["worker", "api"], "uses": ["database", "identity"]}]},
+            {"service": "three", "uses": {"share": [{"groups": ["api"]}, {"groups": ["web"]}]}},
+        ]
+    )
+    assert used == {"database": ("api", "web", "worker"), "identity": ("api", "worker"), "share": ("api", "web")}
+    rows = {row.id: row.clients for row in flows.complete(used)}
+    assert rows["mariadb"] == ("api", "web", "worker")
+    assert rows["nfs"] == ("api", "web")
+    assert rows["keystone_frontend"] == (flows.ANY,), "who lets everybody in names nobody"
+    assert rows["rabbitmq_cluster"] == ("rabbitmq",)
+    assert {"api", "web", "worker", "mariadb"} < flows.groups(used)
+    assert flows.groups(used).isdisjoint({flows.ANY, flows.ALL}), "they are no groups"
+
+
+def test_what_nothing_offers_is_refused_where_it_is_used() -> None:
+    with pytest.raises(HoldfastError, match=r"roles/one/service.yml: uses: 'databse'.*one of cache, ceph, .*database"):
+        uses.of([{"service": "one", "components": [{"group": "web", "uses": ["databse"]}]}])
+
+
+def test_groups_of_a_component_may_follow_from_the_table() -> None:
+    table = uses.complete({"lock": ("cinder_api", "cinder_volume")})
+    assert uses.groups_of("all", table) == ("all",)
+    assert uses.groups_of(["a", "b"], table) == ("a", "b")
+    assert uses.groups_of({"asks": "etcd"}, table) == ("cinder_api", "cinder_volume")
+    assert uses.groups_of({"asks": "etcd_peer"}, table) == ("etcd",)
+    assert set(uses.groups_of({"serves": "tls"})) == {"mariadb", "rabbitmq", "etcd", "haproxy"}
+
+
+def test_a_certificate_is_shown_by_servers_and_by_clients_of_whom_both_ends_show_theirs() -> None:
+    def host(name: str, *groups: str) -> Host:
+        return Host(name, frozenset(groups), {}, {}, {})
+
+    balancer, worker, storage = host("b", "haproxy"), host("w", "cinder_scheduler"), host("s", "swift_storage")
+    alone = Model("d", {}, {each.name: each for each in (balancer, worker, storage)}, {}, domain().uses)
+    assert [flows.shows_certificate(alone, each) for each in (balancer, worker, storage)] == [True, False, False]
+    locked = Model("d", {}, {**alone.hosts, "l": host("l", "etcd")}, {}, domain().uses)
+    assert [flows.shows_certificate(locked, each) for each in locked.hosts.values()] == [True, True, False, True]
+
+
+def test_some_flows_are_served_on_more_addresses() -> None:
+    more = {"storage": ("10.1.0.201",)}
+    server = Host("a", frozenset({"cinder_iscsi", "nfs_server"}), {"storage": "10.1.0.1"}, {}, {}, more_addresses=more)
+    model = Model("d", {}, {"a": server}, {})
+    assert flows.bind_addresses(model, server, "iscsi") == ["10.1.0.1", "10.1.0.201"]
+    assert flows.bind_addresses(model, server, "nfs") == ["10.1.0.1"]
+    assert flows.server_addresses(model, flows.flow("nvme")) == ()
 
 
 def test_addresses_are_in_numeric_order() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible_collections.holdfast.storage.plugins.module_utils.controller.deployment import domain
 from ansible_collections.holdfast.storage.plugins.module_utils.core.model import Host, Model, Network
 from ansible_collections.holdfast.storage.plugins.module_utils.core.networks import reachability
 
@@ -24,7 +25,7 @@ def model() -> Model:
         "storage": Network("storage", "br-storage", "10.1.0.0/24", mtu=9000),
         "repl": Network("repl", "br-repl", "10.2.0.0/24"),
     }
-    return Model("d", networks, {each.name: each for each in hosts}, {"haproxy_address": "10.0.0.100"})
+    return Model("d", networks, {each.name: each for each in hosts}, {"haproxy_address": "10.0.0.100"}, domain().uses)
 
 
 def test_every_pair_on_every_network_is_asked_in_both_directions() -> None:

@@ -5,6 +5,7 @@ from itertools import pairwise
 
 import pytest
 
+from ansible_collections.holdfast.storage.plugins.module_utils.controller.deployment import domain
 from ansible_collections.holdfast.storage.plugins.module_utils.core import flows
 from ansible_collections.holdfast.storage.plugins.module_utils.core.model import Host, Model, Network
 from ansible_collections.holdfast.storage.plugins.module_utils.core.subjects import CHAPTERS
@@ -26,7 +27,7 @@ def a_model(count):
     for number in range(1, count):
         addresses = {name: f"{networks[name].cidr.rpartition('.')[0]}.{20 + number}" for name in networks}
         hosts[f"storage{number}"] = Host(f"storage{number}", frozenset({"swift_storage"}), addresses, {}, {})
-    return Model("lab", networks, hosts, {})
+    return Model("lab", networks, hosts, {}, domain().uses)
 
 
 def a_view(count=4, **changed):

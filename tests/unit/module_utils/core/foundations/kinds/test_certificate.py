@@ -4,7 +4,6 @@
 import datetime
 import ipaddress
 import pathlib
-from types import SimpleNamespace
 
 import pytest
 from cryptography import x509
@@ -171,18 +170,3 @@ def test_the_sites_own_certificate_and_authority(io, authority):
     io.put(f"{kind.DIRECTORY}/api.pem", site)
     io.put(f"{kind.DIRECTORY}/api.key", pem(site_key))
     assert not plan(io, want)
-
-
-def test_names_are_those_under_which_a_host_is_dialled():
-    model = SimpleNamespace(variables={"haproxy_address": "172.29.236.10", "haproxy_name": "cloud.example.com"})
-    host = SimpleNamespace(name="control1", groups=frozenset({"mariadb"}), addresses={"mgmt": "172.29.236.11"})
-    assert kind.names(model, host) == ["DNS:control1", "IP:172.29.236.11"]
-    host.groups = frozenset({"haproxy"})
-    assert kind.names(model, host) == [
-        "DNS:cloud.example.com",
-        "DNS:control1",
-        "IP:172.29.236.10",
-        "IP:172.29.236.11",
-    ]
-    host.groups = frozenset({"swift_storage"})
-    assert kind.names(model, host) == []

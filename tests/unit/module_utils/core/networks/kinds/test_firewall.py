@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.holdfast.storage.plugins.module_utils.controller.deployment import domain
 from ansible_collections.holdfast.storage.plugins.module_utils.core import flows
 from ansible_collections.holdfast.storage.plugins.module_utils.core.errors import HoldfastError
 from ansible_collections.holdfast.storage.plugins.module_utils.core.model import Host, Model, Network
@@ -20,7 +21,7 @@ from ansible_collections.holdfast.storage.plugins.module_utils.core.networks.kin
 from ansible_collections.holdfast.storage.plugins.module_utils.host.local import Result
 
 START = {"mgmt": "10.0.0", "storage": "10.1.0", "repl": "10.2.0"}
-OPENSTACK = {"keystone", "glance_api", "swift_proxy", "ceph_rgw", *flows.CINDER}
+OPENSTACK = {"keystone", "glance_api", "swift_proxy", "ceph_rgw", "cinder_api", "cinder_scheduler", "cinder_volume"}
 CONTROL = {"mariadb", "rabbitmq", "memcached", "etcd", *OPENSTACK}
 STORAGE = {"swift_storage", "nfs_server", "cinder_iscsi", "cinder_nvme", "ceph_mon", "ceph_mgr", "ceph_osd", "ceph_mds"}
 OUTSIDE = 200
@@ -41,7 +42,8 @@ def model(**variables: Any) -> Model:
         host("storage2", 22, STORAGE, "mgmt", "storage", "repl"),
     ]
     networks = {name: Network(name, f"br-{name}", f"{start}.0/24") for name, start in START.items()}
-    return Model("d", networks, {each.name: each for each in hosts}, {"haproxy_address": "10.0.0.100"})
+    own = {"haproxy_address": "10.0.0.100"}
+    return Model("d", networks, {each.name: each for each in hosts}, own, domain().uses)
 
 
 def rules(name: str, **variables: Any) -> str:

@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is known of services and subjects when an inventory is checked. It is handed in: the mechanism names none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from .. import flows
+from ..backend import Backends
+from ..flows import uses
+
+Addresses = Callable[[Mapping[str, Any]], Mapping[str, Sequence[str]]]
+"""From a host's variables, by network, the addresses that it has there beside its own."""
+
+
+@dataclass(frozen=True)
+class Domain:
+    """The services that there are, and what subjects say of a host.
+
+    Attributes:
+        services: the contents of every service.yml.
+        backends: the types of back ends of each service that has some, by its name.
+        claims: what services ask of what they use, for a ``Draft``; ``strict`` when nothing is wrong with it.
+        addresses: see ``Addresses``.
+    """
+
+    services: tuple[Mapping[str, Any], ...] = ()
+    backends: Mapping[str, Backends] = field(default_factory=dict)
+    claims: Callable[..., uses.Claims] = lambda draft, strict: {}
+    addresses: tuple[Addresses, ...] = ()
+
+    @cached_property
+    def uses(self) -> flows.Uses:
+        """Who uses what a flow offers."""
+        return uses.of(self.services)
+
+    @cached_property
+    def flows(self) -> tuple[flows.Flow, ...]:
+        """The whole table."""
+        return flows.complete(self.uses)
+
+    @cached_property
+    def groups(self) -> frozenset[str]:
+        """The groups that mean something to Holdfast, and that an inventory may list."""
+        return flows.groups(self.uses).difference(*(of.served for of in self.backends.values()))
+
+    @cached_property
+    def needs(self) -> Mapping[str, tuple[str, ...]]:
+        """By group, those that need a host too when it has one, beyond what the flow table says."""
+        return {group: tuple(needed) for service in self.services for group, needed in service.get("needs", {}).items()}
+
+    @cached_property
+    def users(self) -> tuple[tuple[str, str], ...]:
+        """The users that services have in the identity service, each with its domain; empty for that of everybody."""
+        users = (user for service in self.services for user in service.get("identity", {}).get("users", ()))
+        return tuple((user.get("domain", ""), user["name"]) for user in users)
+
+    def listed(self, key: str) -> Iterator[Any]:
+        """The items that stand in the services' lists of that name."""
+        return (item for service in self.services for item in service.get(key) or ())
+
+    def more_addresses(self, variables: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+        """What a host has on a network beside its address there."""
+        found: dict[str, tuple[str, ...]] = {}
+        for addresses in self.addresses:
+            for network, more in addresses(variables).items():
+                found[network] = (*found.get(network, ()), *more)
+        return found
+
+    def derived_groups(self, variables: Mapping[str, Any], groups: Collection[str]) -> frozenset[str]:
+        """The groups in which a host is without being listed there."""
+        return frozenset().union(*(of.derived_groups(groups, variables) for of in self.backends.values()))
