@@ -216,18 +216,11 @@ def _placement_groups(draft: Draft, path: KeyPath, pool: Mapping[str, Any]) -> I
 
 @rule
 def spread(draft: Draft) -> Iterator[Finding]:
-    """There are as many hosts or racks as copies, and not too many placement groups on a disk."""
-    hosts = draft.group("ceph_osd")
-    if draft.variables.get(EXTERNAL) or not hosts or any(draft.was_refused((OSDS,), host) for host in hosts):
-        return
-    if any(OSDS not in host.variables or draft.was_refused(("ceph_rack",), host) for host in hosts):
-        return
-    total: float = 0
-    of_classes: dict[str, float] = {}
-    for index, pool in entries(draft.variables.get(POOLS)):
+    """There are as many hosts or racks as copies."""
+    hosts = _known_osd_hosts(draft)
+    for index, pool in entries(draft.variables.get(POOLS) if hosts else ()):
         path: KeyPath = (POOLS, index)
-        domain = pool.get("failure_domain") or draft.variables.get("ceph_failure_domain", "host")
-        domains, without_rack = _domains(hosts, domain, pool.get("device_class"))
+        domain, domains, without_rack = _places(draft, hosts, pool)
         title = f"the pool {pool.get('name', index)}"
         if without_rack and domain == "rack":
             yield draft.error(
@@ -237,8 +230,7 @@ def spread(draft: Draft) -> Iterator[Finding]:
                 "in none.",
                 "Set ceph_rack for every host of ceph_osd.",
             )
-            continue
-        if "device_class" in pool and not domains:
+        elif "device_class" in pool and not domains:
             known = {osd["class"] for host in hosts for _, osd in entries(host.variables.get(OSDS)) if "class" in osd}
             yield draft.error(
                 "ceph.device-class",
@@ -246,31 +238,38 @@ def spread(draft: Draft) -> Iterator[Finding]:
                 f"is {pool['device_class']!r}, and no OSD has that class.",
                 f"Use one of {listed(known)}." if known else "Give OSDs a class, or take it out.",
             )
-            continue
-        if "size" in pool and pool["size"] > len(domains):
+        elif "size" in pool and pool["size"] > len(domains):
             count = f"{len(domains)} {domain}{'' if len(domains) == 1 else 's'}"
             what = f"is {pool['size']}, and {title} has {count} with OSDs: copies would stay unwritten for ever."
             yield draft.error(
                 "ceph.pool-hosts", (*path, "size"), what, f"Add a {domain}, or keep {len(domains) or 'no'} copies."
             )
-        copies = pool.get("pg_num", 0) * pool.get("size", 0)
-        if "device_class" in pool:
-            of_classes[pool["device_class"]] = of_classes.get(pool["device_class"], 0) + copies
-        else:
-            total += copies
-    if draft.group("ceph_rgw"):
-        listed_too = {pool.get("name") for _, pool in entries(draft.variables.get(POOLS))}
-        implied = {name: count for name, count in ceph.RGW_POOLS.items() if name not in listed_too}
-        total += 3 * sum(implied.values())
-        domain = draft.variables.get("ceph_failure_domain", "host")
-        domains, without_rack = _domains(hosts, domain, None)
-        if implied and len(domains) < 3 and not (domain == "rack" and without_rack):
-            what = f"has hosts, and pools of a gateway have 3 copies, for which there {_are(len(domains))} with OSDs."
-            fix = f"Add hosts with OSDs, or list {listed(implied)} in {POOLS} with fewer copies."
-            yield draft.error("ceph.pool-hosts", ("ceph_rgw",), what, fix)
+    implied = _implied_pools(draft)
+    domain, domains, without_rack = _places(draft, hosts, {})
+    if hosts and implied and len(domains) < 3 and not (domain == "rack" and without_rack):
+        what = f"has hosts, and pools of a gateway have 3 copies, for which there {_are(len(domains))} with OSDs."
+        fix = f"Add hosts with OSDs, or list {listed(implied)} in {POOLS} with fewer copies."
+        yield draft.error("ceph.pool-hosts", ("ceph_rgw",), what, fix)
+
+
+@rule
+def load(draft: Draft) -> Iterator[Finding]:
+    """There are not too many placement groups on a disk."""
+    hosts = _known_osd_hosts(draft)
     osds = [osd for host in hosts for _, osd in entries(host.variables[OSDS])]
     if not osds:
         return
+    total: float = 3 * sum(_implied_pools(draft).values())
+    of_classes: dict[str, float] = {}
+    for _, pool in entries(draft.variables.get(POOLS)):
+        domain, domains, without_rack = _places(draft, hosts, pool)
+        copies = pool.get("pg_num", 0) * pool.get("size", 0)
+        if without_rack and domain == "rack":
+            continue
+        if "device_class" not in pool:
+            total += copies
+        elif domains:
+            of_classes[pool["device_class"]] = of_classes.get(pool["device_class"], 0) + copies
     loads = {"an OSD": total / len(osds)}
     for name, copies in of_classes.items():
         members = sum(osd.get("class") == name for osd in osds)
@@ -283,6 +282,28 @@ def spread(draft: Draft) -> Iterator[Finding]:
             f"puts {loads[which]:.0f} copies of placement groups on {which}, and Ceph stops at {PGS_PER_OSD}.",
             "Lower pg_num, so that there are about 100 on an OSD.",
         )
+
+
+def _known_osd_hosts(draft: Draft) -> tuple[DraftHost, ...]:
+    """The hosts of a cluster of this deployment's own; none where what one of them has was refused."""
+    hosts = draft.group("ceph_osd")
+    if draft.variables.get(EXTERNAL) or any(draft.was_refused((OSDS,), host) for host in hosts):
+        return ()
+    unknown = any(OSDS not in host.variables or draft.was_refused(("ceph_rack",), host) for host in hosts)
+    return () if unknown else hosts
+
+
+def _places(draft: Draft, hosts: tuple[DraftHost, ...], pool: Mapping[str, Any]) -> tuple[str, set[str], list[str]]:
+    """What a pool's copies are spread over, those that have OSDs for it, and the hosts that are in no rack."""
+    domain = pool.get("failure_domain") or draft.variables.get("ceph_failure_domain", "host")
+    return domain, *_domains(hosts, domain, pool.get("device_class"))
+
+
+def _implied_pools(draft: Draft) -> dict[str, int]:
+    """The pools that a gateway makes because nobody lists them, with their placement groups."""
+    named = {pool.get("name") for _, pool in entries(draft.variables.get(POOLS))}
+    found = ceph.RGW_POOLS.items() if draft.group("ceph_rgw") else ()
+    return {name: count for name, count in found if name not in named}
 
 
 def _are(count: int) -> str:

@@ -335,6 +335,19 @@ def types(draft: Draft) -> Iterator[Finding]:
                 f"is {entry['backend']!r}, which is no back end of a host in cinder_volume.",
                 f"{hint}Back ends: {listed(known) or 'none'}.",
             )
+    if seen and not default and not draft.was_refused((TYPES,)):
+        yield draft.error(
+            "cinder.type-default",
+            (TYPES,),
+            f"No volume type is the default, and there are {len(seen)}: a volume without a type could land anywhere.",
+            "Set default: true for one of them.",
+        )
+
+
+@rule
+def type_specs(draft: Draft) -> Iterator[Finding]:
+    """Extra specs of volume types say what the scheduler reads, and nothing that follows from the back end."""
+    for host, path, entry in _types(draft):
         for key, value in (entry.get("extra_specs") or {}).items():
             if key in _TRUTHS and value not in ("<is> True", "<is> False"):
                 yield draft.error(
@@ -352,13 +365,6 @@ def types(draft: Draft) -> Iterator[Finding]:
                 "Take it out, and say which back end by its place or by the key backend.",
                 host,
             )
-    if seen and not default and not draft.was_refused((TYPES,)):
-        yield draft.error(
-            "cinder.type-default",
-            (TYPES,),
-            f"No volume type is the default, and there are {len(seen)}: a volume without a type could land anywhere.",
-            "Set default: true for one of them.",
-        )
 
 
 @rule
