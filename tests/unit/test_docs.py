@@ -20,7 +20,19 @@ SHARED = ROOT / "plugins/module_utils"
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md"), *(ROOT / "roles").rglob("*.md")])
 # Decisions tell of their time: what they name may have moved since.
 PRESENT = [page for page in PAGES if page.parent.name != "adr"]
-FOLDERS = {"docs", "host", "controller", "core", "molecule", "playbooks", "plugins", "roles", "schema", "scripts", "tests"}
+FOLDERS = {"docs", "host", "controller", "core", "molecule", "playbooks", "plugins", "roles", "schema", "scripts"} | {"tests"}
+    "docs",
+    "host",
+    "controller",
+    "core",
+    "molecule",
+    "playbooks",
+    "plugins",
+    "roles",
+    "schema",
+    "scripts",
+    "tests",
+}
 
 pages = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 
