@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Service descriptions as they stand: ``roles/<service>/service.yml``, read and checked. See docs/architecture.md."""
+"""Service descriptions as they stand: ``roles/<service>/service.yml``, read and checked. See docs/services.md."""
 
 from __future__ import annotations
 
