@@ -14,13 +14,11 @@ from ansible.errors import AnsibleError
 from ansible.parsing.dataloader import DataLoader
 from ansible.parsing.vault import VaultLib
 
-from ansible_collections.holdfast.storage.plugins.module_utils.controller.deployment import known_secrets
-from ansible_collections.holdfast.storage.plugins.module_utils.core.ceph import site as ceph_site
+from ansible_collections.holdfast.storage.plugins.module_utils.controller.deployment import domain, known_secrets
 from ansible_collections.holdfast.storage.plugins.module_utils.core.errors import HoldfastError
 from ansible_collections.holdfast.storage.plugins.module_utils.core.inventory import secrets
 from ansible_collections.holdfast.storage.plugins.module_utils.core.inventory.secrets import Form
 from ansible_collections.holdfast.storage.plugins.module_utils.core.model import Model
-from ansible_collections.holdfast.storage.plugins.module_utils.core.subjects import SECRET_FORMS
 
 VARIABLE = "holdfast_secrets"
 FILE = "group_vars/all/secrets.yml"
@@ -29,9 +27,8 @@ _FIX = "Give a vault password: --vault-password-file, --ask-vault-pass, or vault
 
 
 def named_by(model: Model) -> dict[str, Form]:
-    """The secrets that the inventory asks for, and no description of a service: their forms by name."""
-    users = dict.fromkeys((user["secret"] for user in model.variables["keystone_users"]), SECRET_FORMS["text"])
-    return {**users, **dict.fromkeys(ceph_site.more_secrets(model), SECRET_FORMS["ceph_key"])}
+    """The secrets that the inventory asks for, no description of a service has and Holdfast can make: forms by name."""
+    return {name: form for name, form in domain().named_secrets(model).items() if form}
 
 
 def load(loader: DataLoader, inventory_dir: str | Path, *, ephemeral_for: Model | None = None) -> dict[str, str]:

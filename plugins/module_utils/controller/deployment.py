@@ -30,7 +30,7 @@ from ..core.inventory.secrets import Form
 from ..core.kind import Kind
 from ..core.model import Host, Model
 from ..core.plan import lock, planning, probe
-from ..core.subjects import ADDRESSES, EXPRESSIONS, ORDER, SECRET_FORMS
+from ..core.subjects import ADDRESSES, EXPRESSIONS, NAMED_SECRETS, ORDER, SECRET_FORMS
 
 COLLECTION = Path(__file__).resolve().parents[3]
 
@@ -66,7 +66,9 @@ def is_public(secret: str) -> bool:
 @functools.cache
 def domain() -> Domain:
     """What checking an inventory needs to know of the services and subjects that there are."""
-    return Domain(tuple(description.content for description in descriptions()), backends(), claims, ADDRESSES)
+    return Domain(
+        tuple(description.content for description in descriptions()), backends(), claims, ADDRESSES, NAMED_SECRETS
+    )
 
 
 class RunDirectory:

@@ -38,6 +38,8 @@ MOUNTS = tuple(item for subject in SUBJECTS for item in subject.mounts.items())
 DISKS = tuple(subject.disks for subject in SUBJECTS if subject.disks)
 
 RULES = (*(rule for subject in SUBJECTS for rule in subject.rules), disks.about(DISKS))
+NAMED_SECRETS = tuple(subject.secrets for subject in SUBJECTS if subject.secrets)
+
 ADDRESSES = tuple(subject.addresses for subject in SUBJECTS if subject.addresses)
 
 EXPRESSIONS = tuple(subject.expressions for subject in SUBJECTS if subject.expressions)

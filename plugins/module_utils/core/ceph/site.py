@@ -8,10 +8,13 @@ from typing import Any
 
 from .. import flows
 from ..errors import HoldfastError
+from ..inventory.draft import entries
+from ..inventory.secrets import Form
 from ..model import Host, Model
 from . import values as ceph
 from .admin import ADMIN
 from .clients import Client, clients
+from .secrets import FORMS
 
 BOOTSTRAP_OSD = "client.bootstrap-osd"
 _ROOT = "ceph_daemons_root_secret"
@@ -151,10 +154,11 @@ def _listed_on(model: Model, host: Host) -> list[Mapping[str, Any]]:
     return [client for client in listed if {host.name, *host.groups}.intersection(client.get("hosts") or ())]
 
 
-def more_secrets(model: Model) -> list[str]:
-    """Names of the secrets that clients need whom no description names."""
-    names = [*_clients(model), *(client["name"] for client in model.variables.get("ceph_clients") or ())]
-    return [secret_name(name) for name in names]
+def secrets_of_clients(inventory: Any) -> dict[str, Form]:
+    """The keys of clients of a ``Draft`` or ``Model``: of services, and of ``ceph_clients``."""
+    listed = (client["name"] for _, client in entries(inventory.variables.get("ceph_clients")) if "name" in client)
+    names = (*clients(inventory.claims, lambda group: bool(inventory.group(group))), *listed)
+    return {secret_name(name): FORMS["ceph_key"] for name in names}
 
 
 def wanted(model: Model, services: Any, secrets: Mapping[str, str]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from ..inventory.draft import rules_of
 from ..subject import Subject
-from . import expressions, secrets, wants
+from . import expressions, secrets, site, wants
 from .disks import disks
 from .kinds import ceph_access, ceph_cluster, ceph_mgr, ceph_mon, ceph_osd
 from .rules import clients, cluster
@@ -27,6 +27,7 @@ SUBJECT = Subject(
         "ceph_osd": wants.ceph_osd,
     },
     expressions=expressions.names,
+    secrets=site.secrets_of_clients,
     secret_forms=secrets.FORMS,
     rules=rules_of(cluster, clients),
     disks=disks,

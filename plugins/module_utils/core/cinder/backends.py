@@ -4,12 +4,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 from typing import Any
 
 from ..backend import Backends
+from ..inventory.draft import entries
 from ..model import Host, Model
 
 Backend = Mapping[str, Any]
+
+
+def secrets(inventory: Any) -> dict[str, None]:
+    """What the devices of back ends want of a ``Draft`` or ``Model``: only who has the device knows it."""
+    found = (
+        (backend.get("secret_options") or {}).values()
+        for host in inventory.group("cinder_volume")
+        for _, backend in entries(host.variables.get("cinder_backends"))
+    )
+    return dict.fromkeys(chain.from_iterable(found))
 
 
 def portal_addresses(variables: Mapping[str, Any]) -> dict[str, Any]:

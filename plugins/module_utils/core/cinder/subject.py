@@ -7,7 +7,7 @@ from ..inventory.draft import rules_of
 from ..subject import Subject
 from ..verify.chapter import Chapter
 from . import expressions, shares, stories, tempest, wants
-from .backends import portal_addresses
+from .backends import portal_addresses, secrets
 from .disks import disks
 from .kinds import driver_option, volume_takeover, volume_type
 from .rules import backends, nfs, volume_groups
@@ -37,4 +37,5 @@ SUBJECT = Subject(
     disks=disks,
     mounts={"services": shares.mounts},
     addresses=portal_addresses,
+    secrets=secrets,
 )

@@ -11,9 +11,13 @@ from typing import Any
 from .. import flows
 from ..backend import Backends
 from ..flows import uses
+from .secrets import Form
 
 Addresses = Callable[[Mapping[str, Any]], Mapping[str, Sequence[str]]]
 """From a host's variables, by network, the addresses that it has there beside its own."""
+
+NamedSecrets = Callable[[Any], Mapping[str, Form | None]]
+"""The secrets that a ``Draft`` or a ``Model`` itself names: their forms, None for one that only others can make."""
 
 
 @dataclass(frozen=True)
@@ -25,12 +29,14 @@ class Domain:
         backends: the types of back ends of each service that has some, by its name.
         claims: what services ask of what they use, for a ``Draft``; ``strict`` when nothing is wrong with it.
         addresses: see ``Addresses``.
+        secrets: see ``NamedSecrets``.
     """
 
     services: tuple[Mapping[str, Any], ...] = ()
     backends: Mapping[str, Backends] = field(default_factory=dict)
     claims: Callable[..., uses.Claims] = lambda draft, strict: {}
     addresses: tuple[Addresses, ...] = ()
+    secrets: tuple[NamedSecrets, ...] = ()
 
     @cached_property
     def uses(self) -> flows.Uses:
@@ -57,6 +63,10 @@ class Domain:
         """The users that services have in the identity service, each with its domain; empty for that of everybody."""
         users = (user for service in self.services for user in service.get("identity", {}).get("users", ()))
         return tuple((user.get("domain", ""), user["name"]) for user in users)
+
+    def named_secrets(self, inventory: Any) -> dict[str, Form | None]:
+        """The secrets that a ``Draft`` or a ``Model`` itself names, beside those of services."""
+        return {name: form for named in self.secrets for name, form in named(inventory).items()}
 
     def listed(self, key: str) -> Iterator[Any]:
         """The items that stand in the services' lists of that name."""

@@ -9,6 +9,7 @@ from typing import Any
 from ..errors import Finding
 from ..inventory.draft import Draft, entries, rule
 from ..inventory.schema import KeyPath, did_you_mean
+from ..inventory.secrets import TEXT, Form
 
 DOMAINS, PROJECTS, ROLES, USERS = "keystone_domains", "keystone_projects", "keystone_roles", "keystone_users"
 
@@ -104,6 +105,12 @@ def references(draft: Draft) -> Iterator[Finding]:
             if "project" in grant:
                 inside = [name for domain, name in projects if domain == grant.get("project_domain", "Default")]
                 yield from known((*path, "project"), "project of that domain", grant["project"], inside, PROJECTS)
+
+
+def secrets(inventory: Any) -> dict[str, Form]:
+    """The passwords of the users of a ``Draft`` or ``Model``."""
+    users = (user for _, user in entries(inventory.variables.get(USERS)))
+    return {user["secret"]: TEXT for user in users if "secret" in user}
 
 
 @rule

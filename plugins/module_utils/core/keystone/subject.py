@@ -21,6 +21,7 @@ SUBJECT = Subject(
     },
     expressions=expressions.names,
     secret_forms=secrets.FORMS,
+    secrets=rules.secrets,
     rules=rules_of(rules),
     chapter=Chapter(
         group="keystone",

@@ -13,8 +13,7 @@ from ...inventory.secrets import weaknesses
 from .. import values as ceph
 from ..clients import block_pools
 from ..clients import clients as clients_of
-from ..secrets import FORMS
-from ..site import secret_name
+from ..site import secret_name, secrets_of_clients
 from .cluster import CLIENTS, DAEMONS, EXTERNAL, POOLS, known_pools
 
 # Ceph's own.
@@ -87,10 +86,8 @@ def clients_hosts(draft: Draft) -> Iterator[Finding]:
 @rule
 def keys(draft: Draft) -> Iterator[Finding]:
     """The keys of clients are keys of Ceph's: no description of a service has them."""
-    listed = (client["name"] for _, client in entries(draft.variables.get(CLIENTS)) if "name" in client)
-    names = {secret_name(name) for name in (*listed, *_services(draft))}
-    forms = dict.fromkeys(names, FORMS["ceph_key"])
-    given = {name: value for name, value in draft.secrets.items() if name in names}
+    forms = secrets_of_clients(draft)
+    given = {name: value for name, value in draft.secrets.items() if name in forms}
     for name, weakness in weaknesses(given, forms).items():
         yield draft.error(
             "secrets.weak",

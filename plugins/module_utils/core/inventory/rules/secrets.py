@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from ...errors import Finding
 from .. import secrets
-from ..draft import Draft, entries, place, rule
+from ..draft import Draft, place, rule
 from ..schema import did_you_mean
 
 VARIABLE = "holdfast_secrets"
@@ -42,14 +42,7 @@ def once(draft: Draft) -> Iterator[Finding]:
 @rule
 def known(draft: Draft) -> Iterator[Finding]:
     """A secret whose name nothing uses is a misspelt one: the right one would be made anew."""
-    users = {user["secret"] for _, user in entries(draft.variables.get("keystone_users")) if "secret" in user}
-    devices = {
-        secret
-        for host in draft.group("cinder_volume")
-        for _, backend in entries(host.variables.get("cinder_backends"))
-        for secret in (backend.get("secret_options") or {}).values()
-    }
-    names = {*draft.required_secrets, *draft.known_secrets, *users, *devices}
+    names = {*draft.required_secrets, *draft.known_secrets, *draft.domain.named_secrets(draft)}
     if not draft.required_secrets:
         return
     for name in sorted(set(draft.secrets) - names):
