@@ -25,12 +25,14 @@ class Domain:
         backends: the types of back ends of each service that has some, by its name.
         claims: what services ask of what they use, for a ``Draft``; ``strict`` when nothing is wrong with it.
         addresses: see ``Addresses``.
+        protected: by variable of overrides, patterns of options that they leave alone, each with the reason.
     """
 
     services: tuple[Mapping[str, Any], ...] = ()
     backends: Mapping[str, Backends] = field(default_factory=dict)
     claims: Callable[..., uses.Claims] = lambda draft, strict: {}
     addresses: tuple[Addresses, ...] = ()
+    protected: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     @cached_property
     def uses(self) -> flows.Uses:

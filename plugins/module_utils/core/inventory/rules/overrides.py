@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -11,29 +12,9 @@ from ...errors import Finding
 from ..draft import Draft, DraftHost, rule
 from ..schema import KeyPath, dotted, shown
 
-# What no host may have otherwise, and where it is said instead. By path below the variable, in lower case.
-_PROTECTED = {
-    r"swift_conf_overrides\.swift\.conf\.swift-hash\..*": "it decides where objects are, and is in the vault file",
-    r"swift_conf_overrides\.swift\.conf\.storage-policy:.*": "policies are those of swift_policies, as the rings",
-    r"swift_conf_overrides\.[a-z-]+\.conf\.default\.(devices|mount_check|swift_dir|user)": "disks and rings are there",
-    r"cinder_conf_overrides\.default\.(host|cluster|enabled_backends)": "it is what volumes know their service by",
-    r"cinder_conf_overrides\.coordination\..*": "the lock manager is that of the group etcd",
-    r"glance_conf_overrides\.(default\.enabled_backends|glance_store\.default_backend)": "glance_stores says it",
-    r"glance_conf_overrides\.default\.show_(multiple_locations|image_direct_url)": "it shows users where images are",
-    r"keystone_conf_overrides\.(token\.provider|fernet_tokens\..*|credential\..*)": "Holdfast makes and rotates keys",
-    r"keystone_conf_overrides\.default\.(admin_token|insecure_debug)": "it opens the identity service",
-    r"mariadb_conf_overrides\.[^.]+\.(bind[-_]address|port|datadir|socket|ssl[-_].*|require[-_]secure[-_]transport"
-    r"|skip[-_](grant[-_]tables|networking))": "the services and the firewall rely on it",
-    r"rabbitmq_conf_overrides\.((listeners|ssl_options|management\.tcp|cluster_formation)\.|default_(user|pass)"
-    r"|loopback_users).*": "the services and the firewall rely on it",
-    r".*_conf_overrides\.(database\.connection|default\.transport_url)": "the inventory and the vault file say it",
-    r".*_conf_overrides\.keystone_authtoken\.(username|password|auth_url|auth_type|insecure|cafile)": (
-        "the inventory and the vault file say it, and certificates are verified"
-    ),
-    r".*\.(bind_ip|bind_port|bind_host|osapi_volume_listen(_port)?)": (
-        "addresses and ports are those of the flow table, which the firewall knows"
-    ),
-}
+# Of any service. What else a service's overrides leave alone, its description says, and what it is made of.
+_ADDRESSES = ("*.bind_ip", "*.bind_port", "*.bind_host")
+_ANYWHERE = dict.fromkeys(_ADDRESSES, "addresses and ports are those of the flow table, which the firewall knows")
 
 # What a section and an option may be called so that the file still means the same. Ansible evaluates no keys.
 _SECTION = re.compile(r"(?!.*\{\{)[^\s\[\]]([^\[\]\r\n]*[^\s\[\]])?")
@@ -44,16 +25,16 @@ _OPTION = re.compile(r"(?!.*\{\{)[^\s=:\[\]#;]([^=:\[\]\r\n]*[^\s=:\[\]])?")
 def protected(draft: Draft) -> Iterator[Finding]:
     """Overrides leave alone what the rest of the deployment relies on."""
     for owner, path, wanted in _overrides(draft):
-        text = dotted(path)
-        for pattern, reason in _PROTECTED.items():
-            if re.fullmatch(pattern, text, re.I):
-                yield draft.error(
-                    "overrides.protected",
-                    path,
-                    f"is {shown(wanted, path)}, and may not be overridden: {reason}.",
-                    "Take it out.",
-                    owner,
-                )
+        option = dotted(path[1:]).lower()
+        patterns = {**_ANYWHERE, **draft.domain.protected.get(str(path[0]), {})}
+        for reason in {why for pattern, why in patterns.items() if fnmatch.fnmatchcase(option, pattern.lower())}:
+            yield draft.error(
+                "overrides.protected",
+                path,
+                f"is {shown(wanted, path)}, and may not be overridden: {reason}.",
+                "Take it out.",
+                owner,
+            )
 
 
 @rule
