@@ -21,7 +21,7 @@ from typing import Any
 
 from ..core.backend import Backends
 from ..core.description.claims import claims
-from ..core.description.load import Description, backends_of, load
+from ..core.description.load import Description, backends_of, load, protected_of
 from ..core.description.services import Services
 from ..core.errors import HoldfastError
 from ..core.inventory import secrets as secret_forms
@@ -66,9 +66,9 @@ def is_public(secret: str) -> bool:
 @functools.cache
 def domain() -> Domain:
     """What checking an inventory needs to know of the services and subjects that there are."""
-    return Domain(
-        tuple(description.content for description in descriptions()), backends(), claims, ADDRESSES, NAMED_SECRETS
-    )
+    found = descriptions()
+    contents = tuple(description.content for description in found)
+    return Domain(contents, backends(), claims, ADDRESSES, NAMED_SECRETS, protected_of(found))
 
 
 class RunDirectory:

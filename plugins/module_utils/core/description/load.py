@@ -54,6 +54,14 @@ class Description:
         return backends.load(self.name, where, self.backends) if where else None
 
     @property
+    def protected(self) -> Mapping[str, str]:
+        """Patterns of the options that its overrides leave alone, with reasons: its own, and those of its fragments."""
+        used = {key for component in self.content.get("components", ()) for key in component if key in self.fragments}
+        said = [self.content, *(self.fragments[key] for key in sorted(used))]
+        entries = (entry for each in said for entry in each.get("protected", ()))
+        return {option: str(entry["because"]) for entry in entries for option in entry["options"]}
+
+    @property
     def phase(self) -> str:
         return str(self.content.get("phase", "services"))
 
@@ -74,6 +82,11 @@ class Description:
 def backends_of(descriptions: Iterable[Description]) -> dict[str, Backends]:
     """The types of back ends of each service that has some, by its name."""
     return {found.name: found.backend_types for found in descriptions if found.backend_types}
+
+
+def protected_of(descriptions: Iterable[Description]) -> dict[str, Mapping[str, str]]:
+    """By variable of overrides, patterns of the options that they leave alone, each with the reason."""
+    return {f"{found.name}_conf_overrides": found.protected for found in descriptions}
 
 
 def groups(component: Mapping[str, Any]) -> tuple[str, ...]:

@@ -30,6 +30,7 @@ class Domain:
         claims: what services ask of what they use, for a ``Draft``; ``strict`` when nothing is wrong with it.
         addresses: see ``Addresses``.
         secrets: see ``NamedSecrets``.
+        protected: by variable of overrides, patterns of options that they leave alone, each with the reason.
     """
 
     services: tuple[Mapping[str, Any], ...] = ()
@@ -37,6 +38,7 @@ class Domain:
     claims: Callable[..., uses.Claims] = lambda draft, strict: {}
     addresses: tuple[Addresses, ...] = ()
     secrets: tuple[NamedSecrets, ...] = ()
+    protected: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     @cached_property
     def uses(self) -> flows.Uses:

@@ -172,7 +172,7 @@ def shown(value: Any, path: KeyPath = ()) -> str:
 
 
 def dotted(path: Sequence[str | int]) -> str:
-    """A key path as messages show it: ``swift_disks[0].device``."""
+    """A key path as messages show it: ``networks_bridges.mgmt.dns[0]``."""
     text = ""
     for key in path:
         text += f"[{key}]" if isinstance(key, int) else f".{key}" if text else str(key)

@@ -46,7 +46,7 @@ def tag(deployment: str, host: str) -> str:
 
 
 def pool_name(group: str) -> str:
-    """The thin pool of a group, as cinder calls it."""
+    """The thin pool of a group: its name follows from the group's, so that who uses the group finds it."""
     return f"{group}-pool"
 
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -11,17 +12,9 @@ from ...errors import Finding
 from ..draft import Draft, DraftHost, rule
 from ..schema import KeyPath, dotted, shown
 
-# What no service may have otherwise, and where it is said instead; its own description has the rest. By path below the
-# variable, in lower case.
-_PROTECTED = {
-    r"(database\.connection|default\.transport_url)": "the inventory and the vault file say it",
-    r"[a-z]+_authtoken\.(username|password|auth_url|auth_type|insecure|cafile)": (
-        "the inventory and the vault file say it, and certificates are verified"
-    ),
-    r"(.*\.)?(bind_ip|bind_port|bind_host)": (
-        "addresses and ports are those of the flow table, which the firewall knows"
-    ),
-}
+# Of any service. What else a service's overrides leave alone, its description says, and what it is made of.
+_ADDRESSES = ("*.bind_ip", "*.bind_port", "*.bind_host")
+_ANYWHERE = dict.fromkeys(_ADDRESSES, "addresses and ports are those of the flow table, which the firewall knows")
 
 # What a section and an option may be called so that the file still means the same. Ansible evaluates no keys.
 _SECTION = re.compile(r"(?!.*\{\{)[^\s\[\]]([^\[\]\r\n]*[^\s\[\]])?")
@@ -31,18 +24,17 @@ _OPTION = re.compile(r"(?!.*\{\{)[^\s=:\[\]#;]([^=:\[\]\r\n]*[^\s=:\[\]])?")
 @rule
 def protected(draft: Draft) -> Iterator[Finding]:
     """Overrides leave alone what the rest of the deployment relies on."""
-    services = {f"{service['service']}_conf_overrides": service for service in draft.domain.services}
     for owner, path, wanted in _overrides(draft):
-        own = services.get(str(path[0]), {}).get("protected", {})
-        for pattern, reason in (*_PROTECTED.items(), *own.items()):
-            if re.fullmatch(pattern, dotted(path[1:]), re.I):
-                yield draft.error(
-                    "overrides.protected",
-                    path,
-                    f"is {shown(wanted, path)}, and may not be overridden: {reason}.",
-                    "Take it out.",
-                    owner,
-                )
+        option = dotted(path[1:]).lower()
+        patterns = {**_ANYWHERE, **draft.domain.protected.get(str(path[0]), {})}
+        for reason in {why for pattern, why in patterns.items() if fnmatch.fnmatchcase(option, pattern.lower())}:
+            yield draft.error(
+                "overrides.protected",
+                path,
+                f"is {shown(wanted, path)}, and may not be overridden: {reason}.",
+                "Take it out.",
+                owner,
+            )
 
 
 @rule

@@ -140,9 +140,10 @@ def test_units_are_restarted_for_what_they_read():
 @pytest.mark.parametrize("name", FRAGMENTS)
 def test_a_fragment_is_of_the_form_and_takes_what_the_schema_says(name):
     fragment, defs = FRAGMENTS[name], schema.document()["$defs"]
-    assert set(fragment) <= {"defaults", "sections", "files", "units"}
+    assert set(fragment) <= {"defaults", "protected", "sections", "files", "units"}
     own = {key: value for key, value in fragment.items() if key in ("files", "units")}
-    content = {"service": "x", "title": "X", "components": [{"group": "x", **own}]}
+    protected = {"protected": fragment.get("protected", [])}
+    content = {"service": "x", "title": "X", **protected, "components": [{"group": "x", **own}]}
     assert schema.problems(content, name, ORDER.phases) == []
     given = defs["component"]["properties"][name]
     given = given.get("items", given)

@@ -10,7 +10,13 @@ import pytest
 
 from ansible_collections.holdfast.storage.plugins.module_utils.controller.deployment import COLLECTION, descriptions
 from ansible_collections.holdfast.storage.plugins.module_utils.core.description import schema
-from ansible_collections.holdfast.storage.plugins.module_utils.core.description.load import Description, load, ordered
+from ansible_collections.holdfast.storage.plugins.module_utils.core.description.load import (
+    Description,
+    load,
+    ordered,
+    protected_of,
+    read,
+)
 from ansible_collections.holdfast.storage.plugins.module_utils.core.errors import HoldfastError
 from ansible_collections.holdfast.storage.plugins.module_utils.core.subjects import ORDER
 
@@ -50,6 +56,13 @@ BAD = [
     ("service", "Placement API", "service: is 'Placement API', not of the form", "Name of the service"),
     ("components/0/group", None, "components[0].group: is null", "A group"),
     ("balancer/0", {"flow": "placement"}, "balancer[0].check: is missing", "The path that each server"),
+    ("protected", [{"options": ["DEFAULT.host"]}], "protected[0].because: is missing", "The reason"),
+    (
+        "protected",
+        [{"option": "DEFAULT.host", "options": [], "because": "x"}],
+        "protected[0].option: is no key",
+        "options",
+    ),
     ("identity", {"user": {}}, "identity.user: is no key", "Did you mean users?"),
     ("secrets", ["a"], "secrets: is a list of 1, and must be a mapping", "the form of each"),
 ]
@@ -141,3 +154,22 @@ def test_services_that_wait_for_each_other_or_for_nobody_are_refused():
 def test_the_roles_are_read_once_in_a_process_and_well_formed():
     assert descriptions() is descriptions()
     assert load(COLLECTION / "roles", ORDER.phases) == descriptions()
+
+
+def test_what_overrides_leave_alone_is_said_of_variables_that_there_are():
+    protecting = [description for description in descriptions() if description.protected]
+    assert protecting
+    for description in protecting:
+        declared = read(COLLECTION / f"roles/{description.role}/defaults/main.yml")
+        assert f"{description.name}_conf_overrides" in declared, description.where
+
+
+def test_overrides_leave_alone_what_fragments_write():
+    entry = {"options": ["database.connection"], "because": "it is said elsewhere"}
+    own = {"options": ["DEFAULT.host"], "because": "it is its name"}
+    content = {**SERVICE, "protected": [own], "components": [{"group": "placement", "conf": {}}]}
+    fragments = {"conf": {"protected": [entry]}, "api": {"protected": [{**entry, "options": ["x"]}]}}
+    described = Description("placement", content, {}, fragments=fragments)
+    assert protected_of([described]) == {
+        "placement_conf_overrides": {"DEFAULT.host": "it is its name", "database.connection": "it is said elsewhere"}
+    }
