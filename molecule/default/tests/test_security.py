@@ -23,7 +23,7 @@ def on(host: Any, *names: str) -> bool:
     return str(host.check_output("hostname")).startswith(names)
 
 
-@pytest.mark.parametrize("service", ["keystone", "glance", "swift"])
+@pytest.mark.parametrize("service", ["keystone", "placement", "glance", "swift"])
 def test_configuration_is_roots_and_the_services(host: Any, service: str) -> None:
     if not on(host, "control") and service != "swift":
         return
@@ -52,10 +52,12 @@ def test_the_bridges_drop_what_is_no_flow(host: Any) -> None:
         assert f"dropped_{bridge}" in rules
 
 
-@pytest.mark.parametrize("port", [5000, 8080, 9292])
-def test_apis_speak_tls_only(port: int) -> None:
+@pytest.mark.parametrize(
+    ("port", "path"), [(5000, "healthcheck"), (8080, "healthcheck"), (8778, ""), (9292, "healthcheck")]
+)
+def test_apis_speak_tls_only(port: int, path: str) -> None:
     trusting = ssl.create_default_context(cafile=ROOT / ".lab" / "ca.pem")
-    with urllib.request.urlopen(f"https://{VIP}:{port}/healthcheck", timeout=9, context=trusting) as answer:
+    with urllib.request.urlopen(f"https://{VIP}:{port}/{path}", timeout=9, context=trusting) as answer:
         assert answer.status == 200
     with (
         socket.create_connection((VIP, port), timeout=5) as connection,

@@ -14,7 +14,7 @@ from volume_site import CLOUD, VolumeSite
 MIB = 1024 * 1024
 # What the roles write there and no package brings. The image has every package on every host.
 MADE_BY_ROLES = (
-    "find /etc/ceph /etc/cinder /etc/glance /etc/keystone /etc/sudoers.d /etc/swift"
+    "find /etc/ceph /etc/cinder /etc/glance /etc/keystone /etc/placement /etc/sudoers.d /etc/swift"
     " -name '*.keyring' -o -name 'holdfast-*'"
 )
 

@@ -15,6 +15,7 @@ from .keystone.subject import SUBJECT as KEYSTONE
 from .lab.subject import SUBJECT as LAB
 from .networks.subject import SUBJECT as NETWORKS
 from .nfs.subject import SUBJECT as NFS
+from .placement.subject import SUBJECT as PLACEMENT
 from .plan.registry import Order, Phase
 from .subject import Subject
 from .swift.subject import SUBJECT as SWIFT
@@ -30,6 +31,7 @@ SUBJECTS: tuple[Subject, ...] = (
     GLANCE,
     CINDER,
     ATTACH,
+    PLACEMENT,
     LAB,
 )
 

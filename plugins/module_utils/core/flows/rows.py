@@ -212,6 +212,7 @@ FLOWS: tuple[Flow, ...] = (
         offers="image_locations",
         optional=True,
     ),
+    *_balanced("placement_api", "placement", 8778, "placement-api", "Placement API"),
     *_balanced("cinder_api", "block", 8776, "cinder-api", "Volume API"),
     *_balanced("swift_proxy", "object", 8080, "swift-proxy", "Object API"),
     Flow(
