@@ -125,7 +125,9 @@ def test_hosts_stand_in_the_order_of_the_table_of_flows():
 
 def test_a_fourth_network_has_a_column_and_a_colour_of_its_own(monkeypatch):
     tunnels = flows.Flow("tunnels", "network", "overlay", "udp", (4789,), "tunnels", ("tunnels",), "vswitch")
-    monkeypatch.setattr(flows, "FLOWS", (*flows.FLOWS, tunnels))
+    rows = (*flows.FLOWS, tunnels)
+    for module in (flows, flows.uses):
+        monkeypatch.setattr(module, "FLOWS", rows)
     model = a_model(3)
     hosts = {
         name: replace(
