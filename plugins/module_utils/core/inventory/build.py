@@ -208,9 +208,10 @@ class _Check:
         given.add(name)
         first = holders[0]
         value = self.raw.hosts[first].variables[name]
+        canonical = _canonical(value)
         for other in holders[1:]:
             different = self.raw.hosts[other].variables[name]
-            if _canonical(different) != _canonical(value):
+            if different is not value and _canonical(different) != canonical:
                 self._differs(name, first, value, other, different)
                 break
         self._take(variable, value, None, values)

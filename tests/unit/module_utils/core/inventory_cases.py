@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import collections
 import copy
+from collections.abc import Callable, Iterable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ from ansible_collections.holdfast.storage.plugins.module_utils.core.inventory.bu
     RawHost,
     RawInventory,
 )
+from ansible_collections.holdfast.storage.plugins.module_utils.core.inventory.draft import Draft, Rule
 from ansible_collections.holdfast.storage.plugins.module_utils.core.model import Model
 from ansible_collections.holdfast.storage.plugins.module_utils.core.subjects import RULES
 
@@ -98,9 +100,61 @@ def raw(content: dict[str, Any], **more: Any) -> RawInventory:
     return RawInventory(hosts=hosts, groups=groups, exists=lambda path: not path.startswith("/nowhere/"), **more)
 
 
-def build(given: RawInventory, remembered: Any = None) -> tuple[Model | None, list[Finding]]:
+def build(
+    given: RawInventory,
+    remembered: Any = None,
+    known: schema.RoleVariables | None = None,
+    rules: Iterable[Rule] = RULES,
+) -> tuple[Model | None, list[Finding]]:
     """The model and the findings of an inventory, with all that the collection knows."""
-    return inventory.build(given, roles(), remembered, rules=RULES, domain=domain())
+    return inventory.build(given, known or roles(), remembered, rules=rules, domain=domain())
+
+
+class Remembering(schema.RoleVariables):
+    """The roles' variables for many inventories that are nearly alike: nothing is worked out twice."""
+
+    def __init__(self, known: schema.RoleVariables) -> None:
+        super().__init__(known.variables, known.prefixes, known.renamed)
+        self.answers: dict[tuple[Any, ...], Any] = {}
+        self.defaults = {name: known.complete(name, found.default) for name, found in known.variables.items()}
+
+    def _once(self, ask: Callable[..., Any], *about: Any) -> Any:
+        key = (ask.__name__, repr(about))
+        if key not in self.answers:
+            self.answers[key] = ask(*about)
+        return self.answers[key]
+
+    def nearest(self, name: str) -> Any:
+        return self._once(super().nearest, name)
+
+    def mistyped(self, name: str) -> Any:
+        return self._once(super().mistyped, name)
+
+    def check(self, name: str, value: Any) -> Any:
+        return self._once(super().check, name, value)
+
+    def complete(self, name: str, value: Any) -> Any:
+        # The defaults are most of what is asked.
+        if value is self.variables[name].default:
+            return self.defaults[name]
+        return self._once(super().complete, name, value)
+
+
+def remembering(rules: Iterable[Rule]) -> Rule:
+    """The rules as one that is asked once about each draft, for inventories whose secrets and files are the same."""
+    found: dict[str, list[Finding]] = {}
+
+    def all_of_them(draft: Draft) -> list[Finding]:
+        hosts = [
+            (host.name, sorted(host.groups), host.variables, host.connect, host.reached)
+            for host in draft.hosts.values()
+        ]
+        key = repr((hosts, draft.groups, draft.variables, sorted(draft.given), sorted(draft.refused, key=repr)))
+        if key not in found:
+            found[key] = [finding for rule in rules for finding in rule(draft)]
+        return found[key]
+
+    return all_of_them
 
 
 def deployed(content: dict[str, Any]) -> Services:
