@@ -22,8 +22,8 @@ from ansible_collections.holdfast.storage.plugins.module_utils.host.local import
 
 START = {"mgmt": "10.0.0", "storage": "10.1.0", "repl": "10.2.0"}
 OPENSTACK = {"keystone", "glance_api", "swift_proxy", "ceph_rgw", "cinder_api", "cinder_scheduler", "cinder_volume"}
-CONTROL = {"mariadb", "rabbitmq", "memcached", "etcd", *OPENSTACK}
 STORAGE = {"swift_storage", "nfs_server", "cinder_iscsi", "cinder_nvme", "ceph_mon", "ceph_mgr", "ceph_osd", "ceph_mds"}
+CONTROL = {*OPENSTACK, *(row.servers for row in flows.FLOWS)} - {*STORAGE, flows.ALL, flows.BALANCER}
 OUTSIDE = 200
 
 
