@@ -73,7 +73,7 @@ def clients(claims: Claims, has_host: Callable[[str], bool]) -> dict[str, Client
         client = found.setdefault(claim["user"], Client())
         client.writes |= dict.fromkeys(claim.get("writes", ()))
         client.reads |= dict.fromkeys([*claim.get("reads", ()), *_pools_of(claim.get("reads_of", ()), given)])
-        client.groups = {**claim["groups"], **client.groups}
+        client.groups |= {group: own for group, own in claim["groups"].items() if group not in client.groups}
         for service, right in claim.get("caps", {}).items():
             rights = client.rights.setdefault(service, [])
             rights += [right] if right not in rights else []

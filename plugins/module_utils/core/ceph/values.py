@@ -169,12 +169,12 @@ def pools_tried(text: str) -> tuple[list[str], list[str]]:
 
 
 def same_caps(one: Mapping[str, str], other: Mapping[str, str]) -> bool:
-    """Whether capabilities are the same but for spaces."""
+    """Whether capabilities are the same but for spaces and the order of what is granted."""
     return _plain(one) == _plain(other)
 
 
 def _plain(caps: Mapping[str, str]) -> dict[str, str]:
-    return {service: re.sub(r"\s*,\s*", ", ", " ".join(text.split())) for service, text in caps.items()}
+    return {service: ", ".join(sorted(re.split(r"\s*,\s*", " ".join(text.split())))) for service, text in caps.items()}
 
 
 # -- values of options --------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ import secrets as random
 import string
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -30,6 +30,8 @@ _WORDS = re.compile(
     "welcome|example|insecure|test1234|12345678|abcdefgh|replace[-_]?me|todo|fixme",
     re.I,
 )
+
+_COMMON = "is a default, or contains a common word"
 
 # Characters of the classes that a value uses say how many it was drawn from.
 _CLASSES = ((r"[0-9]", 10), (r"[a-z]", 26), (r"[A-Z]", 26), (r"[^0-9A-Za-z]", 20))
@@ -93,8 +95,8 @@ def weaknesses(secrets: Mapping[str, Any], forms: Mapping[str, Form]) -> dict[st
     """
     found = {name: _weakness(name, value, forms.get(name, TEXT)) for name, value in sorted(secrets.items())}
     for name in sorted(set(forms) & set(secrets)):
-        if not found[name] and forms[name] is TEXT and not re.fullmatch(r"[A-Za-z0-9._~-]+", secrets[name]):
-            found[name] = "has characters that URLs and configuration files do not take as they are"
+        if not found[name] and forms[name] is TEXT:
+            found[name] = _weak_for_a_service(name, secrets[name])
     return {name: reason for name, reason in found.items() if reason}
 
 
@@ -121,13 +123,22 @@ def _weakness(name: str, value: Any, form: Form) -> str | None:
     return form.weakness(name, value)
 
 
+def _weak_for_a_service(name: str, value: str) -> str | None:
+    service = name.partition("_")[0]
+    if len(service) > 3 and service.lower() in value.lower() and len(value) < 32 + len(service):
+        return _COMMON
+    if not re.fullmatch(r"[A-Za-z0-9._~-]+", value):
+        return "has characters that URLs and configuration files do not take as they are"
+    return None
+
+
 def _weak_text(name: str, value: str) -> str | None:
     if value != value.strip():
         return "has white space around it"
     if not value.isprintable() or not value.isascii():
         return "has characters that configuration files do not take"
-    if value.lower() == name.lower() or any(len(value) < 32 + len(word) for word in _words(name, value)):
-        return "is a default, or contains a common word"
+    if value.lower() == name.lower() or ((word := _WORDS.search(value)) and len(value) < 32 + len(word.group())):
+        return _COMMON
     if re.fullmatch(r"(.+?)\1+", value):
         return "repeats itself"
     steps = {ord(after) - ord(before) for before, after in pairwise(value)}
@@ -136,15 +147,6 @@ def _weak_text(name: str, value: str) -> str | None:
     if entropy(value) < BITS:
         return f"has less than {BITS} bits of entropy"
     return None
-
-
-def _words(name: str, value: str) -> Iterator[str]:
-    """Common words in a value; so is what its name begins with, which is the service's."""
-    service = name.partition("_")[0]
-    if len(service) > 3 and service.lower() in value.lower():
-        yield service
-    if found := _WORDS.search(value):
-        yield found.group()
 
 
 def _weak_base64(name: str, value: str) -> str | None:

@@ -18,6 +18,7 @@ from ...inventory.schema import KeyPath, did_you_mean, shown
 from ..backends import types_of
 
 BACKENDS, TYPES = "cinder_backends", "cinder_volume_types"
+_DRIVERS = "cinder.volume.drivers."
 # Limits that the hypervisor and librbd know.
 _LIMIT = re.compile(r"(total|read|write)_(iops|bytes)_sec(_max(_length)?|_per_gb(_min)?)?|size_iops_sec")
 _LIMITS = [f"{what}_{unit}_sec" for what in ("total", "read", "write") for unit in ("iops", "bytes")]
@@ -62,7 +63,7 @@ def options(draft: Draft) -> Iterator[Finding]:
     drivers = {kind.options["volume_driver"]: name for name, kind in known.items()}
     for host, index, backend in listed_backends(draft):
         path: KeyPath = (BACKENDS, index)
-        if own := drivers.get(backend.get("driver")):
+        if own := drivers.get(f"{_DRIVERS}{str(backend.get('driver', '')).removeprefix(_DRIVERS)}"):
             yield draft.error(
                 "cinder.driver-own",
                 (*path, "driver"),

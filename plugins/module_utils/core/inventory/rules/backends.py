@@ -35,7 +35,8 @@ def keys(draft: Draft) -> Iterator[Finding]:
                         "Give it, or another type.",
                         host,
                     )
-            for key in sorted((of_some - kind.keys).intersection(entry)):
+            # What is off is as good as not there.
+            for key in sorted(key for key in of_some - kind.keys if entry.get(key) not in (None, False)):
                 yield draft.error(
                     f"{of.service}.{slug}-mixed",
                     (*path, key),

@@ -167,3 +167,9 @@ def status(up, **states):
 )
 def test_a_cluster_is_clean_when_all_of_it_is(answer, clean):
     assert ceph.status_summary(answer)["clean"] is clean
+
+
+def test_what_is_granted_is_the_same_in_any_order_and_not_with_less():
+    caps = {"mon": "profile rbd", "osd": "profile rbd pool=a, profile rbd-read-only pool=b"}
+    assert ceph.same_caps(caps, {**caps, "osd": "profile rbd-read-only pool=b,  profile rbd pool=a"})
+    assert not ceph.same_caps(caps, {**caps, "osd": "profile rbd pool=a"})
