@@ -46,6 +46,7 @@ unit: .venv/dev ## unit tests
 	$(BIN)/pytest tests/unit
 
 integration: .venv/dev ## the lab's own tests, on this machine; the lab must be down
+	@[ "$$(id -u)" = 0 ] || { echo "The lab's own tests need root: sudo make integration"; exit 1; }
 	$(BIN)/pytest tests/integration
 
 molecule: .venv/dev ## one scenario: SCENARIO=name; the lab must be down

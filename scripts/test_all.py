@@ -30,7 +30,7 @@ KEPT = 20
 
 LAB = (
     ".config/molecule", "Makefile", "ansible.cfg", "galaxy.yml", "meta", "playbooks", "plugins", "pyproject.toml",
-    "requirements", "roles", "scripts", "tests/integration",
+    "requirements", "roles", "schema", "scripts", "tests/integration",
 )  # fmt: skip
 """What every lab is made and tested by."""
 SCENARIOS = (

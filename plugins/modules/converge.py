@@ -16,7 +16,7 @@ extends_documentation_fragment:
   - holdfast.storage.attributes.run
 options:
   phase:
-    description: The phase, as in C(core/registry.py).
+    description: The phase, as in C(core/subjects.py).
     type: str
     required: true
 """

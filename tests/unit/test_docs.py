@@ -104,7 +104,7 @@ def example(heading: str) -> Any:
 
 def test_the_example_of_a_description_is_of_the_closed_form_and_has_its_keys() -> None:
     content = example("The form of a description")
-    assert schema.problems(content, "docs/services.md", ORDER.phases) == []
+    assert schema.problems(content, "docs/services.md", ORDER.applied) == []
     assert set(schema.document()["properties"]) <= set(content)
 
 

@@ -26,7 +26,7 @@ TIMEOUT = 300
 
 
 class Client:
-    """One user of one cloud. See ``core.stories.Cloud``."""
+    """One user of one cloud. See ``core.verify.story.Cloud``."""
 
     def __init__(self, entry: Mapping[str, Any]) -> None:
         self.entry = entry

@@ -38,7 +38,7 @@ COLLECTION = Path(__file__).resolve().parents[3]
 @functools.cache
 def descriptions(roles: Path = COLLECTION / "roles") -> tuple[Description, ...]:
     """Every role's service.yml. Raises HoldfastError with all that is wrong in them."""
-    return load(roles, ORDER.phases)
+    return load(roles, ORDER.applied)
 
 
 def backends() -> Mapping[str, Backends]:
@@ -110,7 +110,13 @@ class RunDirectory:
             )
 
     def model(self) -> Model:
-        return Model.from_dict(self.read("model.json"))
+        try:
+            return Model.from_dict(self.read("model.json"))
+        except (KeyError, TypeError):
+            path = self.path / "model.json"
+            raise HoldfastError(
+                f"{path} is of another version. Fix: run playbooks/plan.yml, then this again."
+            ) from None
 
     def answers(self, hosts: Iterable[str]) -> dict[str, dict[str, Any]]:
         return {host: self.read(f"probe/{host}.json") for host in hosts if (self.path / f"probe/{host}.json").exists()}

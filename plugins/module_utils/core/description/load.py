@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
@@ -94,10 +94,10 @@ def groups(component: Mapping[str, Any]) -> tuple[str, ...]:
     return uses.groups_of(component["group"])
 
 
-def load(roles: Path, phases: Collection[str]) -> tuple[Description, ...]:
+def load(roles: Path, phases: schema.Phases) -> tuple[Description, ...]:
     """Every role's service.yml, by role name, but for those that say after whom they come.
 
-    Raises HoldfastError with all that is wrong in them. ``phases`` are those that there are.
+    Raises HoldfastError with all that is wrong in them. ``phases`` are those that there are, with their kinds.
     """
     fragments = {path.stem: read(path) for path in sorted((roles / FRAGMENTS).glob("*.yml"))}
     shared = {file.name: file.read_text() for file in sorted((roles / FRAGMENTS).glob("*.j2"))}

@@ -29,6 +29,16 @@ _WORDS = {
 }
 
 
+Phases = Mapping[str, Collection[str]]
+"""The phases that there are, in order, each with the kinds that it applies."""
+
+# What applies each part of a component.
+_APPLIED_BY = {
+    **dict.fromkeys(("directories", "files", "conf", "owners"), "file"),
+    **dict.fromkeys(("units", "api", "daemons"), "unit"),
+}
+
+
 @functools.cache
 def document(name: str = "service") -> Mapping[str, Any]:
     """A schema as it stands."""
@@ -36,7 +46,7 @@ def document(name: str = "service") -> Mapping[str, Any]:
     return found
 
 
-def problems(content: Any, where: str, phases: Collection[str]) -> list[str]:
+def problems(content: Any, where: str, phases: Phases) -> list[str]:
     """What is wrong with a description: a message each, with the file, the key and a fix. ``phases`` there are."""
     return _told(_all(content, phases), where)
 
@@ -54,18 +64,33 @@ def _told(found: Iterable[tuple[KeyPath, str]], where: str) -> list[str]:
     return [f"{where}: {dotted(path)}: {what}" if path else f"{where}: {what}" for path, what in found]
 
 
-def _all(content: Any, phases: Collection[str]) -> Iterator[tuple[KeyPath, str]]:
+def _all(content: Any, phases: Phases) -> Iterator[tuple[KeyPath, str]]:
     yield from _check(content, document(), ())
     if isinstance(content, Mapping):
-        named: list[tuple[KeyPath, Any]] = [(("phase",), content)]
-        for key in ("components", "migrations"):
-            listed = content.get(key)
-            named += [((key, index, "phase"), entry) for index, entry in enumerate(listed or ())]
-        for path, entry in named:
-            phase = entry.get("phase") if isinstance(entry, Mapping) else None
-            if isinstance(phase, str) and phase not in phases:
-                hint = did_you_mean(phase, phases)
-                yield path, f"there is no phase {phase}. Fix: {hint}Name one of: {', '.join(phases)}."
+        yield from _phase((), content, {}, "services", phases)
+        own = content.get("phase", "services")
+        for index, entry in enumerate(content.get("components") or ()):
+            yield from _phase(("components", index), entry, _APPLIED_BY, own, phases)
+        for index, entry in enumerate(content.get("migrations") or ()):
+            yield from _phase(("migrations", index), entry, {"name": "migration"}, own, phases)
+
+
+def _phase(
+    path: KeyPath, entry: Any, needs: Mapping[str, str], own: Any, phases: Phases
+) -> Iterator[tuple[KeyPath, str]]:
+    """The phase of an entry is there, and applies what the entry has. ``needs``: the kind that applies each key."""
+    phase = entry.get("phase", own) if isinstance(entry, Mapping) else None
+    if not isinstance(phase, str):
+        return
+    if phase not in phases:
+        if "phase" in entry:
+            hint = did_you_mean(phase, phases)
+            yield (*path, "phase"), f"there is no phase {phase}. Fix: {hint}Name one of: {', '.join(phases)}."
+        return
+    for key, kind in needs.items():
+        if entry.get(key) and kind not in phases[phase]:
+            others = ", ".join(name for name, kinds in phases.items() if kind in kinds)
+            yield (*path, key), f"the phase {phase} applies none of it. Fix: Name another phase: {others}."
 
 
 def _check(value: Any, schema: Mapping[str, Any], path: KeyPath) -> Iterator[tuple[KeyPath, str]]:

@@ -14,6 +14,7 @@ from ..kind import Kind
 
 _PACKAGE = "holdfast_probe"
 
+_COMMENT = re.compile(r"[ \t]+#[^\n]*")
 _IMPORT = re.compile(r"^ *from (\.+)([\w.]*) import (\([^)]*\)|.*)$", re.M)
 
 # What runs on the host. It answers one line of JSON: {step: what read gave, or {"error": reason}}.
@@ -68,7 +69,7 @@ def below(kind: Kind) -> str:
 
 def _imported(name: str, text: str) -> Iterator[str]:
     """What a module imports by a relative name: modules, and names that may be modules."""
-    for dots, package, names in _IMPORT.findall(text):
+    for dots, package, names in _IMPORT.findall(_COMMENT.sub("", text)):
         parts = [*name.split("/")[: -len(dots)], *filter(None, package.split("."))]
         yield "/".join(parts)
         yield from ("/".join([*parts, word.split()[0]]) for word in names.strip("()").split(",") if word.split())

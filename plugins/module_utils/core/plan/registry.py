@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..description.services import Services
+from ..errors import HoldfastError
 from ..kind import Kind
 from ..model import Host, Model
 from ..subject import Subject, Wants
@@ -40,7 +41,10 @@ class Step:
         joined: dict[str, Any] = {}
         for wants in self.wants:
             for name, value in wants(model, host, services, secrets).items():
-                joined[name] = [*joined.get(name, ()), *value] if isinstance(value, list) else value
+                if isinstance(value, list):
+                    joined[name] = [*joined.get(name, ()), *value]
+                elif joined.setdefault(name, value) != value:
+                    raise HoldfastError(f"{host.name}: two subjects want different things of {self.kind}: {name}.")
         return joined
 
 
@@ -71,6 +75,14 @@ class Order:
             for kind in phase.kinds
         )
         return cls(tuple(steps), **traits)
+
+    @property
+    def applied(self) -> dict[str, list[str]]:
+        """The kinds that each phase applies."""
+        found: dict[str, list[str]] = {}
+        for step in self.steps:
+            found.setdefault(step.phase, []).append(step.kind)
+        return found
 
     @property
     def phases(self) -> tuple[str, ...]:

@@ -33,7 +33,7 @@ def deployed(**changes):
     model = Model("t", {"mgmt": Network("mgmt", "br-mgmt", "10.0.0.0/24")}, {"control1": host}, variables)
     content = load.read(EXAMPLE)
     content["components"][0] |= changes
-    assert schema.problems(content, "example.yml", ORDER.phases) == []
+    assert schema.problems(content, "example.yml", ORDER.applied) == []
     shared = descriptions()[0]
     example = load.Description("example", content, shared.templates, fragments=shared.fragments)
     services = Services([example], model, collections.defaultdict(lambda: "s3cret"), expressions=EXPRESSIONS)
@@ -144,7 +144,7 @@ def test_a_fragment_is_of_the_form_and_takes_what_the_schema_says(name):
     own = {key: value for key, value in fragment.items() if key in ("files", "units")}
     protected = {"protected": fragment.get("protected", [])}
     content = {"service": "x", "title": "X", **protected, "components": [{"group": "x", **own}]}
-    assert schema.problems(content, name, ORDER.phases) == []
+    assert schema.problems(content, name, ORDER.applied) == []
     given = defs["component"]["properties"][name]
     given = given.get("items", given)
     known = defs[given["$ref"].rpartition("/")[2]]["properties"] if "$ref" in given else given["properties"]

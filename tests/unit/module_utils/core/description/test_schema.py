@@ -79,7 +79,7 @@ def changed(path: str, value: object) -> dict:
 
 
 def problems(content: object) -> list[str]:
-    return schema.problems(content, "roles/placement/service.yml", ORDER.phases)
+    return schema.problems(content, "roles/placement/service.yml", ORDER.applied)
 
 
 @pytest.mark.parametrize(("path", "value", "what", "fix"), BAD, ids=[f"{path} {value}" for path, value, *_ in BAD])
@@ -87,6 +87,23 @@ def test_what_is_not_of_the_form_is_refused_with_its_place_and_a_fix(path, value
     (problem,) = problems(changed(path, value))
     assert problem.startswith(f"roles/placement/service.yml: {what}")
     assert fix in problem.partition(" Fix: ")[2]
+
+
+@pytest.mark.parametrize(
+    ("phase", "content", "place"),
+    [
+        ("finish", {"components": [{"group": "g", "units": [{"name": "x.timer"}]}]}, "components[0].units"),
+        ("rings", {"components": [{"group": "g", "files": [{"path": "/x", "content": ""}]}]}, "components[0].files"),
+        (
+            "foundations",
+            {"migrations": [{"name": "x", "group": "g", "argv": ["x"], "packages": []}]},
+            "migrations[0].name",
+        ),
+    ],
+)
+def test_a_phase_that_does_not_apply_what_is_asked_for_is_refused(phase, content, place):
+    (problem,) = problems({"service": "x", "title": "X", "phase": phase, "components": [], **content})
+    assert f"service.yml: {place}: the phase {phase} applies none of it. Fix: Name another phase: " in problem
 
 
 def test_no_mapping_is_no_service():
@@ -126,7 +143,7 @@ def test_all_that_is_wrong_in_all_files_is_said_at_once(tmp_path):
         (tmp_path / name).mkdir()
         (tmp_path / name / "service.yml").write_text(text)
     with pytest.raises(HoldfastError) as raised:
-        load(tmp_path, ORDER.phases)
+        load(tmp_path, ORDER.applied)
     said = str(raised.value)
     assert "roles/one/service.yml: afterr: is no key that is known here. Fix: Did you mean after?" in said
     assert "roles/two/service.yml: components: is missing" in said
@@ -153,7 +170,7 @@ def test_services_that_wait_for_each_other_or_for_nobody_are_refused():
 
 def test_the_roles_are_read_once_in_a_process_and_well_formed():
     assert descriptions() is descriptions()
-    assert load(COLLECTION / "roles", ORDER.phases) == descriptions()
+    assert load(COLLECTION / "roles", ORDER.applied) == descriptions()
 
 
 def test_what_overrides_leave_alone_is_said_of_variables_that_there_are():

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 from types import SimpleNamespace
 
+import pytest
+
 from ansible_collections.holdfast.storage.plugins.module_utils.core.change import Change, Plan
-from ansible_collections.holdfast.storage.plugins.module_utils.core.errors import Finding
+from ansible_collections.holdfast.storage.plugins.module_utils.core.errors import Finding, HoldfastError
 from ansible_collections.holdfast.storage.plugins.module_utils.core.plan import planning, registry
 from ansible_collections.holdfast.storage.plugins.module_utils.core.subjects import ORDER
 
@@ -52,6 +54,13 @@ def test_what_several_subjects_want_of_one_kind_is_joined():
     subjects = [lambda *_: {"disks": [1], "confined": True}, lambda *_: {}, lambda *_: {"disks": [2]}]
     step = registry.Step("devices", "disk", None, tuple(subjects))
     assert step.wanted(None, None, None, {}) == {"disks": [1, 2], "confined": True}
+
+
+def test_what_subjects_want_differently_is_no_plan():
+    subjects = (lambda *_: {"confined": True}, lambda *_: {"confined": False})
+    step = registry.Step("devices", "volume_group", None, subjects)
+    with pytest.raises(HoldfastError, match="h: two subjects want different things of volume_group: confined"):
+        step.wanted(None, SimpleNamespace(name="h"), None, {})
 
 
 def test_every_step_is_wanted_by_a_subject():

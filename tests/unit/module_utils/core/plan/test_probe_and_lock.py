@@ -49,6 +49,19 @@ def test_what_is_sent_for_a_kind_is_all_that_it_imports(step):
     subprocess.run([sys.executable, "-I", "-S", "-"], input=script + loads, text=True, check=True)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "from .. import errors, change\n",
+        "from .. import (  # why\n    errors,\n    change,\n)\n",
+        "from .. import errors, change  # why\n",
+    ],
+)
+def test_imports_are_found_however_they_are_written(text):
+    sources = {"host/local": "", "core/plan/lock": text, "core/errors": "", "core/change": ""}
+    assert {"core/errors", "core/change"} <= set(probe.modules([], sources.get))
+
+
 def release(holder):
     subprocess.run(lock.release(holder), shell=True, check=False)
 
