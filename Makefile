@@ -5,7 +5,7 @@ TOPOLOGY ?=
 INVENTORY = inventory/lab$(if $(TOPOLOGY),-$(TOPOLOGY))
 SCENARIO ?= default
 # What CI has time for; `make test-all` runs every scenario. scripts/test_all.py knows the parts, and what passed.
-CI_SCENARIOS ?= networks networks_metal swift ceph default
+CI_SCENARIOS ?= networks swift ceph default
 
 BIN = .venv/bin
 # Linters and Molecule look for each other's commands there.

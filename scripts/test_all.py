@@ -10,6 +10,7 @@ the run, and the next one goes on there. With ``--always`` all that is named run
 from __future__ import annotations
 
 import argparse
+import concurrent.futures
 import datetime
 import fcntl
 import hashlib
@@ -18,11 +19,12 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 ROOT = Path(__file__).resolve().parents[1]
 KEPT = 20
@@ -52,6 +54,8 @@ class Part:
     name: str
     target: tuple[str, ...]
     depends: Callable[[str], bool]
+    needs_the_machine: bool = True
+    """Whether nothing else may run beside it: a lab owns the machine."""
 
 
 def below(path: str, places: Iterable[str]) -> bool:
@@ -66,9 +70,9 @@ def parts(scenarios: Mapping[str, str]) -> dict[str, Part]:
         return lambda path: below(path, (*LAB, *more)) and path not in NOT_THE_LABS
 
     found = [
-        Part("lint", ("lint",), lambda path: not path.endswith(".md")),
+        Part("lint", ("lint",), lambda path: not path.endswith(".md"), needs_the_machine=False),
         # They look at the docs too.
-        Part("unit", ("unit",), lambda path: True),
+        Part("unit", ("unit",), lambda path: True, needs_the_machine=False),
         Part("integration", ("integration",), of_a_lab("inventory/lab")),
     ]
     for name, text in sorted(scenarios.items()):
@@ -195,12 +199,15 @@ def change_record(path: Path, change: Callable[[dict[str, Any]], dict[str, Any]]
     return record
 
 
-def run(part: Part, path: Path) -> tuple[int, float]:
-    """Run a part; its status and seconds. It is recorded when it passed, and its files are still the same."""
+def run(part: Part, path: Path, shown: IO[str] | None = None) -> tuple[int, float]:
+    """Run a part; its status and seconds. It is recorded when it passed, and its files are still the same.
+
+    ``shown`` takes what it prints; None lets it through.
+    """
     before = digest(files(), part.depends)
     begun = time.monotonic()
     command = ["make", "--no-print-directory", *part.target]
-    status = subprocess.run(command, cwd=ROOT, check=False).returncode
+    status = subprocess.run(command, cwd=ROOT, check=False, stdout=shown, stderr=shown).returncode
     seconds = time.monotonic() - begun
     after = files()
     if status == 0 and after and digest(after, part.depends) == before:
@@ -212,6 +219,35 @@ def run(part: Part, path: Path) -> tuple[int, float]:
     return status, seconds
 
 
+def run_together(group: Sequence[Part], path: Path) -> list[tuple[int, float]]:
+    """Run parts side by side; status and seconds of each. What each prints stands together, and comes as it ends."""
+    if len(group) == 1:
+        print(f"\n== {group[0].name}", flush=True)
+        return [run(group[0], path)]
+    print(f"\n== {', '.join(part.name for part in group)}: side by side", flush=True)
+
+    def run_apart(part: Part) -> tuple[int, float]:
+        with tempfile.TemporaryFile("w+", errors="replace") as shown:
+            result = run(part, path, shown)
+            shown.seek(0)
+            print(f"\n== {part.name}\n{shown.read()}", end="", flush=True)
+        return result
+
+    with concurrent.futures.ThreadPoolExecutor(len(group)) as pool:
+        return list(pool.map(run_apart, group))
+
+
+def groups(left: Iterable[Part]) -> list[list[Part]]:
+    """The parts in their order; those that follow each other, and need no machine for themselves, stand together."""
+    found: list[list[Part]] = []
+    for part in left:
+        if found and not part.needs_the_machine and not found[-1][0].needs_the_machine:
+            found[-1].append(part)
+        else:
+            found.append([part])
+    return found
+
+
 def run_all(left: Sequence[Part], kept: Sequence[str], path: Path) -> int:
     """Run parts until one fails, and say in the end what became of each. Returns the status of the last."""
     record = read_record(path)
@@ -219,11 +255,11 @@ def run_all(left: Sequence[Part], kept: Sequence[str], path: Path) -> int:
     waiting = [part.name for part in left]
     status = 0
     try:
-        for part in left:
-            print(f"\n== {part.name}", flush=True)
-            status, seconds = run(part, path)
-            waiting.remove(part.name)
-            rows.append((part.name, "failed" if status else "passed", duration(seconds)))
+        for group in groups(left):
+            for part, (ended, seconds) in zip(group, run_together(group, path), strict=True):
+                status = status or ended
+                waiting.remove(part.name)
+                rows.append((part.name, "failed" if ended else "passed", duration(seconds)))
             if status:
                 break
     finally:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The power of the whole cloud is cut."""
+"""The power of the whole cloud is cut, and the stories are told: what the tests after it look at has lived."""
 
 from __future__ import annotations
 
