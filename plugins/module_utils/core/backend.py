@@ -54,6 +54,8 @@ class BackendType:
         needs: keys without which an entry is nothing.
         allows: further keys, beside those that every entry may have.
         clustered: whether several hosts may manage it at once: ``always``, ``never``, or by the class that a key names.
+            Empty where nobody manages it.
+        shared_by: keys one of which an entry has where several hosts have what it keeps; none where all have anyway.
         classes: by that key, patterns of the classes that can.
         reached_by: who connects what it holds to a host, or ways of telling: the first that an entry has counts.
         serves: the protocols by which the host itself serves it, with the group of those who do. The first is meant
@@ -69,7 +71,8 @@ class BackendType:
     title: str
     needs: tuple[str, ...] = ()
     allows: tuple[str, ...] = ()
-    clustered: str = "never"
+    clustered: str = ""
+    shared_by: tuple[str, ...] = ()
     classes: Mapping[str, Sequence[str]] = field(default_factory=dict)
     reached_by: Reached | tuple[Way, ...] = "library"
     serves: Mapping[str, str] = field(default_factory=dict)
@@ -103,6 +106,12 @@ class BackendType:
     def is_clustered(self, entry: Entry, *, locked: bool) -> bool:
         """Whether the entry's hosts form a cluster: ``locked`` says whether there is a lock manager."""
         return locked and (self.clustered == "always" or bool(entry.get("cluster")))
+
+    def may_be_shared(self, entry: Entry, *, locked: bool) -> bool:
+        """Whether further hosts may have the entry too."""
+        if self.shared_by:
+            return any(entry.get(key) for key in self.shared_by)
+        return not self.clustered or self.is_clustered(entry, locked=locked)
 
     def reached(self, entry: Entry) -> Reached:
         """Who connects what the entry holds to a host."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Rules about what services stand on: certificates that outlive their renewal, clusters that can have a majority."""
+"""Rules about what services stand on: the site's own certificate, and certificates that outlive their renewal."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ from ..errors import Finding
 from ..inventory.draft import Draft, listed, rule
 
 _FILES = ("haproxy_certificate_file", "haproxy_key_file", "haproxy_ca_file")
-# One member until clusters of them are built.
-_SINGLE = ("mariadb",)
 _DAYS = ("pki_renew_before_days", "pki_certificate_days", "pki_ca_days")
 
 
@@ -48,31 +46,4 @@ def lifetimes(draft: Draft) -> Iterator[Finding]:
                 (shorter,),
                 f"is {few}, and has to be less than {longer}, which is {many}.",
                 f"Lower {shorter}, or raise {longer}.",
-            )
-
-
-@rule
-def even(draft: Draft) -> Iterator[Finding]:
-    """A majority of the message queue's hosts is always on one side only."""
-    members = draft.group("rabbitmq")
-    if members and len(members) % 2 == 0:
-        yield draft.error(
-            "groups.even",
-            ("rabbitmq",),
-            f"The group rabbitmq has {len(members)} hosts: when half of them are away, the others stop too.",
-            "Give it one, three or five hosts.",
-        )
-
-
-@rule
-def single(draft: Draft) -> Iterator[Finding]:
-    """Services that can not be clustered yet run on one host."""
-    for group in _SINGLE:
-        members = draft.group(group)
-        if len(members) > 1:
-            yield draft.error(
-                "groups.single-only",
-                (group,),
-                f"The group {group} has {len(members)} hosts, and clusters of it are not built yet.",
-                "Leave one host in the group.",
             )

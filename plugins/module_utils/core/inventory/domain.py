@@ -61,6 +61,11 @@ class Domain:
         return {group: tuple(needed) for service in self.services for group, needed in service.get("needs", {}).items()}
 
     @cached_property
+    def members(self) -> Mapping[str, str]:
+        """By group, how many hosts it may have, where that is not any number: ``one`` or ``odd``."""
+        return {group: many for service in self.services for group, many in service.get("members", {}).items()}
+
+    @cached_property
     def users(self) -> tuple[tuple[str, str], ...]:
         """The users that services have in the identity service, each with its domain; empty for that of everybody."""
         users = (user for service in self.services for user in service.get("identity", {}).get("users", ()))

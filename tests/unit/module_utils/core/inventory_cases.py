@@ -54,12 +54,20 @@ def good(name: str) -> dict[str, Any]:
 
 
 def bad() -> list[dict[str, Any]]:
-    files = sorted((CASES / "bad").glob("*.yml"))
+    return _changes("bad")
+
+
+def accepted() -> list[dict[str, Any]]:
+    return _changes("accepted")
+
+
+def _changes(folder: str) -> list[dict[str, Any]]:
+    files = sorted((CASES / folder).glob("*.yml"))
     return [{"subject": file.stem, **case} for file in files for case in copy.deepcopy(_loaded(file))]
 
 
 def changed(case: dict[str, Any]) -> dict[str, Any]:
-    """The inventory that a bad case describes."""
+    """The inventory that a case describes as a change of a good one."""
     content = good(case.get("base", "lab"))
     for path, value in case.get("set", {}).items():
         *parents, last = _keys(path)

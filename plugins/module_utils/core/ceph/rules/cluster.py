@@ -35,15 +35,8 @@ _OPTION = re.compile(r"[a-z][a-z0-9]*([_ /-][A-Za-z0-9]+)*")
 
 @rule
 def monitors(draft: Draft) -> Iterator[Finding]:
-    """A majority of the monitors has to agree; the cluster is this deployment's or another's."""
+    """The cluster is this deployment's or another's, and is whole."""
     mons = draft.group("ceph_mon")
-    if mons and len(mons) % 2 == 0:
-        yield draft.error(
-            "ceph.mon-count",
-            ("ceph_mon",),
-            f"The group ceph_mon has {len(mons)} hosts: an even number survives no more losses than one host fewer.",
-            "Use 3 or 5 hosts.",
-        )
     if draft.variables.get(EXTERNAL):
         for group in ("ceph_mon", *DAEMONS):
             if draft.group(group):

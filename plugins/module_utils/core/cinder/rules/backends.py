@@ -232,19 +232,6 @@ def on_several_hosts(draft: Draft) -> Iterator[Finding]:
 
 
 @rule
-def lock_manager(draft: Draft) -> Iterator[Finding]:
-    """A majority of the lock manager's members is always one side only."""
-    members = draft.group("etcd")
-    if members and len(members) % 2 == 0:
-        yield draft.error(
-            "etcd.even",
-            ("etcd",),
-            f"The group etcd has {len(members)} hosts: when half of them are away, none of the halves may decide.",
-            "Give it one, three or five hosts.",
-        )
-
-
-@rule
 def references(draft: Draft) -> Iterator[Finding]:
     """Pools and secrets that back ends and backups name are there."""
     if not draft.group(*GROUPS):

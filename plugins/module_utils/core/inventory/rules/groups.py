@@ -118,18 +118,53 @@ def unused(draft: Draft) -> Iterator[Finding]:
 
 
 @rule
+def members(draft: Draft) -> Iterator[Finding]:
+    """Groups have as many hosts as their services can be on."""
+    for group, how_many in draft.domain.members.items():
+        count = len(draft.group(group))
+        if how_many == "one" and count > 1:
+            yield draft.error(
+                "groups.single-only",
+                (group,),
+                f"The group {group} has {count} hosts, and this Holdfast makes no cluster of what runs there.",
+                "Leave one host in the group.",
+            )
+        elif how_many == "odd" and count and count % 2 == 0:
+            yield draft.error(
+                "groups.even",
+                (group,),
+                f"The group {group} has {count} hosts: when half of them are away, the others stop too, so that it "
+                "survives no more losses than with one host fewer.",
+                "Give it one, three or five hosts.",
+            )
+
+
+@rule
 def alone(draft: Draft) -> Iterator[Finding]:
-    """What runs on one host alone is no production."""
+    """What runs on one host alone is no production, where it could run on more."""
     lone: dict[str, list[str]] = {}
-    for group in sorted(draft.domain.groups.difference(draft.domain.listed("lone"))):
+    for group in sorted(draft.domain.groups.difference(draft.domain.listed("lone"), _kept_to_one(draft))):
         members = draft.group(group)
         if len(members) == 1:
             lone.setdefault(members[0].name, []).append(group)
     for name, groups in lone.items():
+        odd = [group for group in groups if draft.domain.members.get(group) == "odd"]
         yield draft.advice(
             "groups.single",
             (),
             f"{', '.join(groups)} run on this host alone: when it goes, they go.",
-            "For production give the groups more hosts, as far as Holdfast makes clusters of their services.",
+            f"For production give them more hosts{f' ({listed(odd)}: three or five)' if odd else ''}.",
             draft.hosts[name],
         )
+
+
+def _kept_to_one(draft: Draft) -> set[str]:
+    """The groups to which a further host may not be given as things are."""
+    found = {group for group, how_many in draft.domain.members.items() if how_many == "one"}
+    locked = any(draft.group(row.servers) for row in draft.domain.flows if row.offers == "lock")
+    for of in draft.domain.backends.values():
+        for host in draft.group(of.group):
+            given = of.listed(host.groups, {**draft.variables, **host.variables})
+            if not all(kind.may_be_shared(entry, locked=locked) for kind, entry in given):
+                found.add(of.group)
+    return found

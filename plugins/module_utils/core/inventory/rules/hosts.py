@@ -132,6 +132,7 @@ def reached_twice(draft: Draft) -> Iterator[Finding]:
 def idle(draft: Draft) -> Iterator[Finding]:
     """Where there are services, a host without one may have been forgotten."""
     known = draft.domain.groups
+    full = {group for group, many in draft.domain.members.items() if many == "one" and draft.group(group)}
     if draft.group(*known):
         for host in draft.hosts.values():
             if not host.groups & known:
@@ -139,7 +140,7 @@ def idle(draft: Draft) -> Iterator[Finding]:
                     "hosts.idle",
                     (),
                     "The host is in no group of a service, and gets networks only.",
-                    f"Put it into a group if it was forgotten: {listed(known)}.",
+                    f"Put it into a group if it was forgotten: {listed(known - full)}.",
                     host,
                 )
 

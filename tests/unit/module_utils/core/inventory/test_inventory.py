@@ -36,6 +36,32 @@ def test_a_bad_inventory_is_refused_for_its_reason_alone(case):
         assert any(text in str(finding) for finding in found)
 
 
+@pytest.mark.parametrize("case", cases.accepted(), ids=lambda case: f"{case['subject']}: {case['name']}")
+def test_a_change_that_is_right_is_accepted(case):
+    content = cases.changed(case)
+    model, findings = cases.build(cases.raw(content, **case.get("raw", content.get("raw", {}))))
+    assert [str(finding) for finding in findings if finding.severity == "error"] == []
+    assert model
+
+
+@pytest.mark.parametrize("name", ["lab", "metal", "ceph", "block", "placement"])
+def test_hosts_may_be_added_to_the_groups_that_are_advised_to_have_more(name):
+    content = cases.good(name)
+    _, findings = cases.build(cases.raw(content, **content.get("raw", {})))
+    advised = [finding for finding in findings if finding.code == "groups.single"]
+    for finding in advised:
+        for group in finding.what.partition(" run on")[0].split(", "):
+            further = copy.deepcopy(content)
+            model = further["hosts"][further["groups"][group][0]]
+            for number in range(2):
+                own = {key: value for key, value in model.items() if key != "networks_addresses"}
+                own["networks_ports"] = {name: port for name, port in own["networks_ports"].items() if name != "repl"}
+                own["ansible_host"] = f"{model['ansible_host'].rpartition('.')[0]}.{90 + number}"
+                further["hosts"][f"more{number}"] = own
+                further["groups"][group].append(f"more{number}")
+            assert cases.errors(further, **content.get("raw", {})) == [], group
+
+
 def test_every_code_has_a_bad_case():
     wanted = set()
     for module in {rule.__module__: inspect.getmodule(rule) for rule in RULES}.values():
