@@ -30,7 +30,7 @@ from ..core.inventory.secrets import Form
 from ..core.kind import Kind
 from ..core.model import Host, Model
 from ..core.plan import lock, planning, probe
-from ..core.subjects import ADDRESSES, EXPRESSIONS, NAMED_SECRETS, ORDER, SECRET_FORMS
+from ..core.subjects import ADDRESSES, EXPRESSIONS, NAMED_SECRETS, ORDER, OUTSIDERS, SECRET_FORMS
 
 COLLECTION = Path(__file__).resolve().parents[3]
 
@@ -68,7 +68,7 @@ def domain() -> Domain:
     """What checking an inventory needs to know of the services and subjects that there are."""
     found = descriptions()
     contents = tuple(description.content for description in found)
-    return Domain(contents, backends(), claims, ADDRESSES, NAMED_SECRETS, protected_of(found))
+    return Domain(contents, backends(), claims, ADDRESSES, OUTSIDERS, NAMED_SECRETS, protected_of(found))
 
 
 class RunDirectory:

@@ -13,7 +13,7 @@ from typing import Any
 from .description.expressions import Names
 from .description.services import Services
 from .inventory.disks import Disks
-from .inventory.domain import Addresses, NamedSecrets
+from .inventory.domain import Addresses, NamedSecrets, Outsiders
 from .inventory.draft import Rule
 from .inventory.secrets import Form
 from .kind import Kind
@@ -36,6 +36,7 @@ class Subject:
         kinds: the kinds that stand there.
         rules: what makes an inventory wrong although each value is well-formed.
         addresses: what a host has on a network beside its address there, for the flows that say so.
+        outsiders: where variables name machines that are no hosts of the inventory.
         wants: by kind, its own or another's, what it wants of a host. What several subjects want of one kind is joined.
         secrets: those that an inventory itself names, such as the passwords of users.
         expressions: what expressions of service descriptions may ask of it, by name.
@@ -50,6 +51,7 @@ class Subject:
     wants: Mapping[str, Wants] = field(default_factory=dict)
     rules: tuple[Rule, ...] = ()
     addresses: Addresses | None = None
+    outsiders: Outsiders | None = None
     secrets: NamedSecrets | None = None
     expressions: Names | None = None
     secret_forms: Mapping[str, Form] = field(default_factory=dict)

@@ -31,4 +31,5 @@ SUBJECT = Subject(
     secret_forms=secrets.FORMS,
     rules=rules_of(cluster, clients),
     disks=disks,
+    outsiders=clients.outsiders,
 )

@@ -3,13 +3,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import pairwise
+from typing import Any
 
 from ..errors import Finding
 from ..inventory.draft import Draft, listed, rule
+from ..inventory.schema import KeyPath
 
 _FILES = ("haproxy_certificate_file", "haproxy_key_file", "haproxy_ca_file")
+_CLOCKS = "chrony_servers"
 _DAYS = ("pki_renew_before_days", "pki_certificate_days", "pki_ca_days")
 
 
@@ -33,6 +36,13 @@ def own_certificate(draft: Draft) -> Iterator[Finding]:
                 f"is {draft.variables[name]!r}, and there is no such file on the controller.",
                 "Give the path of the file; a relative one starts at the inventory.",
             )
+
+
+def outsiders(variables: Mapping[str, Any]) -> Iterator[tuple[KeyPath, Any]]:
+    """Time servers."""
+    servers = variables.get(_CLOCKS)
+    for index, server in enumerate(servers if isinstance(servers, list) else ()):
+        yield (_CLOCKS, index), server
 
 
 @rule

@@ -21,5 +21,6 @@ SUBJECT = Subject(
         "message_queue": wants.message_queue,
     },
     expressions=expressions.names,
+    outsiders=rules.outsiders,
     rules=rules_of(rules),
 )

@@ -11,10 +11,14 @@ from typing import Any
 from .. import flows
 from ..backend import Backends
 from ..flows import uses
+from .schema import KeyPath
 from .secrets import Form
 
 Addresses = Callable[[Mapping[str, Any]], Mapping[str, Sequence[str]]]
 """From a host's variables, by network, the addresses that it has there beside its own."""
+
+Outsiders = Callable[[Mapping[str, Any]], Iterator[tuple[KeyPath, Any]]]
+"""From the deployment's variables, what names machines that are no hosts of the inventory, with places."""
 
 NamedSecrets = Callable[[Any], Mapping[str, Form | None]]
 """The secrets that a ``Draft`` or a ``Model`` itself names: their forms, None for one that only others can make."""
@@ -29,6 +33,7 @@ class Domain:
         backends: the types of back ends of each service that has some, by its name.
         claims: what services ask of what they use, for a ``Draft``; ``strict`` when nothing is wrong with it.
         addresses: see ``Addresses``.
+        outsiders: see ``Outsiders``.
         secrets: see ``NamedSecrets``.
         protected: by variable of overrides, patterns of options that they leave alone, each with the reason.
     """
@@ -37,6 +42,7 @@ class Domain:
     backends: Mapping[str, Backends] = field(default_factory=dict)
     claims: Callable[..., uses.Claims] = lambda draft, strict: {}
     addresses: tuple[Addresses, ...] = ()
+    outsiders: tuple[Outsiders, ...] = ()
     secrets: tuple[NamedSecrets, ...] = ()
     protected: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 

@@ -121,6 +121,13 @@ class Draft:
         }
 
     @cached_property
+    def outsiders(self) -> tuple[tuple[KeyPath, IPv4Address], ...]:
+        """Addresses of machines that are no hosts of the inventory, such as routers, with the places that name them."""
+        found = (item for outsiders in self.domain.outsiders for item in outsiders(self.variables))
+        addresses = ((path, address_of(text)) for path, text in found if isinstance(text, str))
+        return tuple((path, address) for path, address in addresses if address)
+
+    @cached_property
     def ranges(self) -> Mapping[str, Range]:
         """Where the addresses of each network come from."""
         return {name: self._range(network) for name, network in self.networks.items()}
@@ -158,9 +165,8 @@ class Draft:
         first, last = network.cidr.network_address, network.cidr.broadcast_address
         if network.pool and first <= network.pool[0] <= network.pool[1] <= last:
             first, last = network.pool
-        reserved = {address for address in (network.gateway, self.virtual_address) if address}
-        reserved |= {ipv4(route["via"]) for _, route in entries(network.content.get("routes")) if "via" in route}
-        reserved |= {ipv4(server) for server in network.content.get("dns") or () if server}
+        reserved = {address for _, address in self.outsiders}
+        reserved |= {self.virtual_address} if self.virtual_address else set()
         return Range(network.cidr, first, last, frozenset(reserved))
 
 

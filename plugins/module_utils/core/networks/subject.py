@@ -19,5 +19,6 @@ SUBJECT = Subject(
         "network": wants.network,
         "firewall": wants.firewall,
     },
+    outsiders=networks.outsiders,
     rules=rules_of(networks, ports),
 )

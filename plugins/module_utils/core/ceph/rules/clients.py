@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from ...errors import Finding
 from ...inventory.draft import Draft, address_of, entries, listed, rule
@@ -155,6 +156,13 @@ def external(draft: Draft) -> Iterator[Finding]:
                 f"is {monitor}, outside br-storage ({network.cidr}), which has no route to it.",
                 "Give the address on br-storage, or networks_bridges.storage.routes to it.",
             )
+
+
+def outsiders(variables: Mapping[str, Any]) -> Iterator[tuple[KeyPath, Any]]:
+    """Monitors of another's cluster."""
+    found = variables.get(EXTERNAL)
+    for index, monitor in enumerate((found.get("monitors") or ()) if isinstance(found, Mapping) else ()):
+        yield (EXTERNAL, "monitors", index), monitor
 
 
 @rule

@@ -8,7 +8,7 @@ from typing import Any
 
 from ...errors import Finding
 from ...inventory.draft import Draft, DraftHost, address_of, entries, listed, rule
-from ...inventory.schema import KeyPath
+from ...inventory.schema import KeyPath, dotted
 from .backends import BACKENDS, listed_backends
 
 PORTALS = "cinder_portal_addresses"
@@ -167,6 +167,8 @@ def portals(draft: Draft) -> Iterator[Finding]:
                 why = f"is in the pool from which addresses are assigned, {pool.first} to {pool.last}."
             elif not storage.pool:
                 why = "could be assigned to another host: networks_bridges.storage has no pool."
+            elif places := [dotted(path) for path, holder in draft.outsiders if holder == address]:
+                why = f"is given in {listed(places)} too, where it is a machine that is no host of the inventory."
             elif (other := owners.setdefault(str(address), f"a portal of {host.name}")) != f"a portal of {host.name}":
                 why = f"is {other} already."
             if why:

@@ -9,7 +9,7 @@ from itertools import combinations
 from typing import Any
 
 from ...errors import Finding
-from ...inventory.draft import Draft, DraftHost, DraftNetwork, entries, listed, rule
+from ...inventory.draft import Draft, DraftHost, DraftNetwork, entries, listed, mapping, rule
 from ...inventory.schema import KeyPath, dotted, ipv4, ipv4_network
 
 BRIDGES = "networks_bridges"
@@ -219,6 +219,7 @@ def addresses(draft: Draft) -> Iterator[Finding]:
                 yield draft.error(
                     "networks.address", path, f"{given} {reason}.", f"Give a host's address in {network.cidr}.", host
                 )
+            yield from _outsider(draft, path, given, host)
             other = owners.setdefault((network.name, given), name)
             if other != name:
                 yield draft.error(
@@ -232,6 +233,20 @@ def addresses(draft: Draft) -> Iterator[Finding]:
             yield no_network(draft, (ADDRESSES, unknown), unknown, host)
 
 
+def _outsider(draft: Draft, path: KeyPath, given: str, host: DraftHost) -> Iterator[Finding]:
+    """The address is no other machine's; of routers it was told where they stand."""
+    places = [place for place, holder in draft.outsiders if given == str(holder)]
+    if places and not any(place[-1] in ("gateway", "via") for place in places):
+        yield draft.error(
+            "networks.address-foreign",
+            path,
+            f"{given} is given in {listed(map(dotted, places))} too: there it is a machine that is no host of the "
+            "inventory.",
+            "Give the host's own address, or the other machine's there.",
+            host,
+        )
+
+
 @rule
 def virtual_address(draft: Draft) -> Iterator[Finding]:
     """The load balancer's address is on mgmt, and nobody else's."""
@@ -243,21 +258,13 @@ def virtual_address(draft: Draft) -> Iterator[Finding]:
         yield draft.error(
             "networks.virtual-address", path, f"{address} {reason}.", f"Give a free address in {mgmt.cidr}."
         )
-    if address == mgmt.gateway:
+    if places := [dotted(place) for place, holder in draft.outsiders if address == holder]:
         yield draft.error(
             "networks.virtual-address",
             path,
-            f"{address} is the gateway of mgmt.",
+            f"{address} is given in {listed(places)} too: there it is another machine's.",
             f"Give a free address in {mgmt.cidr}.",
         )
-    for place, holder in _of_others(draft):
-        if address == holder and address != mgmt.gateway:
-            yield draft.error(
-                "networks.virtual-address",
-                path,
-                f"{address} is given in {dotted(place)} too: there it is another machine's.",
-                f"Give a free address in {mgmt.cidr}.",
-            )
     public = str(draft.variables.get("haproxy_name", "")).lower()
     for name, host in sorted(draft.hosts.items()):
         if public == name.lower():
@@ -276,17 +283,6 @@ def virtual_address(draft: Draft) -> Iterator[Finding]:
             )
 
 
-def _of_others(draft: Draft) -> Iterator[tuple[KeyPath, IPv4Address]]:
-    """Addresses of routers and name servers, which are no hosts of the inventory, with their places."""
-    for network in draft.networks.values():
-        for index, server in enumerate(network.content.get("dns") or ()):
-            if server:
-                yield (BRIDGES, network.name, "dns", index), ipv4(server)
-        for index, route in entries(network.content.get("routes")):
-            if "via" in route:
-                yield (BRIDGES, network.name, "routes", index, "via"), ipv4(route["via"])
-
-
 @rule
 def administrators(draft: Draft) -> Iterator[Finding]:
     """SSH is accepted from networks that packets can come from."""
@@ -298,6 +294,16 @@ def administrators(draft: Draft) -> Iterator[Finding]:
                 f"is {text}, {purpose}: no connection comes from there.",
                 "Give the networks of the administrators, the controller's among them.",
             )
+
+
+def outsiders(variables: Mapping[str, Any]) -> Iterator[tuple[KeyPath, Any]]:
+    """Routers and name servers."""
+    for name, network in mapping(variables.get(BRIDGES)).items():
+        yield (BRIDGES, name, "gateway"), network.get("gateway")
+        for index, server in enumerate(network.get("dns") or ()):
+            yield (BRIDGES, name, "dns", index), server
+        for index, route in entries(network.get("routes")):
+            yield (BRIDGES, name, "routes", index, "via"), route.get("via")
 
 
 def no_network(draft: Draft, path: KeyPath, name: str, host: DraftHost) -> Finding:

@@ -10,6 +10,7 @@ from typing import Any
 from ...errors import Finding
 from ...inventory.draft import Draft, DraftHost, listed, rule
 from ...inventory.schema import KeyPath
+from .. import wires
 from ..networkd import vlan_name
 from .networks import PORTS, named, no_network
 
@@ -64,37 +65,46 @@ def bonds(draft: Draft) -> Iterator[Finding]:
     """An interface is in one bond, and a bond is the same for all networks on it."""
     for host in draft.hosts.values():
         described: dict[str, tuple[str, Mapping[str, Any]]] = {}
-        used: dict[str, str] = {}
         for name, port in host.ports.items():
-            path = (PORTS, name, "bond")
             bond = port.get("bond")
             if isinstance(bond, dict) and "name" in bond:
                 first, same = described.setdefault(bond["name"], (name, bond))
                 if same != bond:
                     yield draft.error(
                         "networks.bond-differs",
-                        path,
+                        (PORTS, name, "bond"),
                         f"{bond['name']} is described otherwise for {first}.",
                         "Describe a bond alike wherever networks share it.",
                         host,
                     )
-        for bond_name, (name, bond) in described.items():
-            for interface in bond.get("interfaces") or ():
-                if interface is None:
-                    continue
-                owner = used.setdefault(interface, f"the bond {bond_name}")
-                if owner != f"the bond {bond_name}":
-                    yield _interface_twice(draft, host, (PORTS, name, "bond", "interfaces"), interface, owner)
-                if interface in described:
-                    yield _interface_twice(
-                        draft, host, (PORTS, name, "bond", "interfaces"), interface, "the name of a bond"
-                    )
-        for name, port in host.ports.items():
-            interface = port.get("interface")
+        yield from _interfaces_twice(draft, host, described)
+
+
+def _interfaces_twice(
+    draft: Draft, host: DraftHost, described: Mapping[str, tuple[str, Mapping[str, Any]]]
+) -> Iterator[Finding]:
+    """What is in a bond carries nothing else, neither itself nor by a VLAN."""
+    used: dict[str, str] = {}
+    for bond_name, (name, bond) in described.items():
+        for interface in (str(member) for member in bond.get("interfaces") or () if member):
+            owner = used.setdefault(interface, bond_name)
+            if owner != bond_name:
+                yield _interface_twice(draft, host, (PORTS, name, "bond", "interfaces"), interface, f"the bond {owner}")
             if interface in described:
-                yield _interface_twice(draft, host, (PORTS, name, "interface"), str(interface), "the name of a bond")
-            elif interface in used:
-                yield _interface_twice(draft, host, (PORTS, name, "interface"), str(interface), used[str(interface)])
+                yield _interface_twice(
+                    draft, host, (PORTS, name, "bond", "interfaces"), interface, "the name of a bond"
+                )
+    for name, bond in described.values():
+        for interface in (str(member) for member in bond.get("interfaces") or () if member):
+            if parent := next((parent for parent in wires.parents(interface) if parent in used), None):
+                owner = f"the bond {used[parent]}"
+                yield _interface_twice(draft, host, (PORTS, name, "bond", "interfaces"), parent, owner)
+    for name, port in host.ports.items():
+        interface = str(port.get("interface") or "")
+        if interface in described:
+            yield _interface_twice(draft, host, (PORTS, name, "interface"), interface, "the name of a bond")
+        elif taken := next((one for one in (interface, *wires.parents(interface)) if one in used), None):
+            yield _interface_twice(draft, host, (PORTS, name, "interface"), taken, f"the bond {used[taken]}")
 
 
 @rule
@@ -105,7 +115,8 @@ def interface_names(draft: Draft) -> Iterator[Finding]:
         for name, port in host.ports.items():
             carrier = _carrier(port)
             kind = "bond" if "bond" in port else "interface"
-            for used in {carrier, *_wires(port)} - {None}:
+            named = {carrier, *_wires(port)} - {None}
+            for used in named.union(*(wires.parents(str(one)) for one in named)):
                 if used in bridges:
                     yield draft.error(
                         "networks.name-taken",
@@ -208,12 +219,15 @@ def same_wire(draft: Draft) -> Iterator[Finding]:
     """Replication may flood its wire: on the one that serves data, users wait for it."""
     sharing: dict[str, list[str]] = defaultdict(list)
     for host in draft.hosts.values():
-        common = _wires(host.ports.get("storage", {})) & _wires(host.ports.get("repl", {}))
-        if common:
-            sharing[listed(common)].append(host.name)
-    for wires, names in sharing.items():
+        under = wires.of(host.ports)
+        storage, repl = under.get("storage", set()), under.get("repl", set())
+        if common := storage & repl:
+            sharing[f"repl shares {listed(common)} with storage"].append(host.name)
+        elif storage and repl and (hidden := {wire for wire in storage | repl if wires.tells_no_wire(wire)}):
+            sharing[f"{listed(hidden)} does not tell its wire, and repl may share it with storage"].append(host.name)
+    for how, names in sharing.items():
         host = draft.hosts[names[0]]
-        what = f"repl shares {wires} with storage on {listed(names)}: replication slows down what users wait for."
+        what = f"{how} on {listed(names)}: replication slows down what users wait for."
         if draft.acknowledges("repl_on_storage_wire"):
             yield draft.advice(
                 "networks.same-wire", (PORTS, "repl"), what, "Give repl interfaces of its own when you can.", host
@@ -223,7 +237,8 @@ def same_wire(draft: Draft) -> Iterator[Finding]:
                 "networks.same-wire",
                 (PORTS, "repl"),
                 what,
-                "Give repl an interface of its own, or accept it: holdfast_acknowledge: [repl_on_storage_wire].",
+                "Give repl an interface of its own, a VLAN as {interface: NAME, vlan: ID}, or accept it: "
+                "holdfast_acknowledge: [repl_on_storage_wire].",
                 host,
             )
 
