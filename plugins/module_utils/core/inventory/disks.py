@@ -4,12 +4,49 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from .draft import entries
 from .schema import KeyPath, dotted
+
+# Folders of /dev in which what follows is no logical volume.
+_NO_GROUPS = "block|bsg|bus|cciss|char|cpu|disk|dri|drbd|fd|ida|input|mapper|md|net|pts|rbd|rd|shm|snd|vfio|zd|zvol"
+_LOGICAL_VOLUME = re.compile(rf"/dev/(?!(?:{_NO_GROUPS})/)([^/]+)/([^/]+)")
+_BY_ID = "/dev/disk/by-id/"
+_MAPPED = re.compile(rf"(?:{_BY_ID}dm-name-|/dev/mapper/)(.+)")
+_ARRAY = re.compile(rf"(?:{_BY_ID}md-name-(?:[^/:]+:)?|/dev/md/)(.+)")
+# A disk and the paths to it have one number: as a disk's of SCSI or NVMe, and as that of its paths together.
+_NUMBERED = re.compile(
+    rf"(?:{_BY_ID}(?:wwn-0x|scsi-3|dm-uuid-(?:part(?P<part>\d+)-)?mpath-3|dm-name-3)|/dev/mapper/3)"
+    r"(?P<number>[0-9a-f]{16}(?:[0-9a-f]{16})?)(?P<end>-part\d+)?"
+)
+_NAMED = re.compile(
+    rf"(?:{_BY_ID}(?:nvme-|dm-uuid-(?:part(?P<part>\d+)-)?mpath-|dm-name-)|/dev/mapper/)"
+    r"(?P<number>(?:eui|uuid)\.[0-9a-f-]+?)(?P<end>-part\d+)?"
+)
+
+
+def identity(device: str) -> str:
+    """One text for the names of one disk, as far as names tell: of device-mapper, of several paths, of an array.
+
+    The end of a partition's name is ``-partN``.
+    """
+    path = posixpath.normpath(device)
+    for pattern in (_NUMBERED, _NAMED):
+        if match := pattern.fullmatch(path):
+            part = f"-part{match['part']}" if match["part"] else match["end"] or ""
+            return f"{match['number']}{part}"
+    if match := _MAPPED.fullmatch(path):
+        return f"/dev/mapper/{match[1]}"
+    if match := _ARRAY.fullmatch(path):
+        return f"/dev/md/{match[1]}"
+    if match := _LOGICAL_VOLUME.fullmatch(path):
+        group, volume = (name.replace("-", "--") for name in match.groups())
+        return f"/dev/mapper/{group}-{volume}"
+    return path
 
 
 @dataclass(frozen=True)
@@ -38,6 +75,11 @@ class Disk:
     def plain(self) -> str:
         """The path without needless slashes."""
         return posixpath.normpath(self.device)
+
+    @property
+    def identity(self) -> str:
+        """What is the same for each of the disk's names."""
+        return identity(self.device)
 
     @property
     def holder(self) -> str:

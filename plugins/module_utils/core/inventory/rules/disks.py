@@ -72,7 +72,7 @@ def _twice(draft: Draft, host: DraftHost, used: list[Disk]) -> Iterator[Finding]
     named: dict[tuple[str | int, str], Disk] = {}
     for disk in used:
         code = f"{disk.subject}.disk-twice"
-        if (other := holders.setdefault(disk.plain, disk.holder)) != disk.holder:
+        if (other := holders.setdefault(disk.identity, disk.holder)) != disk.holder:
             what = f"is {disk.plain!r}, which is given to {other} too."
             fix = "Give each disk to one thing. To share a disk, partition it and name the partitions."
             yield draft.error(code, disk.path, what, fix, host)
@@ -101,10 +101,10 @@ def _beside(disk: Disk, key: str) -> KeyPath:
 
 def _parts(draft: Draft, host: DraftHost, used: list[Disk]) -> Iterator[Finding]:
     """A disk is used as a whole, or its partitions are."""
-    whole = {disk.plain: disk.path for disk in used}
+    whole = {disk.identity: disk.path for disk in used}
     for disk in used:
-        parent = _PART.sub("", disk.plain)
-        if parent != disk.plain and parent in whole:
+        parent = _PART.sub("", disk.identity)
+        if parent != disk.identity and parent in whole:
             yield draft.error(
                 "disks.part",
                 disk.path,
