@@ -7,10 +7,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..errors import Finding
-from ..inventory.draft import Draft, entries, rule
+from ..inventory.draft import Draft, DraftHost, entries, rule
 from ..inventory.schema import KeyPath, did_you_mean
 from ..inventory.secrets import TEXT, Form
 
+LIFETIME = "keystone_token_expiration_seconds"
+KEYS, ROTATION = "keystone_fernet_max_active_keys", "keystone_fernet_rotation_hours"
 DOMAINS, PROJECTS, ROLES, USERS = "keystone_domains", "keystone_projects", "keystone_roles", "keystone_users"
 
 # What keystone's bootstrap and Holdfast make anyway.
@@ -127,6 +129,37 @@ def passwords(draft: Draft) -> Iterator[Finding]:
                     f"is {user['secret']!r}, the secret of {owner}: who knows one password would know both.",
                     "Name a secret of its own, such as site_<name>_password.",
                 )
+
+
+@rule
+def token_keys(draft: Draft) -> Iterator[Finding]:
+    """A key is there as long as the tokens that it signed are good."""
+    hours, most = draft.variables.get(ROTATION), draft.variables.get(KEYS)
+    if hours is None or most is None or not draft.group("keystone"):
+        return
+    # The staged key and the primary sign nothing that is older than a rotation.
+    kept = (most - 2) * hours * 3600
+    for host, path, seconds in _lifetimes(draft):
+        if seconds > kept:
+            yield draft.error(
+                "keystone.token-keys",
+                path,
+                f"is {seconds}, and keys are rotated away sooner: {KEYS} {most} and {ROTATION} {hours} keep one for "
+                f"{kept} seconds after it signed, {most} - 2 times {hours} hours.",
+                f"Lower it to {kept}, raise {KEYS} to {2 - -seconds // (hours * 3600)}, or rotate less often.",
+                host,
+            )
+
+
+def _lifetimes(draft: Draft) -> Iterator[tuple[DraftHost | None, KeyPath, int]]:
+    """For how many seconds tokens are good, wherever it is said."""
+    if LIFETIME in draft.variables:
+        yield None, (LIFETIME,), draft.variables[LIFETIME]
+    for host in draft.group("keystone"):
+        overrides = host.variables.get("keystone_conf_overrides") or {}
+        seconds = (overrides.get("token") or {}).get("expiration")
+        if str(seconds).isdecimal():
+            yield host, ("keystone_conf_overrides", "token", "expiration"), int(str(seconds))
 
 
 def _folded(name: str | tuple[str, str]) -> Any:

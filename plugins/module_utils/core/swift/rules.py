@@ -22,16 +22,24 @@ _IRREPLACEABLE = ("swift_hash_path_prefix", "swift_hash_path_suffix", "swift_enc
 _REPLICATION_ONLY = ("replicas",)
 _EC_REQUIRED = ("ec_type", "ec_data_fragments", "ec_parity_fragments")
 _EC_ONLY = (*_EC_REQUIRED, "ec_segment_size")
+# liberasurecode 1.6 takes 32 in all, and keeps them as the bits of a number with a sign; one of jerasure's takes 16.
+_RELIABLE_FRAGMENTS = 30
+_MOST_FRAGMENTS = {"jerasure_rs_cauchy": 16}
+# With four parity fragments, the most with which each loss of four can be mended: tried with liberasurecode and ISA-L.
+_ISA_VAND_DATA = 21
 _FEWEST_PARTITIONS, _MOST_PARTITIONS = 20, 50000
 
 
 @dataclass(frozen=True)
 class Disk:
-    """A disk of a storage host, with the zone and the policies that it counts for (None: all)."""
+    """A disk of a storage host, with the zone and the policies that it counts for (None: all).
+
+    A host without a zone is one by itself, which has the host's name.
+    """
 
     host: str
     device: str
-    zone: tuple[int, int] | None
+    zone: tuple[int, int | str]
     policies: frozenset[str] | None
 
 
@@ -97,13 +105,6 @@ def policies(draft: Draft) -> Iterator[Finding]:
                 )
         yield from _policy_names(draft, place, policy, names)
         yield from _policy_type(draft, path, policy)
-        if policy.get("deprecated") and policy.get("default"):
-            yield draft.error(
-                "swift.policy-deprecated",
-                (*path, "deprecated"),
-                "is true, and the policy is the default.",
-                "Make another policy the default first.",
-            )
     if 0 not in indexes and not any(draft.was_refused((POLICIES, place)) for place, _ in listed_policies):
         yield draft.error(
             "swift.policy-zero",
@@ -111,14 +112,11 @@ def policies(draft: Draft) -> Iterator[Finding]:
             f"has no policy with index 0 ({listed(map(str, indexes))}): Swift keeps whatever names no policy there.",
             "Give one policy the index 0.",
         )
-    defaults = [str(policy.get("name", place)) for place, policy in listed_policies if policy.get("default")]
-    if len(defaults) > 1:
-        yield draft.error(
-            "swift.policy-default",
-            (POLICIES,),
-            f"has several defaults: {', '.join(defaults)}.",
-            "Set default: true for one policy.",
-        )
+    yield from _default(draft, listed_policies)
+
+
+def _default(draft: Draft, listed_policies: list[tuple[int, Mapping[str, Any]]]) -> Iterator[Finding]:
+    """One policy is the default, policy 0 when none says so, and new containers may have it."""
     if all(policy.get("deprecated") for _, policy in listed_policies):
         yield draft.error(
             "swift.policy-deprecated",
@@ -126,6 +124,25 @@ def policies(draft: Draft) -> Iterator[Finding]:
             "has deprecated policies only: no container could be made.",
             "Leave one that is not deprecated.",
         )
+        return
+    said = [place for place, policy in listed_policies if policy.get("default")]
+    if len(said) > 1:
+        names = [str(policy.get("name", place)) for place, policy in listed_policies if place in said]
+        yield draft.error(
+            "swift.policy-default",
+            (POLICIES,),
+            f"has several defaults: {', '.join(names)}.",
+            "Set default: true for one policy.",
+        )
+    for place, policy in listed_policies:
+        first = not said and policy.get("index") == 0
+        if policy.get("deprecated") and (first or place in said):
+            yield draft.error(
+                "swift.policy-deprecated",
+                (POLICIES, place, "deprecated"),
+                f"is true, and the policy is the default{': no other says default: true' if first else ''}.",
+                "Set default: true for another policy first.",
+            )
 
 
 def _policy_names(draft: Draft, place: int, policy: Mapping[str, Any], names: dict[str, int]) -> Iterator[Finding]:
@@ -164,11 +181,29 @@ def _policy_type(draft: Draft, path: KeyPath, policy: Mapping[str, Any]) -> Iter
                 f"means nothing for a policy of type {kind}.",
                 "Take it out, or change the type.",
             )
-    if policy.get("ec_type") == "isa_l_rs_vand" and policy.get("ec_parity_fragments", 0) >= 5:
+    yield from _code(draft, path, policy)
+
+
+def _code(draft: Draft, path: KeyPath, policy: Mapping[str, Any]) -> Iterator[Finding]:
+    """The library can compute the fragments, and objects from those that are left."""
+    code, data, parity = (policy.get(key) for key in _EC_REQUIRED)
+    if code is None or data is None or parity is None:
+        return
+    most = _MOST_FRAGMENTS.get(code, _RELIABLE_FRAGMENTS)
+    if data + parity > most:
+        yield draft.error(
+            "swift.policy-fragments",
+            (*path, "ec_data_fragments"),
+            f"is {data}, which with {parity} for parity makes {data + parity} fragments: with {code} objects are safe "
+            f"in up to {most}.",
+            f"Give numbers whose sum is at most {most}.",
+        )
+    elif code == "isa_l_rs_vand" and (parity >= 5 or (parity == 4 and data > _ISA_VAND_DATA)):
+        how = "five or more parity fragments" if parity >= 5 else f"{data} data and 4 parity fragments"
         yield draft.error(
             "swift.policy-unsafe",
             (*path, "ec_type"),
-            "is isa_l_rs_vand with five or more parity fragments, which can fail to rebuild objects.",
+            f"is isa_l_rs_vand with {how}, which can fail to rebuild objects.",
             "Use isa_l_rs_cauchy or liberasurecode_rs_vand.",
         )
 
@@ -229,7 +264,8 @@ def _partitions(draft: Draft, disks: int) -> Iterator[Finding]:
             "swift.part-power",
             ("swift_part_power",),
             f"is {power}, which makes {each:.0f} partitions on a disk, too {how}; it can not be changed later.",
-            "Choose it so that the largest cluster will have about a hundred partitions on each disk.",
+            "Where there are no rings yet, choose it so that the largest cluster will have about a hundred partitions "
+            "on each disk.",
         )
 
 
@@ -246,8 +282,8 @@ def _ring(draft: Draft, title: str, path: KeyPath, replicas: int, disks: list[Di
             "Add disks, or keep fewer replicas.",
         )
         return
-    zones = {disk.zone for disk in disks if disk.zone}
-    if zones and replicas > len(zones):
+    zones = {disk.zone for disk in disks}
+    if replicas > len(zones):
         what = (
             f"is {replicas}, and the disks of {title} are in {len(zones)} zone{'' if len(zones) == 1 else 's'}: "
             "copies would be lost together."
@@ -266,15 +302,17 @@ def _ring(draft: Draft, title: str, path: KeyPath, replicas: int, disks: list[Di
 def _disks(draft: Draft) -> Iterator[Disk]:
     leaving = draft.variables.get("swift_remove_devices") or ()
     for host in draft.group("swift_storage"):
-        for index, disk in entries(host.variables.get(DISKS)):
-            zone = disk.get("zone", host.variables.get("swift_zone"))
+        given = list(entries(host.variables.get(DISKS)))
+        of_others = next((disk["zone"] for _, disk in given if disk.get("zone")), None)
+        for index, disk in given:
+            zone = disk.get("zone", host.variables.get("swift_zone")) or of_others or host.name
             policies = disk.get("policies")
             if disk.get("weight") == 0 or f"{host.name}/{disks.name(disk, index)}" in leaving:
                 continue  # It is being emptied, or leaves.
             yield Disk(
                 host=host.name,
                 device=str(disk.get("device", index)),
-                zone=(host.variables.get("swift_region", 1), zone) if zone else None,
+                zone=(host.variables.get("swift_region", 1), zone),
                 policies=frozenset(str(name).lower() for name in policies) if policies else None,
             )
 
