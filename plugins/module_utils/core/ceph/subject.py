@@ -8,7 +8,7 @@ from ..subject import Subject
 from . import expressions, secrets, site, wants
 from .disks import disks
 from .kinds import ceph_access, ceph_cluster, ceph_mgr, ceph_mon, ceph_osd
-from .rules import clients, cluster
+from .rules import clients, cluster, options
 
 SUBJECT = Subject(
     name="ceph",
@@ -29,7 +29,7 @@ SUBJECT = Subject(
     expressions=expressions.names,
     secrets=site.secrets_of_clients,
     secret_forms=secrets.FORMS,
-    rules=rules_of(cluster, clients),
+    rules=rules_of(cluster, options, clients),
     disks=disks,
     outsiders=clients.outsiders,
 )

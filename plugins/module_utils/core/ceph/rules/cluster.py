@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Rules about Ceph: monitors that can agree, disks by names that stay, pools that survive a loss, options."""
+"""Rules about Ceph: monitors, disks, pools that survive a loss, file systems."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -12,22 +11,12 @@ from ...inventory.draft import Draft, DraftHost, entries, listed, rule
 from ...inventory.schema import KeyPath, did_you_mean
 from .. import values as ceph
 
-OSDS, POOLS, CLIENTS, EXTERNAL, CONFIG = "ceph_osds", "ceph_pools", "ceph_clients", "ceph_external", "ceph_config"
+OSDS, POOLS, CLIENTS, EXTERNAL = "ceph_osds", "ceph_pools", "ceph_clients", "ceph_external"
 FILES = "ceph_filesystems"
 DAEMONS = ("ceph_mgr", "ceph_osd", "ceph_mds", "ceph_rgw")
 PGS_PER_OSD = 250
-LEAST_OSD_MEMORY = 896 * 1024**2
-# What Holdfast itself decides, since firewalls, addresses and keyrings depend on it.
-_OWN_OPTIONS = re.compile(
-    r"fsid|mon_host|mon_initial_members|public_(network|addr|bind_addr)|cluster_(network|addr)|ms_bind_.*|"
-    r"ms_(mon_)?(cluster|service|client)_mode|auth_(cluster|service|client)_required|"
-    r"auth_allow_insecure_global_id_reclaim|key(ring|file)?|mon_max_pg_per_osd"
-)
-_SECTIONS = ("global", "mon", "mgr", "osd", "mds", "client")
-_SECTION = re.compile(
-    rf"({'|'.join(_SECTIONS)})(\.[A-Za-z0-9_.-]+)?(/(class|host|rack|root|row|room|datacenter):[\w.-]+)?"
-)
-_OPTION = re.compile(r"[a-z][a-z0-9]*([_ /-][A-Za-z0-9]+)*")
+# Ceph's own, beside those whose names begin with a dot.
+_RESERVED_POOLS = ("device_health_metrics",)
 
 
 # -- hosts ----------------------------------------------------------------------------------------------------------
@@ -133,6 +122,7 @@ def pools(draft: Draft) -> Iterator[Finding]:
                     f"is {pool['name']!r}, as in {POOLS}[{first}].",
                     "Give each pool a name of its own.",
                 )
+            yield from _reserved(draft, path, pool)
         yield from _sizes(draft, path, pool)
         yield from _placement_groups(draft, path, pool)
     ratios = [pool.get("target_size_ratio", 0) for _, pool in entries(draft.variables.get(POOLS))]
@@ -143,6 +133,20 @@ def pools(draft: Draft) -> Iterator[Finding]:
             f"has target_size_ratio of {sum(ratios):g} together: more than the whole cluster.",
             "Give shares whose sum is at most 1.",
         )
+
+
+def _reserved(draft: Draft, path: KeyPath, pool: Mapping[str, Any]) -> Iterator[Finding]:
+    """A pool is none that Ceph or a gateway makes for itself, but for what it makes it for."""
+    name, application = pool["name"], pool.get("application")
+    of_gateway = name in ceph.RGW_POOLS or name.startswith((".rgw", "default.rgw."))
+    if name in _RESERVED_POOLS or (name.startswith(".") and not of_gateway):
+        what = "which Ceph has for itself"
+    elif of_gateway and application not in (None, "rgw"):
+        what = f"a pool of the gateways, and its application is {application}"
+    else:
+        return
+    fix = "Set application: rgw, or give the pool another name." if of_gateway else "Give the pool another name."
+    yield draft.error("ceph.pool-name", (*path, "name"), f"is {name!r}, {what}.", fix)
 
 
 def _sizes(draft: Draft, path: KeyPath, pool: Mapping[str, Any]) -> Iterator[Finding]:
@@ -364,7 +368,15 @@ def file_systems(draft: Draft) -> Iterator[Finding]:
             )
     pools = {pool["name"]: pool for _, pool in entries(draft.variables.get(POOLS)) if "name" in pool}
     taken: dict[str, str] = {}
+    names: dict[str, int] = {}
     for index, entry in given:
+        if "name" in entry and (first_named := names.setdefault(entry["name"], index)) != index:
+            yield draft.error(
+                "ceph.file-system-twice",
+                (FILES, index, "name"),
+                f"is {entry['name']!r}, as in {FILES}[{first_named}].",
+                "Give each file system a name of its own.",
+            )
         for key in ("metadata_pool", "data_pool"):
             path: KeyPath = (FILES, index, key)
             pool = entry.get(key)
@@ -384,74 +396,7 @@ def file_systems(draft: Draft) -> Iterator[Finding]:
                 )
 
 
-# -- options -------------------------------------------------------------------------------------------------------
-
-
-@rule
-def options(draft: Draft) -> Iterator[Finding]:
-    """Options leave alone what the rest relies on, and leave the OSDs the memory that they need."""
-    sources: list[tuple[str, Any, DraftHost | None]] = [(CONFIG, draft.variables.get(CONFIG), None)]
-    sources += [
-        ("ceph_conf_overrides", host.variables.get("ceph_conf_overrides"), host) for host in draft.hosts.values()
-    ]
-    for variable, content, host in sources:
-        for section, given in (content or {}).items():
-            yield from _section(draft, (variable, section), section, host)
-            for name, value in given.items() if isinstance(given, Mapping) else ():
-                path: KeyPath = (variable, section, name)
-                option = name.replace(" ", "_").replace("-", "_").lower()
-                if not _OPTION.fullmatch(name):
-                    yield draft.error(
-                        "ceph.option",
-                        path,
-                        f"is no name of an option of Ceph: {name!r}.",
-                        "Write it in lower case with underscores, such as osd_memory_target.",
-                        host,
-                    )
-                elif _OWN_OPTIONS.fullmatch(option):
-                    yield draft.error(
-                        "ceph.option",
-                        path,
-                        "may not be set: networks, protocol and keys are those of the inventory, which firewalls know.",
-                        "Take it out.",
-                        host,
-                    )
-                elif option == "osd_memory_target":
-                    yield from _memory(draft, path, value, host)
-
-
-def _section(draft: Draft, path: KeyPath, section: str, host: DraftHost | None) -> Iterator[Finding]:
-    if not _SECTION.fullmatch(section):
-        hint = did_you_mean(section, _SECTIONS)
-        yield draft.error(
-            "ceph.section",
-            path,
-            f"{section!r} is no section of Ceph's configuration.",
-            f"{hint}Give {', '.join(_SECTIONS)} or a daemon, such as osd.0.",
-            host,
-        )
-    name = section.partition("/host:")[2]
-    if name and name not in draft.hosts:
-        hint = did_you_mean(name, draft.hosts)
-        yield draft.error(
-            "ceph.section",
-            path,
-            f"is for the host {name!r}, which is not in the inventory.",
-            f"{hint}Name a host of the inventory.",
-            host,
-        )
-
-
-def _memory(draft: Draft, path: KeyPath, value: Any, host: DraftHost | None) -> Iterator[Finding]:
-    try:
-        size = int(ceph.canonical(value, "size"))
-    except ValueError:
-        yield draft.error("ceph.osd-memory", path, f"is {value!r}, which is no size.", "Give a size such as 4G.", host)
-        return
-    if size < LEAST_OSD_MEMORY:
-        yield draft.error(
-            "ceph.osd-memory", path, f"is {value!r}, less than the 896M that Ceph takes.", "Give at least 896M.", host
-        )
+# -- what leaves ---------------------------------------------------------------------------------------------------
 
 
 @rule
