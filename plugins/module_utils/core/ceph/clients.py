@@ -6,7 +6,7 @@ A claim (``uses: {ceph: ...}``, see ``description.claims``) has:
 ``user``
     the client's name; claims of one name are one client.
 ``writes``, ``reads``
-    pools for block devices.
+    pools for block devices; an empty name is none.
 ``reads_of``
     groups: the pools that their own claims write are read.
 ``may_write``
@@ -71,8 +71,8 @@ def clients(claims: Claims, has_host: Callable[[str], bool]) -> dict[str, Client
     found: dict[str, Client] = {}
     for claim in sorted(given, key=lambda claim: not _is_read(claim, given)):
         client = found.setdefault(claim["user"], Client())
-        client.writes |= dict.fromkeys(claim.get("writes", ()))
-        client.reads |= dict.fromkeys([*claim.get("reads", ()), *_pools_of(claim.get("reads_of", ()), given)])
+        client.writes |= dict.fromkeys(_pools(claim, "writes"))
+        client.reads |= dict.fromkeys([*_pools(claim, "reads"), *_pools_of(claim.get("reads_of", ()), given)])
         client.groups |= {group: own for group, own in claim["groups"].items() if group not in client.groups}
         for service, right in claim.get("caps", {}).items():
             rights = client.rights.setdefault(service, [])
@@ -90,7 +90,21 @@ def clients(claims: Claims, has_host: Callable[[str], bool]) -> dict[str, Client
 
 def block_pools(claims: Claims) -> set[str]:
     """The pools that services use for block devices."""
-    return {pool for claim in claims.get(CEPH, ()) for key in ("writes", "reads") for pool in claim.get(key, ())}
+    return {pool for claim in claims.get(CEPH, ()) for key in ("writes", "reads") for pool in _pools(claim, key)}
+
+
+def with_data_pools(found: Mapping[str, Client], data_pools: Callable[[str], Iterable[str]]) -> None:
+    """Give clients the pools in which their images' data is made, and those who read the images that data.
+
+    ``data_pools`` says them of a client, by name.
+    """
+    written = {name: dict.fromkeys(client.writes) for name, client in found.items()}
+    for name, client in found.items():
+        more = dict.fromkeys(data_pools(name)) if written[name] else {}
+        client.writes |= more
+        for other in found.values():
+            if written[name].keys() & other.reads.keys():
+                other.reads |= {pool: None for pool in more if pool not in other.writes}
 
 
 def _is_read(claim: Mapping[str, Any], claims: Iterable[Mapping[str, Any]]) -> bool:
@@ -99,4 +113,8 @@ def _is_read(claim: Mapping[str, Any], claims: Iterable[Mapping[str, Any]]) -> b
 
 def _pools_of(groups: Iterable[str], claims: Iterable[Mapping[str, Any]]) -> list[str]:
     wanted = set(groups)
-    return [pool for claim in claims if not wanted.isdisjoint(claim["groups"]) for pool in claim.get("writes", ())]
+    return [pool for claim in claims if not wanted.isdisjoint(claim["groups"]) for pool in _pools(claim, "writes")]
+
+
+def _pools(claim: Mapping[str, Any], key: str) -> list[str]:
+    return [pool for pool in claim.get(key, ()) if pool]

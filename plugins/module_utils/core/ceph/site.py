@@ -3,17 +3,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from .. import flows
+from ..config import merge
 from ..errors import HoldfastError
 from ..inventory.draft import entries
 from ..inventory.secrets import Form
 from ..model import Host, Model
 from . import values as ceph
 from .admin import ADMIN
-from .clients import Client, clients
+from .clients import Client, clients, with_data_pools
 from .secrets import FORMS
 
 BOOTSTRAP_OSD = "client.bootstrap-osd"
@@ -118,7 +119,25 @@ def speaker(model: Model) -> str:
 
 def _clients(model: Model) -> dict[str, Client]:
     """The clients of services, by name."""
-    return clients(model.claims, lambda group: bool(model.group(group))) if is_deployed(model) else {}
+    if not is_deployed(model):
+        return {}
+    found = clients(model.claims, lambda group: bool(model.group(group)))
+    with_data_pools(found, lambda name: _data_pools(model, name))
+    return found
+
+
+def _data_pools(model: Model, client: str) -> Iterator[str]:
+    """Where a client's new images have their data when Ceph's options say another pool than the images' own."""
+    overrides = (host.variables.get("ceph_conf_overrides") for host in model.hosts.values())
+    for sections in (model.variables.get("ceph_config"), *overrides):
+        for section in ("global", "client", f"client.{client}"):
+            for name, value in ((sections or {}).get(section) or {}).items():
+                if _plain(name) == "rbd_default_data_pool" and value:
+                    yield str(value)
+
+
+def _plain(option: str) -> str:
+    return option.replace(" ", "_").replace("-", "_").lower()
 
 
 def client_rights(model: Model) -> list[dict[str, Any]]:
@@ -128,12 +147,34 @@ def client_rights(model: Model) -> list[dict[str, Any]]:
 
 
 def users(model: Model, host: Host) -> list[dict[str, str]]:
-    """``{name, group}`` of the clients whose keyrings the host needs, and the system's group that reads each."""
-    readers = {name: _on(client, host) for name, client in _clients(model).items()}
+    """``{name, group, path}`` of the keyrings that the host needs, each with the system's group that reads it.
+
+    Where several groups are one client, each has a file of its own: the first of them by name that which Ceph's tools
+    look for (and cinder, which hands what is in it on), the others one that ``sections`` names too.
+    """
+    readers = {name: sorted(set(_on(client, host))) for name, client in _clients(model).items()}
+    readers |= {client["name"]: [client.get("reader") or "root"] for client in _listed_on(model, host)}
     return [
-        *({"name": name, "group": groups[0]} for name, groups in readers.items() if groups),
-        *({"name": client["name"], "group": client.get("reader") or "root"} for client in _listed_on(model, host)),
+        {"name": name, "group": group, "path": _keyring_file(f"ceph.client.{name}", group if place else "")}
+        for name, groups in readers.items()
+        for place, group in enumerate(groups)
     ]
+
+
+def sections(model: Model, host: Host, overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """What ceph.conf has on one host and not on others, with overrides laid over it.
+
+    Where several groups are one client, the option ``keyring`` names all files: Ceph takes the first that it can open.
+    The gateway's own is in another place.
+    """
+    others = sorted({entry["group"] for entry in users(model, host) if entry["path"].endswith(f"-{entry['group']}")})
+    files = [_keyring_file("$cluster.$name", group) for group in ("", *others)]
+    own = {"client": {"keyring": ",".join((*files, "$rgw_data/keyring"))}} if others else {}
+    return merge(own, overrides)
+
+
+def _keyring_file(entity: str, group: str = "") -> str:
+    return f"/etc/ceph/{entity}.keyring{f'-{group}' if group else ''}"
 
 
 def uses_on(model: Model, host: Host) -> list[dict[str, Any]]:

@@ -29,14 +29,12 @@ def clients(draft: Draft) -> Iterator[Finding]:
     """Clients have names of their own, and only rights that Ceph understands, on pools that are there."""
     names: dict[str, int] = {}
     known = known_pools(draft)
-    services = _services(draft)
+    services = {secret_name(name): name for name in _services(draft)}
     for index, client in entries(draft.variables.get(CLIENTS)):
         path: KeyPath = (CLIENTS, index)
-        name = client.get("name")
-        if name and (name in services or _RESERVED_CLIENTS.fullmatch(name) or names.setdefault(name, index) != index):
-            first = f"as in {CLIENTS}[{names[name]}]" if name in names else "which Holdfast or Ceph has for itself"
+        if (name := client.get("name")) and (reason := _taken(name, index, services, names)):
             yield draft.error(
-                "ceph.client-name", (*path, "name"), f"is {name!r}, {first}.", "Give the client another name."
+                "ceph.client-name", (*path, "name"), f"is {name!r}, {reason}.", "Give the client another name."
             )
         for service, text in (client.get("caps") or {}).items():
             where = (*path, "caps", service)
@@ -57,6 +55,17 @@ def clients(draft: Draft) -> Iterator[Finding]:
                         f"names the pool {pool!r}, which is not in {POOLS}.",
                         f"{hint}Pools: {', '.join(known) or 'none'}.",
                     )
+
+
+def _taken(name: str, index: int, services: Mapping[str, str], names: dict[str, int]) -> str:
+    """Why a client may not have a name, or empty. Names with one secret are one: it would be the key of both."""
+    secret = secret_name(name)
+    if _RESERVED_CLIENTS.fullmatch(name):
+        return "which Holdfast or Ceph has for itself"
+    if secret in services:
+        return f"the client {services[secret]} of a service, which has rights of its own"
+    first = names.setdefault(secret, index)
+    return f"as in {CLIENTS}[{first}]" if first != index else ""
 
 
 @rule

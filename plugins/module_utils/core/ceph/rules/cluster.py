@@ -100,9 +100,9 @@ def disks(draft: Draft) -> Iterator[Finding]:
 
 
 def known_pools(draft: Draft) -> list[str] | None:
-    """The names of the pools that there are; None where a cluster of others may have more, or some were refused."""
+    """The names of the pools that there are; None where a cluster of others has more, or some were refused."""
     names = [pool["name"] for _, pool in entries(draft.variables.get(POOLS)) if "name" in pool]
-    if draft.was_refused((POOLS,)) or not (names or (draft.group("ceph_mon") and not draft.variables.get(EXTERNAL))):
+    if draft.was_refused((POOLS,)) or draft.variables.get(EXTERNAL) or not (names or draft.group("ceph_mon")):
         return None
     return names
 
