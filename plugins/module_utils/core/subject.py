@@ -16,6 +16,7 @@ from .inventory.disks import Disks
 from .inventory.domain import Addresses, NamedSecrets, Outsiders
 from .inventory.draft import Rule
 from .inventory.secrets import Form
+from .inventory.shares import Shares
 from .kind import Kind
 from .model import Host, Model
 from .verify.chapter import Chapter
@@ -43,6 +44,7 @@ class Subject:
         secret_forms: forms of secrets that nobody else has, by the name that descriptions give them.
         chapter: what is told of it by verify.yml.
         disks: where the variables of a host name disks that are for this subject.
+        shares: where an inventory names shares on other machines that are for this subject.
         mounts: by phase, what that phase's services mount by themselves: it goes after they were stopped for good.
     """
 
@@ -57,4 +59,5 @@ class Subject:
     secret_forms: Mapping[str, Form] = field(default_factory=dict)
     chapter: Chapter | None = None
     disks: Disks | None = None
+    shares: Shares | None = None
     mounts: Mapping[str, Mounts] = field(default_factory=dict)

@@ -6,13 +6,35 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..errors import Finding
-from ..inventory.draft import Draft, rule
+from ..inventory.directories import overlap, why_taken
+from ..inventory.draft import Draft, entries, rule
+from ..inventory.shares import Use
 from ..nfs import clients
+
+NFS, PATH = "attach_instances_nfs", "attach_instances_path"
+
+
+def shares(draft: Draft) -> Iterator[Use]:
+    """The share of instances."""
+    if draft.variables.get(NFS) and draft.group("nova_compute"):
+        yield Use(draft.variables[NFS], (NFS,), "nova", NFS)
 
 
 @rule
-def instances(draft: Draft) -> Iterator[Finding]:
-    """Where instances are kept over NFS, their share is there for them."""
-    text = draft.variables.get("attach_instances_nfs")
-    if text and draft.group("nova_compute"):
-        yield from clients.share(draft, ("attach_instances_nfs",), text, "nova", None)
+def directory(draft: Draft) -> Iterator[Finding]:
+    """Instances are kept neither among the system's files nor with another service's."""
+    path, hosts = draft.variables.get(PATH), draft.group("nova_compute")
+    if not path or not hosts:
+        return
+    taken = why_taken(draft.domain, path, "nova") or clients.served(draft, path, hosts)
+    for index, store in entries(draft.variables.get("glance_stores")):
+        beside = any("glance_api" in host.groups for host in hosts)
+        if beside and "path" in store and overlap(path, store["path"]):
+            taken = taken or f"which overlaps {store['path']!r} of glance_stores[{index}]"
+    if taken:
+        yield draft.error(
+            "attach.instances-path",
+            (PATH,),
+            f"is {path!r}, {taken}.",
+            "Give a directory of its own, such as /var/lib/nova/instances.",
+        )

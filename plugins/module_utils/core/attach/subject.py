@@ -11,5 +11,6 @@ from . import rules, stories
 SUBJECT = Subject(
     name="attach",
     rules=rules_of(rules),
+    shares=rules.shares,
     chapter=Chapter(group="cinder_api", stories=lambda facts: stories.STORIES, facts=stories.facts),
 )

@@ -26,6 +26,7 @@ SUBJECT = Subject(
     },
     expressions=expressions.names,
     rules=rules_of(backends, nfs, volume_groups),
+    shares=nfs.shares,
     chapter=Chapter(
         group="cinder_api",
         stories=lambda facts: stories.STORIES,

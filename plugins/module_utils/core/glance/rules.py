@@ -10,19 +10,16 @@ from itertools import combinations
 
 from ..ceph.rules.cluster import known_pools
 from ..errors import Finding
+from ..inventory.directories import overlap, why_taken
 from ..inventory.draft import Draft, entries, listed, rule
 from ..inventory.schema import KeyPath, did_you_mean
+from ..inventory.shares import Use
 from ..nfs import clients
 
 STORES = "glance_stores"
 
-# Below these nothing else belongs, or nothing lasts; those are parents of other things.
-_SYSTEM = re.compile(
-    r"/(bin|boot|dev|etc|lib|lib32|lib64|proc|root|run|sbin|sys|tmp|usr|srv/node|var/(tmp|run|log|cache|spool|backups|mail)"
-    r"|var/lib/(apt|ceph|cinder|dpkg|etcd|haproxy|holdfast|keystone|mysql|rabbitmq|swift|systemd)"
-    r"|var/lib/glance/(staging|tasks|image-cache))(/.*)?"
-)
-_PARENTS = re.compile(r"/(home|media|mnt|opt|srv|var(/lib(/glance)?)?)")
+# The service's own, beside images.
+_OWN = re.compile(r"/var/lib/glance/(staging|tasks|image-cache)(/.*)?")
 
 
 @rule
@@ -88,14 +85,16 @@ def stores(draft: Draft) -> Iterator[Finding]:
 
 @rule
 def system_directories(draft: Draft) -> Iterator[Finding]:
-    """Images are kept neither among the system's files nor where files do not last."""
+    """Images are kept neither among the system's files nor where files do not last, nor with another service's."""
+    servers = draft.group("glance_api")
     for index, store in entries(draft.variables.get(STORES)):
-        path = posixpath.normpath(store["path"]) if "path" in store and draft.group("glance_api") else ""
-        if path and (_SYSTEM.fullmatch(path) or _PARENTS.fullmatch(path)):
+        path = posixpath.normpath(store["path"]) if "path" in store and servers else ""
+        taken = path and (why_taken(draft.domain, path, "glance") or clients.served(draft, path, servers))
+        if path and (taken or _OWN.fullmatch(path)):
             yield draft.error(
                 "glance.store-system",
                 (STORES, index, "path"),
-                f"is {path!r}, a directory of the system or of another service.",
+                f"is {path!r}, {taken or 'where glance has other things'}.",
                 "Give a directory of its own, such as /var/lib/glance/images.",
             )
 
@@ -127,7 +126,7 @@ def directories(draft: Draft) -> Iterator[Finding]:
         if "path" in store
     ]
     for (one, upper), (two, lower) in combinations(paths, 2):
-        if upper == lower or lower.startswith(upper + "/") or upper.startswith(lower + "/"):
+        if overlap(upper, lower):
             yield draft.error(
                 "glance.store-directory",
                 (STORES, two, "path"),
@@ -137,18 +136,21 @@ def directories(draft: Draft) -> Iterator[Finding]:
 
 
 @rule
-def shares(draft: Draft) -> Iterator[Finding]:
-    """A store's share is there, for it, and the API's hosts can mount it."""
-    servers = draft.group("glance_api")
-    for index, store in entries(draft.variables.get(STORES)):
-        if "nfs" not in store or not servers:
-            continue
-        yield from clients.share(draft, (STORES, index, "nfs"), store["nfs"], "glance", None)
-        for host in servers:
+def mounts(draft: Draft) -> Iterator[Finding]:
+    """The API's hosts can mount a store's share."""
+    for use in shares(draft):
+        for host in draft.group("glance_api"):
             if host.is_container:
                 yield draft.error(
                     "nfs.client-container",
-                    (STORES, index, "nfs"),
-                    f"is {store['nfs']!r}, which {host.name} of glance_api would have to mount, and it is a container.",
+                    use.path,
+                    f"is {use.text!r}, which {host.name} of glance_api would have to mount, and it is a container.",
                     "Put glance_api on hosts with a kernel of their own, or use another store.",
                 )
+
+
+def shares(draft: Draft) -> Iterator[Use]:
+    """The shares of stores."""
+    for index, store in entries(draft.variables.get(STORES) if draft.group("glance_api") else ()):
+        if "nfs" in store:
+            yield Use(store["nfs"], (STORES, index, "nfs"), "glance", f"{STORES}[{index}]")

@@ -11,6 +11,7 @@ from . import rules, stories, tempest
 SUBJECT = Subject(
     name="glance",
     rules=rules_of(rules),
+    shares=rules.shares,
     chapter=Chapter(
         group="glance_api",
         stories=stories.stories,

@@ -108,6 +108,7 @@ def build(
     checked = _Check(raw, roles, domain)
     draft = checked.draft()
     addresses, conflicts = _assign(draft, remembered or {})
+    draft = replace(draft, addresses=addresses)
     problems = [*raw.problems, *checked.problems, *conflicts]
     ruled = [finding for rule in rules for finding in rule(draft)]
     findings = [*raw.findings, *_told_once(problems, raw), *_shared(ruled, draft)]

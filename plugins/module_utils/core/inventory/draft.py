@@ -16,7 +16,7 @@ from typing import Any
 
 from ..errors import Finding, Severity
 from ..flows.uses import Claims
-from .addresses import Range
+from .addresses import Addresses, Range
 from .domain import Domain
 from .schema import KeyPath, dotted, ipv4, ipv4_network
 from .secrets import Form
@@ -83,6 +83,8 @@ class Draft:
     locate: Callable[[str | None, KeyPath], str | None] = lambda host, path: None
     exists: Callable[[str], bool] = lambda path: True
     variable_files: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    addresses: Addresses = field(default_factory=dict)
+    """Of every host on every network that it is on, assigned ones among them; where two collide, one of them."""
     placed: dict[Finding, tuple[str | None, str, KeyPath]] = field(default_factory=dict)
     """Where findings of a host's own value were made: file and line, host, key."""
 

@@ -1,24 +1,79 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the rules of other subjects ask about a share that they name."""
+"""Rules about shares, whoever names them: each is there, for its purpose, on br-storage, and for one thing."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import posixpath
+from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Network
 
 from ..errors import Finding
-from ..inventory.draft import Draft, DraftHost, address_of, entries, listed
-from ..inventory.schema import KeyPath, did_you_mean
-from .shares import shares, split
+from ..inventory.directories import contains, overlap
+from ..inventory.draft import Draft, DraftHost, Rule, address_of, entries, listed
+from ..inventory.schema import did_you_mean
+from ..inventory.shares import Shares, Use
+from .shares import ROOT, shares, split
 
 SHARES = "nfs_shares"
 
 
-def share(draft: Draft, path: KeyPath, text: str, purpose: str, host: DraftHost | None) -> Iterator[Finding]:
-    """A share that somebody names: it is there, for ``purpose``, and on br-storage. ``text`` is as it is written."""
-    if not isinstance(text, str):
-        return
+def about(handed_in: Iterable[Shares]) -> Rule:
+    """The rule about the shares that the subjects find in an inventory."""
+    finders = tuple(handed_in)
+
+    def rule(draft: Draft) -> Iterator[Finding]:
+        used = [use for find in finders for use in find(draft) if isinstance(use.text, str)]
+        for use in used:
+            yield from _share(draft, use)
+        yield from _once(draft, used)
+
+    return rule
+
+
+def served(draft: Draft, path: str, hosts: Iterable[DraftHost]) -> str:
+    """What a directory is on a host that is a server, for a sentence; empty when none of the hosts serves it."""
+    servers = [host.name for host in hosts if "nfs_server" in host.groups]
+    taken = servers and (path == ROOT or contains(ROOT, path))
+    return f"where {listed(servers)} of nfs_server ha{'s' if len(servers) == 1 else 've'} disks" if taken else ""
+
+
+def _server(draft: Draft, server: str) -> str:
+    """The host that a server is, also when it is given by its address; else the text."""
+    for host in draft.hosts.values():
+        own = draft.addresses.get(host.name, {}).get("storage") or draft.given_address(host, "storage")
+        if server in (own, *draft.domain.more_addresses(host.variables).get("storage", ())):
+            return host.name
+    return server
+
+
+def _once(draft: Draft, used: list[Use]) -> Iterator[Finding]:
+    """A share is for one thing, by whichever name it goes, and none lies in another."""
+    seen: list[tuple[str, str, Use]] = []
+    for use in used:
+        server, path = split(use.text)
+        server, path = _server(draft, server), posixpath.normpath(path)
+        for other_server, other_path, other in seen:
+            alike = other.holder == use.holder and other.host is not use.host
+            # Of a share for another service it was told that it is.
+            told = other.purpose != use.purpose and server in draft.hosts and path == other_path
+            if server == other_server and overlap(path, other_path) and not alike and not told:
+                how = "as" if path == other_path else f"which overlaps {other.text}"
+                yield draft.error(
+                    "nfs.share-shared",
+                    use.path,
+                    f"is {use.text!r}, {how} in {other.holder}: both would count its space as their own.",
+                    "Give each a share of its own.",
+                    use.host,
+                )
+                break
+        seen.append((server, path, use))
+
+
+def _share(draft: Draft, use: Use) -> Iterator[Finding]:
+    """A share that somebody names: it is there, for its purpose, and on br-storage."""
+    path, text, purpose, host = use.path, use.text, use.purpose, use.host
     server, wanted = split(text)
+    server = _server(draft, server)
     storage = draft.networks.get("storage")
     if address := address_of(server):
         ways = [storage.cidr, *(IPv4Network(to) for to in _routes(storage.content))] if storage else []

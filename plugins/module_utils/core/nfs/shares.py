@@ -87,8 +87,11 @@ def source(model: Model, text: str) -> str:
 
 
 def crosses(model: Model, source: str | None, group: str) -> bool:
-    """Whether all hosts of a group reach a share over br-storage: none of them is its server."""
-    return source is not None and split(source)[0] not in {host.name for host in model.group(group)}
+    """Whether all hosts of a group reach a share over br-storage: none of them is its server, by name or address."""
+    if source is None:
+        return False
+    own = {name for host in model.group(group) for name in (host.name, host.addresses.get("storage"))}
+    return split(source)[0] not in own
 
 
 def clients(model: Model, purpose: str) -> tuple[str, ...]:

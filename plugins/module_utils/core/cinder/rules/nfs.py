@@ -8,27 +8,16 @@ from collections.abc import Iterator
 from ...errors import Finding
 from ...inventory.draft import Draft, rule
 from ...inventory.schema import KeyPath
-from ...nfs import clients
+from ...inventory.shares import Use
 from .backends import BACKENDS, listed_backends
 
 
-@rule
-def shares(draft: Draft) -> Iterator[Finding]:
-    """A back end's shares are there, for it, and for it alone."""
-    used: dict[str, str] = {}
+def shares(draft: Draft) -> Iterator[Use]:
+    """The shares of back ends."""
     for host, index, backend in listed_backends(draft):
         for place, text in enumerate(backend.get("shares") or ()):
             path: KeyPath = (BACKENDS, index, "shares", place)
-            yield from clients.share(draft, path, text, "cinder", host)
-            other = used.setdefault(str(text), f"{BACKENDS}[{index}] ({backend.get('name')})")
-            if other != f"{BACKENDS}[{index}] ({backend.get('name')})":
-                yield draft.error(
-                    "nfs.share-shared",
-                    path,
-                    f"is {text!r}, as in {other}: both would count its space as their own.",
-                    "Give each back end shares of its own.",
-                    host,
-                )
+            yield Use(text, path, "cinder", f"{BACKENDS}[{index}] ({backend.get('name')})", host)
 
 
 @rule
