@@ -133,9 +133,17 @@ def _weak_for_a_service(name: str, value: str) -> str | None:
 
 
 def _weak_text(name: str, value: str) -> str | None:
+    return _weak_password(name, value) if value.isascii() else "has characters that configuration files do not take"
+
+
+def _weak_elsewhere(_: str, value: str) -> str | None:
+    return None if value.isprintable() else "has line breaks or characters that can not be printed"
+
+
+def _weak_password(name: str, value: str) -> str | None:
     if value != value.strip():
         return "has white space around it"
-    if not value.isprintable() or not value.isascii():
+    if not value.isprintable():
         return "has characters that configuration files do not take"
     if value.lower() == name.lower() or ((word := _WORDS.search(value)) and len(value) < 32 + len(word.group())):
         return _COMMON
@@ -201,6 +209,12 @@ def _ec_key(number: int = 0) -> str:
 
 TEXT = Form(_text, _weak_text)
 """Letters and digits only: safe in URLs, shells and every kind of configuration file. 256 bits."""
+
+PASSWORD = Form(_text, _weak_password)
+"""A user's, who may choose any characters: it goes to the identity service alone."""
+
+ELSEWHERE = Form(_text, _weak_elsewhere)
+"""What a device of others knows already: Holdfast neither makes it nor judges how strong it is."""
 
 FORMS: Mapping[str, Form] = {
     "text": TEXT,

@@ -9,7 +9,7 @@ from typing import Any
 from ..errors import Finding
 from ..inventory.draft import Draft, DraftHost, entries, rule
 from ..inventory.schema import KeyPath, did_you_mean
-from ..inventory.secrets import TEXT, Form
+from ..inventory.secrets import PASSWORD, Form
 
 LIFETIME = "keystone_token_expiration_seconds"
 KEYS, ROTATION = "keystone_fernet_max_active_keys", "keystone_fernet_rotation_hours"
@@ -112,7 +112,7 @@ def references(draft: Draft) -> Iterator[Finding]:
 def secrets(inventory: Any) -> dict[str, Form]:
     """The passwords of the users of a ``Draft`` or ``Model``."""
     users = (user for _, user in entries(inventory.variables.get(USERS)))
-    return {user["secret"]: TEXT for user in users if "secret" in user}
+    return {user["secret"]: PASSWORD for user in users if "secret" in user}
 
 
 @rule

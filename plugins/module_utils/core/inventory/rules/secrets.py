@@ -16,26 +16,29 @@ VARIABLE = "holdfast_secrets"
 @rule
 def strength(draft: Draft) -> Iterator[Finding]:
     """Secrets can not be guessed, and fit where they are written."""
-    for name, weakness in secrets.weaknesses(draft.secrets, draft.known_secrets).items():
-        yield draft.error(
-            "secrets.weak",
-            (VARIABLE, name),
-            f"{weakness}.",
-            "Take it out of the vault file: Holdfast makes a strong one. Or give 32 random letters and digits.",
-        )
+    named = draft.domain.named_secrets(draft)
+    chosen = {name: form or secrets.ELSEWHERE for name, form in named.items() if form in (None, secrets.PASSWORD)}
+    for name, weakness in secrets.weaknesses(draft.secrets, {**chosen, **draft.known_secrets}).items():
+        fix = "Take it out of the vault file: Holdfast makes a strong one. Or give 32 random letters and digits."
+        if name not in draft.known_secrets and chosen.get(name) is secrets.ELSEWHERE:
+            fix = "Give it as the device has it, in one line."
+        yield draft.error("secrets.weak", (VARIABLE, name), f"{weakness}.", fix)
 
 
 @rule
 def once(draft: Draft) -> Iterator[Finding]:
     """Secrets differ from each other."""
     first: dict[str, str] = {}
+    elsewhere = {name for name, form in draft.domain.named_secrets(draft).items() if form is None}
     for name, value in sorted(draft.secrets.items()):
         if isinstance(value, str) and value and first.setdefault(value, name) != name:
             yield draft.error(
                 "secrets.twice",
                 (VARIABLE, name),
                 f"is the same as {first[value]}: who learns one has both.",
-                "Take one of them out of the vault file: Holdfast makes another.",
+                f"Let what has {first[value]} and {name} name one secret, or give one of the devices another."
+                if {name, first[value]} <= elsewhere
+                else "Take one of them out of the vault file: Holdfast makes another.",
             )
 
 
