@@ -28,10 +28,19 @@ options:
         type: path
         required: true
       state:
-        description: What it is.
+        description:
+          - What it is.
+          - C(block) is a part of a file that is somebody else's. It stands between two lines at the beginning, other lines
+            stay, and without content it is taken out.
         type: str
-        choices: [file, directory, link, absent]
+        choices: [file, block, directory, link, absent]
         default: file
+      replaces:
+        description: The first line of a file that was written as a whole and is a block now. What is below it goes.
+        type: str
+      drop:
+        description: A regular expression. Lines outside the block that begin with it go.
+        type: str
       content:
         description: The text of a file.
         type: str
@@ -86,7 +95,9 @@ from ansible_collections.holdfast.storage.plugins.module_utils.host import runne
 def main() -> None:
     entry = {
         "path": {"type": "path", "required": True},
-        "state": {"type": "str", "choices": ["file", "directory", "link", "absent"], "default": "file"},
+        "state": {"type": "str", "choices": ["file", "block", "directory", "link", "absent"], "default": "file"},
+        "replaces": {"type": "str"},
+        "drop": {"type": "str"},
         "content": {"type": "str"},
         "secret": {"type": "bool", "default": False},
         "target": {"type": "path"},

@@ -16,6 +16,7 @@ def names(view: View) -> Mapping[str, Any]:
         "ceph_fsid": lambda: site.fsid(view.model, view.secrets),
         "ceph_monitors": lambda: site.mon_host(view.model),
         "ceph_users": lambda: site.users(view.model, view.host),
+        "ceph_crush_location": lambda: site.crush_location(view.host),
         "ceph_sections": lambda overrides: site.sections(view.model, view.host, overrides),
         "ceph_keyring": lambda entity: site.keyring(view.model, view.secrets, entity),
         "ceph_inputs": ceph_inputs,

@@ -320,6 +320,17 @@ def _config(*given: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
     return [{"section": section, "name": name, "value": value} for (section, name), value in sorted(values.items())]
 
 
+def crush_location(host: Host) -> str | None:
+    """Where an OSD of the host enters itself when it starts; None on a host without OSDs.
+
+    Ceph itself would take the kernel's name of the host, up to its first dot, and no rack.
+    """
+    if "ceph_osd" not in host.groups:
+        return None
+    rack = host.variables.get("ceph_rack")
+    return f"root=default {f'rack={rack} ' if rack else ''}host={host.name}"
+
+
 def _buckets(model: Model) -> list[dict[str, Any]]:
     hosts = model.group("ceph_osd")
     racks = sorted({host.variables["ceph_rack"] for host in hosts if host.variables.get("ceph_rack")})

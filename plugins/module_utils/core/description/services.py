@@ -147,7 +147,7 @@ def _render_file(
     if "template" in entry:
         text = render(description.templates[entry["template"]], context, f"{where}: {entry['template']}")
         content: Any = parse_ini(text) if form == "ini" else text
-    elif result.get("state", "file") == "file":
+    elif result.get("state", "file") in ("file", "block"):
         content = evaluate(entry["content"], context, f"{where}: {result['path']}")
     else:
         return result

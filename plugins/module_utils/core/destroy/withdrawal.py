@@ -17,8 +17,6 @@ from ..plan import planning
 from ..plan.registry import Order
 from ..subject import Mounts
 
-_KEPT = "/etc/hosts"  # the host's own, of which a part is ours
-
 
 def confirm(model: Model, name: Any) -> None:
     """Raises HoldfastError unless ``name`` is the deployment's, as somebody types who means it."""
@@ -54,11 +52,18 @@ def parts(
         for units in (stopped, [_stopped_mount(place) for place in places]):
             if units:
                 yield "unit", {"units": units}
-    yield "file", {"files": [{"path": entry["path"], "state": "absent"} for entry in files]}
+    yield "file", {"files": [_without(entry) for entry in files]}
 
 
 def _goes(file: Mapping[str, Any]) -> bool:
-    return bool(file.get("state", "file") != "directory" and file["path"] != _KEPT)
+    return bool(file.get("state", "file") != "directory")
+
+
+def _without(file: Mapping[str, Any]) -> dict[str, Any]:
+    """The entry that takes away what is ours: of somebody else's file our part."""
+    if file.get("state") == "block":
+        return {**file, "content": ""}
+    return {"path": file["path"], "state": "absent"}
 
 
 def _stopped_mount(place: str) -> dict[str, Any]:

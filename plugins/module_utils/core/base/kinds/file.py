@@ -1,15 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Files, directories and links: content, owner, group and mode, any number of them in one call."""
+"""Files, directories and links: content, owner, group and mode, any number of them in one call.
+
+An entry with the state ``block`` is a part of a file that is somebody else's: its content stands between two lines at
+the beginning, and the other lines stay. An empty content takes the part out.
+"""
 
 from __future__ import annotations
 
 import difflib
 import hashlib
+import re
 from typing import Any
 
 from ...change import Change, Plan
 from ...config import redact
 from ...host_io import IO
+
+BEGIN, END = "# Begin of what Holdfast writes.\n", "# End of what Holdfast writes.\n"
+_BLOCK = re.compile(f"^{re.escape(BEGIN)}(?:.*?^{re.escape(END)})?", re.MULTILINE | re.DOTALL)
 
 
 def rendered(wanted: dict[str, Any]) -> dict[str, str]:
@@ -24,11 +32,15 @@ def rendered(wanted: dict[str, Any]) -> dict[str, str]:
 
 
 def question(wanted: dict[str, Any]) -> dict[str, Any]:
-    return {"paths": [entry["path"] for entry in wanted["files"]]}
+    blocks = [entry["path"] for entry in wanted["files"] if entry.get("state") == "block"]
+    return {"paths": [entry["path"] for entry in wanted["files"]], **({"blocks": blocks} if blocks else {})}
 
 
 def read(io: IO, asked: dict[str, Any]) -> dict[str, Any]:
-    """``{path: {type, mode, owner, group, target, sha256, text?} or None}``; text only when detail is asked for."""
+    """``{path: {type, mode, owner, group, target, sha256, text?} or None}``.
+
+    Text only when detail is asked for, and of files of which a part is ours.
+    """
     current: dict[str, Any] = {}
     for path in asked["paths"]:
         found = io.stat(path)
@@ -37,6 +49,8 @@ def read(io: IO, asked: dict[str, Any]) -> dict[str, Any]:
             found["sha256"] = hashlib.sha256(content).hexdigest()
             if asked.get("detail"):
                 found["text"] = content.decode("utf-8", "replace")
+        if found and path in asked.get("blocks", ()):
+            found["text"] = _decoded(io.read(path))
         current[path] = found
     return current
 
@@ -50,11 +64,42 @@ def plan(current: dict[str, Any], wanted: dict[str, Any]) -> Plan:
             if found:
                 changes.append(Change(entry["path"], "delete", before=_text(found, entry), data=entry))
             continue
+        if state == "block":
+            changes += _block_change(found, entry)
+            continue
         facts = _differences(found, entry, state)
         if facts:
             action = "update" if found else "create"
             changes.append(Change(entry["path"], action, *_shown(found, entry, state, facts), data=entry))
     return Plan(changes)
+
+
+def _block_change(found: dict[str, Any] | None, entry: dict[str, Any]) -> list[Change]:
+    """What brings our part of a file to be as it is wanted."""
+    now = (found or {}).get("text", "")
+    then = _laid(now, entry)
+    differing = [name for name in ("owner", "group", "mode") if found and found[name] != entry[name]]
+    if then == now and not (differing and entry["content"]):
+        return []
+    before = [f"{name}: {found[name]}" for name in differing if found] + _BLOCK.findall(now)
+    after = [f"{name}: {entry[name]}" for name in differing] + _BLOCK.findall(then)
+    action = "update" if found else "create"
+    return [Change(entry["path"], action, "\n".join(before), "\n".join(after), data=entry)]
+
+
+def _laid(text: str, entry: dict[str, Any]) -> str:
+    """The text of a file with our part as it is wanted, before all other lines."""
+    whole = entry.get("replaces")
+    others = "" if whole and text.startswith(f"{whole}\n") else _BLOCK.sub("", text)
+    if drop := entry.get("drop"):
+        others = "".join(line for line in others.splitlines(keepends=True) if not re.match(drop, line))
+    content = entry["content"] or ""
+    return (f"{BEGIN}{content}{END}" if content else "") + others
+
+
+def _decoded(content: bytes | None) -> str:
+    # Others may have written what is no UTF-8: it stays as it is.
+    return (content or b"").decode("utf-8", "surrogateescape")
 
 
 def _differences(found: dict[str, Any] | None, entry: dict[str, Any], state: str) -> list[str]:
@@ -134,7 +179,9 @@ def apply(io: IO, plan: Plan) -> None:
             io.link(path, entry["target"])
         else:
             access = {"mode": entry["mode"], "owner": entry["owner"], "group": entry["group"]}
-            if entry.get("state") == "directory":
+            if entry.get("state") == "block":
+                io.write(path, _laid(_decoded(io.read(path)), entry).encode("utf-8", "surrogateescape"), **access)
+            elif entry.get("state") == "directory":
                 io.make_directory(path, **access)
             else:
                 io.write(path, entry["content"] or "", **access)

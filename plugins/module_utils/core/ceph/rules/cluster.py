@@ -64,6 +64,22 @@ def monitors(draft: Draft) -> Iterator[Finding]:
 
 
 @rule
+def short_names(draft: Draft) -> Iterator[Finding]:
+    """Ceph calls a host by its name up to the first dot: two that are called alike would be one."""
+    seen: dict[str, str] = {}
+    for host in draft.group("ceph_mon", *DAEMONS):
+        short = host.name.partition(".")[0].lower()
+        if (first := seen.setdefault(short, host.name)) != host.name:
+            yield draft.error(
+                "ceph.short-name",
+                (),
+                f"Ceph calls the host {short}, as it calls {first}: it cuts names at the first dot.",
+                "Give hosts names that differ before the first dot.",
+                host,
+            )
+
+
+@rule
 def disks(draft: Draft) -> Iterator[Finding]:
     """OSDs have disks, and modes that the host can have."""
     for host in draft.group("ceph_osd"):

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -102,3 +103,42 @@ def test_a_data_pool_of_all_clients_is_everyones_who_keeps_images() -> None:
     found = caps(services({}, {}, ceph_config={"global": {"rbd_default_data_pool": "fast"}}))
     assert all("profile rbd pool=fast" in found[name]["osd"] for name in ("glance", "cinder"))
     assert "fast" not in found["tester"]["osd"]
+
+
+def configuration(found: Services, host: str) -> str:
+    components = found.components(found.model.hosts[host])
+    (content,) = {
+        entry["content"]
+        for part in components
+        for entry in part.get("files", ())
+        if entry["path"].endswith("/ceph.conf")
+    }
+    return str(content)
+
+
+def test_osds_enter_themselves_where_their_host_is_whatever_the_kernel_calls_it() -> None:
+    content = cases.good("ceph")
+    content["hosts"]["ceph1.dc1.example.org"] = content["hosts"].pop("storage1")
+    del content["vars"]["ceph_config"]["osd/host:storage1"]
+    for members in content["groups"].values():
+        members[:] = ["ceph1.dc1.example.org" if name == "storage1" else name for name in members]
+    model, findings = cases.build(cases.raw(content))
+    assert model, findings
+    found = Deployment.of(model, Secrets()).services
+    line = "crush_location = root=default rack=r1 host=ceph1.dc1.example.org\n"
+    assert line in configuration(found, "ceph1.dc1.example.org")
+    assert "crush_location = root=default rack=r2 host=storage2\n" in configuration(found, "storage2")
+    assert "crush_location" not in configuration(found, "control1")
+    assert {"name": "ceph1.dc1.example.org", "type": "host", "parent": "r1", "anywhere": False} in site.wanted(
+        model, found, Secrets()
+    )["buckets"]
+
+
+def test_osds_of_a_host_without_a_rack_are_below_the_root() -> None:
+    model, findings = cases.build(
+        cases.raw(cases.changed({"base": "ceph", "set": {"vars/ceph_failure_domain": "host"}}))
+    )
+    assert model, findings
+    host = model.hosts["storage1"]
+    host = replace(host, variables={**host.variables, "ceph_rack": ""})
+    assert site.crush_location(host) == "root=default host=storage1"

@@ -65,5 +65,6 @@ def test_files_go_last_and_directories_and_the_table_of_hosts_stay(model: Model)
     assert module == "file"
     paths = {entry["path"] for entry in arguments["files"]}
     assert {"/etc/keystone/keystone.conf", "/etc/haproxy/haproxy.cfg"} <= paths
-    assert not paths & {"/etc/hosts", "/etc/keystone", "/var/lib/holdfast"}
-    assert {entry["state"] for entry in arguments["files"]} == {"absent"}
+    assert not paths & {"/etc/keystone", "/var/lib/holdfast"}
+    kept = {entry["path"]: entry["content"] for entry in arguments["files"] if entry["state"] != "absent"}
+    assert kept == {"/etc/hosts": ""}, "the site's own entries stay"

@@ -93,3 +93,68 @@ def test_a_secret_content_is_shown_by_its_digest_only():
         assert "secret, sha256" in plan.changes[0].after
         assert "hunter2" not in repr(plan.diff())
         assert "former" not in repr(plan.diff())
+
+
+HOSTS = "10.0.0.9 nas\n"
+
+
+def block(path, content="10.0.0.1 a\n", **more):
+    return wanted({"path": str(path), "state": "block", "content": content, **more})
+
+
+def test_a_block_keeps_what_others_wrote_and_goes_alone(tmp_path):
+    path = tmp_path / "hosts"
+    path.write_text(HOSTS)
+    assert converge(block(path)).summary() == [f"update {path}"]
+    assert path.read_text() == f"{file.BEGIN}10.0.0.1 a\n{file.END}{HOSTS}"
+    path.write_text(path.read_text() + "10.0.0.8 printer\n")
+    assert not file.plan(file.read(Host(), file.question(block(path))), block(path))
+    shown = converge(block(path, "10.0.0.2 a\n")).diff()[0]
+    assert "10.0.0.1 a" in shown["before"]
+    assert "nas" not in shown["before"] + shown["after"]
+    converge(block(path, ""))
+    assert path.read_text() == f"{HOSTS}10.0.0.8 printer\n"
+    assert not converge(block(path, ""))
+
+
+def test_a_block_makes_the_file_and_no_empty_one(tmp_path):
+    path = tmp_path / "hosts"
+    assert not converge(block(path, ""))
+    assert not path.exists()
+    assert converge(block(path)).summary() == [f"create {path}"]
+    assert path.read_text() == f"{file.BEGIN}10.0.0.1 a\n{file.END}"
+
+
+def test_a_file_that_was_ours_as_a_whole_becomes_a_block(tmp_path):
+    path = tmp_path / "hosts"
+    path.write_text("# Ours.\n10.0.0.1 old\n")
+    converge(block(path, replaces="# Ours."))
+    assert path.read_text() == f"{file.BEGIN}10.0.0.1 a\n{file.END}"
+
+
+def test_lines_that_a_block_does_not_bear_go(tmp_path):
+    path = tmp_path / "hosts"
+    path.write_text(f"127.0.0.1 localhost\n127.0.1.1\ta\n{HOSTS}")
+    converge(block(path, drop=r"127\.0\.1\.1\s"))
+    assert path.read_text() == f"{file.BEGIN}10.0.0.1 a\n{file.END}127.0.0.1 localhost\n{HOSTS}"
+
+
+def test_what_is_no_text_stays_as_it_is_around_a_block(tmp_path):
+    path = tmp_path / "hosts"
+    path.write_bytes(b"# caf\xe9\n")
+    converge(block(path))
+    assert path.read_bytes().endswith(f"{file.END}# caf".encode() + b"\xe9\n")
+
+
+def test_a_block_without_its_end_is_made_anew(tmp_path):
+    path = tmp_path / "hosts"
+    path.write_text(f"{file.BEGIN}{HOSTS}")
+    converge(block(path))
+    assert path.read_text() == f"{file.BEGIN}10.0.0.1 a\n{file.END}{HOSTS}"
+
+
+def test_the_mode_of_a_file_with_a_block_is_mended_too(tmp_path):
+    path = tmp_path / "hosts"
+    converge(block(path))
+    path.chmod(0o666)
+    assert "mode: 0640" in converge(block(path)).diff()[0]["after"]
