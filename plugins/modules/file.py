@@ -30,8 +30,8 @@ options:
       state:
         description:
           - What it is.
-          - C(block) is a part of a file that is somebody else's. It stands between two lines at the beginning, other lines
-            stay, and without content it is taken out.
+          - C(block) is a part of a file that is somebody else's. It stands between two lines at the beginning, other
+            lines stay, and without content it is taken out.
         type: str
         choices: [file, block, directory, link, absent]
         default: file
