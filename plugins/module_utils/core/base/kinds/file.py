@@ -10,6 +10,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from ...change import Change, Plan
@@ -87,7 +88,7 @@ def _block_change(found: dict[str, Any] | None, entry: dict[str, Any]) -> list[C
     return [Change(entry["path"], action, "\n".join(before), "\n".join(after), data=entry)]
 
 
-def _laid(text: str, entry: dict[str, Any]) -> str:
+def _laid(text: str, entry: Mapping[str, Any]) -> str:
     """The text of a file with our part as it is wanted, before all other lines."""
     whole = entry.get("replaces")
     others = "" if whole and text.startswith(f"{whole}\n") else _BLOCK.sub("", text)
