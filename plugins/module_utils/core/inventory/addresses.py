@@ -95,7 +95,7 @@ def _keep(
             taken.setdefault(address, name)
             continue
         if address in taken or not range_.is_usable(address):
-            yield _collision(name, network, kept, taken.get(address, "a router, a name server or haproxy_address"))
+            yield _collision(name, network, kept, taken.get(address, "a machine that is no host, or haproxy_address"))
         else:
             taken[address] = name
         own[name] = kept

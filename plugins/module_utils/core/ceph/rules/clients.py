@@ -29,7 +29,11 @@ def clients(draft: Draft) -> Iterator[Finding]:
     """Clients have names of their own, and only rights that Ceph understands, on pools that are there."""
     names: dict[str, int] = {}
     known = known_pools(draft)
-    services = {secret_name(name): name for name in _services(draft)}
+    services = {secret_name(name): name for name in sorted(_services(draft))}
+    for user in sorted(_services(draft)):
+        if reason := _taken(user, 0, {secret: other for secret, other in services.items() if other != user}, {}):
+            what, fix = f"A service is the client {user!r}, {reason}.", "Give its user another name."
+            yield draft.error("ceph.client-name", (), what, fix)
     for index, client in entries(draft.variables.get(CLIENTS)):
         path: KeyPath = (CLIENTS, index)
         if (name := client.get("name")) and (reason := _taken(name, index, services, names)):
