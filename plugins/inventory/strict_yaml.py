@@ -32,6 +32,7 @@ author:
 """
 
 _INI_ENDINGS = ("", ".ini", ".cfg")
+_OTHERS = (".toml",)
 
 
 class _Ini(ini.InventoryModule):
@@ -62,9 +63,11 @@ class InventoryModule(BaseInventoryPlugin):
 
         Or with a file of ``-e @FILE``: without its variables Ansible reads no inventory, and blames that.
         """
+        if not os.path.exists(path):
+            return "," not in path  # A list of hosts has one.
         if not super().verify_file(path) or secret_store.is_encrypted(path):
             return False
-        return bool(_problems(path, None) or yaml_files.on_command_line(None))
+        return yaml_files.unreadable([*_problems(path, None), *yaml_files.on_command_line(None)])
 
     def parse(self, inventory: InventoryData, loader: DataLoader, path: str, cache: bool = True) -> None:
         """Tell what is wrong, and end: after an error that is raised, Ansible tries the other plugins."""
@@ -78,12 +81,16 @@ class InventoryModule(BaseInventoryPlugin):
 
 def _problems(path: str, loader: DataLoader | None) -> list[Finding]:
     """What is wrong with a file of hosts. One that may be of any other kind, such as a script, is left alone."""
+    if not os.path.exists(path):
+        fix = "Name the file or the directory of the inventory after -i; a list of hosts ends with a comma."
+        return [Finding("error", "inventory.file", yaml_files.short(path), "There is no such file or directory.", fix)]
     if yaml_files.is_yaml(path, loader):
         return yaml_files.hosts_file(path, loader)
-    if os.path.splitext(path)[1] not in _INI_ENDINGS or os.path.isdir(path) or os.access(path, os.X_OK):
+    ending = os.path.splitext(path)[1]
+    if ending in _OTHERS or os.path.isdir(path) or os.access(path, os.X_OK):
         return []
     if unreadable := yaml_files.not_text(path, loader):
-        return unreadable
+        return unreadable if ending in _INI_ENDINGS else [yaml_files.stray(path, unreadable[0].what)]
     reader = _Ini()
     try:
         reader.parse(InventoryData(), DataLoader(), path, cache=False)
@@ -92,5 +99,8 @@ def _problems(path: str, loader: DataLoader | None) -> list[Finding]:
         told = reader.reason or (cause.message if isinstance(cause, AnsibleError) else cause)
         reason = " ".join(str(told).split()).rstrip(".")
         where = f"{yaml_files.short(path)}{f':{reader.line}' if reader.line else ''}"
-        return [Finding("error", "inventory.ini", where, f"This is not INI of hosts: {reason}.", "Correct the line.")]
+        what = f"This is not INI of hosts: {reason}."
+        if ending not in _INI_ENDINGS:
+            return [yaml_files.stray(path, what)]
+        return [Finding("error", "inventory.ini", where, what, "Correct the line." + yaml_files.or_move(path))]
     return []

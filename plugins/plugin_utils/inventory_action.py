@@ -26,7 +26,11 @@ from ansible_collections.holdfast.storage.plugins.module_utils.core.inventory im
 from ansible_collections.holdfast.storage.plugins.module_utils.core.inventory.secrets import Form
 from ansible_collections.holdfast.storage.plugins.module_utils.core.model import Model
 from ansible_collections.holdfast.storage.plugins.module_utils.core.subjects import RULES
-from ansible_collections.holdfast.storage.plugins.plugin_utils import secret_store
+from ansible_collections.holdfast.storage.plugins.plugin_utils import (
+    inventory_sources,
+    secret_store,
+    yaml_files,
+)
 from ansible_collections.holdfast.storage.plugins.plugin_utils.deployment_action import DeploymentAction
 from ansible_collections.holdfast.storage.plugins.plugin_utils.raw_inventory import InventoryReader
 from ansible_collections.holdfast.storage.plugins.plugin_utils.yaml_files import short
@@ -50,7 +54,9 @@ class InventoryAction(DeploymentAction):
     def checked(self) -> Checked:
         """The inventory, checked. Raises HoldfastError with all that is wrong with it."""
         roles = schema.load_roles(COLLECTION / "roles")
-        reader = InventoryReader(self.variables["hostvars"], self._templar, roles)
+        sources = [str(source) for source in self.variables.get("ansible_inventory_sources") or ()]
+        given = inventory_sources.Conflicts(sources, self.inventory_dir, self._loader, roles.prefixes)
+        reader = InventoryReader(self.variables["hostvars"], self._templar, roles, given.replay, self._loader)
         hosts = reader.hosts()
         existing, unreadable = self._secrets()
         groups = {
@@ -63,8 +69,8 @@ class InventoryAction(DeploymentAction):
             inventory.RawInventory(
                 hosts=hosts,
                 groups=groups,
-                problems=tuple(reader.problems),
-                findings=tuple(unreadable),
+                problems=(*reader.problems, *given.problems()),
+                findings=(*unreadable, *self._passed_over(sources)),
                 secrets=existing,
                 required_secrets=tuple(required),
                 known_secrets=known_secrets(),
@@ -89,6 +95,19 @@ class InventoryAction(DeploymentAction):
             where = str(secret_store.location(self.inventory_dir))
             what, _, fix = error.message.partition(". ")
             return {}, [Finding("error", "secrets.unreadable", where, f"{what}.", fix or "Correct the file.")]
+
+    def _passed_over(self, sources: list[str]) -> Iterator[Finding]:
+        """What Ansible reads otherwise than it looks, or not at all, without a word."""
+        yield from inventory_sources.empty(sources)
+        if sources:
+            yield from yaml_files.on_command_line(self._loader)
+        for source in inventory_sources.files(sources):
+            if yaml_files.is_yaml(source, self._loader):
+                yield from yaml_files.hosts_file(source, self._loader)
+        directories = {self.inventory_dir, *(os.path.dirname(file) for file in inventory_sources.files(sources))}
+        for directory in sorted(directories):
+            yield from yaml_files.beside(directory, self._loader)
+            yield from inventory_sources.shadowed(directory)
 
     def _variable_files(self) -> Iterator[tuple[str, tuple[str, str]]]:
         for kind in ("host", "group"):

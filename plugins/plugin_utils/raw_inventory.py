@@ -3,14 +3,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import math
 import os
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ansible import constants as C  # noqa: N812 - as everywhere in Ansible
 from ansible.errors import AnsibleError
+from ansible.parsing.dataloader import DataLoader
 
 from ansible_collections.holdfast.storage.plugins.module_utils.core.inventory.build import (
     HostProblem,
@@ -19,42 +19,51 @@ from ansible_collections.holdfast.storage.plugins.module_utils.core.inventory.bu
 from ansible_collections.holdfast.storage.plugins.module_utils.core.inventory.schema import (
     KeyPath,
     RoleVariables,
+    shown,
 )
-from ansible_collections.holdfast.storage.plugins.plugin_utils import secret_store, yaml_files
+from ansible_collections.holdfast.storage.plugins.plugin_utils import origins, secret_store, yaml_files
+from ansible_collections.holdfast.storage.plugins.plugin_utils.inventory_sources import Replay
+from ansible_collections.holdfast.storage.plugins.plugin_utils.readings import Readings
 from ansible_collections.holdfast.storage.plugins.plugin_utils.yaml_files import short
-
-Origin: Any = None
-with contextlib.suppress(ImportError):  # Private, and only for messages: without it they name the host, not the file.
-    from ansible._internal._datatag import _tags
-
-    Origin = _tags.Origin
 
 # What others must not read, by its name: passwords of connections, of options, and the site's own.
 _SECRET = re.compile(r"(?:.*_)?(?:pass(?:word|wd|phrase)?|secret|token)", re.I)
-_BITS = 4096
-_CONNECTION = ("ansible_host", "ansible_port", "ansible_connection")
+# Ansible takes the last that is given of the names of one thing.
+_HOST = ("ansible_host", "ansible_ssh_host")
+_PORT = ("ansible_port", "ansible_ssh_port")
+_CONNECTION = (*_HOST, *_PORT, "ansible_connection")
+# With these, each task begins. What others keep is not asked for here: an expression may do that anywhere.
+_NEEDED = frozenset(name for names in C.MAGIC_VARIABLE_MAPPING.values() for name in names)
+_ASKS_OTHERS = re.compile(r"\b(lookup|query|q)\s*\(")
 
 
 class InventoryReader:
     """Reads the variables that Holdfast knows, of every host, and collects what could not be evaluated."""
 
-    def __init__(self, hostvars: Any, templar: Any, roles: RoleVariables) -> None:
+    def __init__(self, hostvars: Any, templar: Any, roles: RoleVariables, places: Replay, loader: DataLoader) -> None:
         self._hostvars = hostvars
+        self._readings = Readings(loader)
         self._templar = templar
         self._roles = roles
+        self._places = places
         self._sources: dict[str, Mapping[str, Any]] = {}
         self.problems: list[HostProblem] = []
 
     def hosts(self) -> dict[str, RawHost]:
-        return {_text(name): self._host(name) for name in self._hostvars}
+        return {origins.text(name): self._host(name) for name in self._hostvars}
 
     def locate(self, host: str | None, path: KeyPath) -> str | None:
-        """``file:line`` of the value at a path, or of the nearest thing around it that has one."""
+        """``file:line`` of the value at a path, or of the nearest thing around it that has one.
+
+        Without a path it is that of the host, and the path of a group is its name alone.
+        """
+        if not path:
+            return self._places.host_places.get(host or "")
         candidates = [host] if host else list(self._sources)
         for name in candidates:
             if path and path[0] in self._sources.get(name, {}):
                 return _origin(self._sources[name], path)
-        return None
+        return self._places.group_places.get(str(path[0])) if len(path) == 1 else None
 
     def plain_secrets(self, inventory_dir: str) -> dict[str, str]:
         """Where ``holdfast_secrets`` is set otherwise than in the one encrypted file, and what is wrong with that."""
@@ -89,21 +98,25 @@ class InventoryReader:
             and key != secret_store.VARIABLE
             and (key in self._roles.variables or _is_written(raw[key]))
         ]
-        templar = self._templar.copy_with_new_env(available_variables=raw)
+        templar = self._templar.copy_with_new_env(available_variables={**raw, "hostvars": self._hostvars})
         variables = {}
         for key in mine:
             try:
-                variables[key] = plain(templar.template(raw[key]))
+                value = templar.template(raw[key])
+                variables[key] = origins.plain(value)
             except AnsibleError as error:
                 self._refuse(name, key, error)
-        connection = {key: self._connection(templar, name, raw, key) for key in _CONNECTION}
+                continue
+            self.problems += self._readings.problems(name, key, raw[key], value)
+        connection = {key: self._connection(templar, name, raw, key) for key in _connection_variables(raw)}
+        local = connection.get("ansible_connection") == "local"
         return RawHost(
             groups=frozenset(str(group) for group in raw.get("group_names", ())) - {"all", "ungrouped"},
             variables=variables,
             others=frozenset(str(key) for key in raw if key not in mine and key != secret_store.VARIABLE),
-            connect=connection["ansible_host"],
-            port=connection["ansible_port"],
-            local=connection["ansible_connection"] == "local" or name in ("localhost", "127.0.0.1", "::1"),
+            connect=self._one(name, _HOST, connection),
+            port=self._one(name, _PORT, connection),
+            local=local or name in ("localhost", "127.0.0.1", "::1"),
         )
 
     def _refuse_open_secrets(self, host: str, variables: Mapping[str, Any]) -> None:
@@ -125,10 +138,23 @@ class InventoryReader:
 
     def _connection(self, templar: Any, host: str, raw: Mapping[str, Any], key: str) -> str:
         try:
-            return str(plain(templar.template(raw.get(key, ""))) or "")
+            value = templar.template(raw[key])
+            plain = origins.plain(value)
         except AnsibleError as error:
             self._refuse(host, key, error)
             return ""
+        self.problems += self._readings.problems(host, key, raw[key], value)
+        return "" if plain is None else str(plain)
+
+    def _one(self, host: str, names: tuple[str, ...], given: Mapping[str, str]) -> str:
+        """What is given by one of two names, the second of which Ansible prefers."""
+        values = [given[name] for name in names if given.get(name)]
+        if len(set(values)) > 1:
+            what = f"is {shown(values[-1])}, and {names[0]}, the same by another name, is {shown(values[0])}."
+            self.problems.append(
+                HostProblem("inventory.given-twice", host, (names[1],), what, f"Leave one of them: {names[0]}.")
+            )
+        return values[-1] if values else ""
 
     def _refuse(self, host: str, name: str, error: AnsibleError) -> None:
         reason = " ".join(str(getattr(error, "message", error)).split()).rstrip(".")
@@ -148,20 +174,14 @@ class InventoryReader:
         )
 
 
-def plain(value: Any) -> Any:
-    """A value of Ansible's as plain Python, at any depth. Keys become text: JSON has no others."""
-    if isinstance(value, Mapping):
-        return {_text(key): plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [plain(item) for item in value]
-    if value is None or isinstance(value, bool):
-        return value
-    if isinstance(value, int) and value.bit_length() > _BITS:
-        return math.inf  # No schema takes it, and Python shows no number of so many digits.
-    for kind in (int, float):
-        if isinstance(value, kind):
-            return kind(value)
-    return _text(value)
+def _connection_variables(raw: Mapping[str, Any]) -> list[str]:
+    """The variables of a host's connection to look at: where it is, and those whose expression may have no value."""
+    return [
+        name
+        for name in raw
+        if name in _CONNECTION
+        or (name in _NEEDED and isinstance(raw[name], str) and "{{" in raw[name] and not _ASKS_OTHERS.search(raw[name]))
+    ]
 
 
 def _leaves(path: KeyPath, value: Any) -> Iterator[tuple[KeyPath, Any]]:
@@ -175,7 +195,7 @@ def _leaves(path: KeyPath, value: Any) -> Iterator[tuple[KeyPath, Any]]:
 
 def _is_open(value: Any) -> bool:
     """Whether a value stands in a file that is not encrypted, and is neither an expression nor a path."""
-    tag = _tag(value)
+    tag = origins.tag(value)
     if isinstance(value, bool) or not isinstance(value, (str, int)) or not tag or not tag.path:
         return False
     text = str(value)
@@ -188,19 +208,12 @@ def _home_only(home: os.PathLike[str]) -> str:
 
 def _is_written(value: Any) -> bool:
     """Whether somebody wrote the value, and it is not a task's registered result. Truth values can bear no tag."""
-    return Origin is None or value is None or isinstance(value, bool) or _tag(value) is not None
-
-
-def _text(value: Any) -> str:
-    # str() of a subclass may give back the subclass; joining does not.
-    return "".join(str(value))
+    return origins.Origin is None or value is None or isinstance(value, bool) or origins.tag(value) is not None
 
 
 def _origin(variables: Mapping[str, Any], path: KeyPath) -> str | None:
-    best = None
-    for value in _along(variables, path):
-        best = _tag(value) or best
-    return best and short(f"{best.path or best.description}{f':{best.line_num}' if best.line_num else ''}")
+    places = [origins.place(value) for value in _along(variables, path)]
+    return next((place for place in reversed(places) if place), None)
 
 
 def _along(value: Any, path: KeyPath) -> Iterator[Any]:
@@ -217,9 +230,5 @@ def _along(value: Any, path: KeyPath) -> Iterator[Any]:
 
 
 def _path(value: Any) -> str | None:
-    tag = _tag(value)
+    tag = origins.tag(value)
     return (tag.path or tag.description) if tag else None
-
-
-def _tag(value: Any) -> Any:
-    return Origin.get_tag(value) if Origin else None

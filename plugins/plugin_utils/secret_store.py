@@ -47,8 +47,10 @@ def read(loader: DataLoader, inventory_dir: str | Path) -> dict[str, Any]:
     path = location(inventory_dir)
     try:
         raw = path.read_bytes()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return {}
+    except OSError as error:
+        raise HoldfastError(f"{path} can not be read: {error.strerror}. Put the file there, and let it be read.") from error
     raw = decrypted(loader, raw, path)
     try:
         content = yaml.safe_load(raw) or {}

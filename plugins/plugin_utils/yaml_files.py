@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import yaml
 from ansible import context
@@ -26,6 +27,12 @@ _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _NO_KEY = 'Write the key as plain text, and an expression in quotes: "{{ name }}".'
 _NULL = "tag:yaml.org,2002:null"
 _KINDS = {"int": "whole number", "float": "number", "bool": "truth value", "timestamp": "date"}
+_NAMES = {**_KINDS, "null": "nothing"}
+# More than any inventory has; beyond it Python gives up, or never ends: an anchor may hold another twice, and so on.
+_DEEPEST = 60
+_LARGEST = 1_000_000
+TWICE = "inventory.key-twice"
+_BASE = re.compile(r"[-+]?0[bx]", re.I)
 _TAGS = re.compile(
     r"tag:yaml\.org,2002:(str|int|float|bool|null|map|seq|timestamp|binary|set|omap|pairs|merge|value)|!unsafe|!vault"
     r"|!vault-encrypted"
@@ -44,6 +51,11 @@ def on_command_line(loader: DataLoader | None) -> list[Finding]:
     return [finding for file in clear for finding in problems(file, loader)]
 
 
+def unreadable(findings: Iterable[Finding]) -> bool:
+    """Whether some finding is of a file that Ansible can not read: of two equal keys it takes the last."""
+    return any(finding.code != TWICE for finding in findings)
+
+
 def told(findings: list[Finding]) -> str:
     """Findings as one message."""
     return "\n".join([f"{len(findings)} problem{'' if len(findings) == 1 else 's'} in files.", *map(str, findings)])
@@ -53,6 +65,21 @@ def not_text(path: str, loader: DataLoader | None) -> list[Finding]:
     """Why a file can not be read as text, if so."""
     content = _content(path, loader)
     return [content] if isinstance(content, Finding) else []
+
+
+def stray(path: str, reason: str) -> Finding:
+    """A file beside files of hosts that is none; Ansible takes all that is there for such."""
+    what = f"This is no file of hosts. {reason}"
+    fix = "Correct the file, or name another one after -i."
+    return Finding("error", "inventory.stray", short(path), what, or_move(path).strip() or fix)
+
+
+def or_move(path: str) -> str:
+    """What else helps when a file was not named itself, but stands in the directory of an inventory."""
+    named = {os.path.abspath(source) for source in context.CLIARGS.get("inventory") or ()}
+    if os.path.abspath(path) in named:
+        return ""
+    return " If it is no file of hosts, move it out: Ansible takes every file in an inventory's directory for one."
 
 
 def hosts_file(path: str, loader: DataLoader | None) -> list[Finding]:
@@ -67,9 +94,12 @@ def hosts_file(path: str, loader: DataLoader | None) -> list[Finding]:
         return []  # Nothing that Ansible would take for YAML.
     if root is None or any(key.value == "plugin" for key, _ in _pairs(root)):
         return []  # Nothing, or the settings of an inventory plugin.
-    findings = list(_of_nodes(path, root))
+    findings = [*_endless(path, root), *_of_nodes(path, root)]
     if not isinstance(root, yaml.MappingNode):
         return [*findings, _no_mapping(path, root, "The file", "groups")]
+    findings += _plain_names(path, root, "group")
+    if any(_endless(path, root)):
+        return findings
     findings += [found for key, group in _pairs(root) for found in _group(path, key.value, group)]
     return [*findings, *_loops(path, root)]
 
@@ -94,7 +124,44 @@ def problems(path: str, loader: DataLoader | None) -> list[Finding]:
         return []
     if not isinstance(root, yaml.MappingNode) and root.tag != _NULL:
         return [_no_mapping(path, root, "The file", "variables")]
-    return list(_of_nodes(path, root))
+    return [*_endless(path, root), *_plain_names(path, root, "variable"), *_of_nodes(path, root)]
+
+
+def odd_readings(path: str, loader: DataLoader | None) -> dict[tuple[int, int], tuple[str, bool]]:
+    """By line and column, the numbers and dates that YAML reads otherwise than they look: 0200, 1:30, 0x1F.
+
+    Each with its text, and whether it is another number than the same digits are to people.
+    """
+    content = _content(path, loader)
+    root = None if isinstance(content, Finding) else _composed(path, content)
+    if not isinstance(root, yaml.Node):
+        return {}
+    found = {}
+    for node in _nodes(root):
+        if isinstance(node, yaml.ScalarNode) and (odd := _odd(node)) is not None:
+            found[node.start_mark.line + 1, node.start_mark.column + 1] = (node.value, odd)
+    return found
+
+
+def _odd(node: yaml.ScalarNode) -> bool | None:
+    """Whether a number or a date is read as another one; None for one that is what it looks like."""
+    kind, text = node.tag.rpartition(":")[2], node.value
+    if kind not in ("int", "float", "timestamp"):
+        return None
+    try:
+        value = yaml.SafeLoader("").construct_object(node)
+        if kind == "timestamp":
+            return None if str(value) == text else True
+        if kind == "float":
+            return None if not math.isfinite(value) or float(text.replace("_", "")) == value else True
+    except (ValueError, LookupError, AttributeError, yaml.YAMLError):
+        return True
+    if _BASE.match(text):
+        return False
+    digits = text.replace("_", "")
+    if not digits.lstrip("+-").isdecimal() or int(digits) != value:
+        return True
+    return None if digits == text else False
 
 
 def with_secrets(directory: str, variable: str) -> Iterator[str]:
@@ -112,12 +179,18 @@ def with_secrets(directory: str, variable: str) -> Iterator[str]:
 
 def _content(path: str, loader: DataLoader | None) -> bytes | Finding:
     """The file's text, decrypted; or why there is none."""
+    if os.path.exists(path) and not os.path.isfile(path):
+        what = "It is a directory, a socket or a device, and no file."
+        return Finding("error", "inventory.file", short(path), what, "Put a file there, or take it out.")
     try:
         with open(path, "rb") as stream:
             content = secret_store.decrypted(loader, stream.read(), path)
     except OSError as error:
         what = f"It can not be read: {error.strerror}."
-        return Finding("error", "inventory.file", short(path), what, "Put the file there, or take the link out.")
+        fix = "Put the file there, or take the link out."
+        if isinstance(error, PermissionError):
+            fix = "Let the user who runs this read it."
+        return Finding("error", "inventory.file", short(path), what, fix)
     except HoldfastError as error:
         what, _, fix = error.message.partition(". ")
         return Finding("error", "inventory.vault", short(path), f"{what}.", fix)
@@ -138,10 +211,59 @@ def _composed(path: str, content: bytes) -> yaml.Node | Finding | None:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         reason = ", ".join(text for text in (error.context, error.problem) if text)
-        return _finding(path, mark.line + 1 if mark else 1, f"This is not YAML: {reason}.", "Correct the line.")
+        fix = "Indent with blanks: YAML takes no tabs." if r"'\t'" in reason else "Correct the line."
+        return _finding(path, mark.line + 1 if mark else 1, f"This is not YAML: {reason}.", fix)
+    except RecursionError:
+        return _too_deep(path, 1)
     except yaml.YAMLError as error:
         return _finding(path, 1, f"This is not YAML: {' '.join(str(error).split())}.", "Correct the file.")
     return root
+
+
+def _endless(path: str, root: yaml.Node) -> Iterator[Finding]:
+    """What holds itself by its anchor, or is deeper or larger than anything that is meant. Python would not end."""
+    sizes: dict[int, int] = {}
+    above: dict[int, yaml.Node] = {}
+    waiting = [(root, False)]
+    while waiting:
+        node, is_done = waiting.pop()
+        parts = [part for part in _parts(node) if not isinstance(part, yaml.ScalarNode)]
+        if is_done:
+            del above[id(node)]
+            sizes[id(node)] = 1 + sum(sizes.get(id(part), 1) for part in _parts(node))
+            if sizes[id(node)] > _LARGEST:
+                what = f"With its anchors, this has more than {_LARGEST} values."
+                yield _finding(path, node.start_mark.line + 1, what, "Write what is meant without anchors in anchors.")
+                return
+        elif id(node) in above:
+            what = "The anchor of this is used inside itself: it would never end."
+            yield _finding(path, node.start_mark.line + 1, what, "Take out the alias (*NAME) that stands inside.")
+            return
+        elif len(above) > _DEEPEST:
+            yield _too_deep(path, node.start_mark.line + 1)
+            return
+        elif id(node) not in sizes:
+            above[id(node)] = node
+            waiting.append((node, True))
+            waiting.extend((part, False) for part in parts)
+
+
+def _too_deep(path: str, line: int) -> Finding:
+    what = f"Lists and mappings are in one another more than {_DEEPEST} times."
+    return _finding(path, line, what, "Write it in fewer levels.")
+
+
+def _plain_names(path: str, node: yaml.Node, of: str) -> Iterator[Finding]:
+    """Names of hosts, groups or variables that YAML takes for something else than text: on, ~, 1.5, 12."""
+    for key, _ in _pairs(node):
+        kind = _NAMES.get(key.tag.rpartition(":")[2])
+        if kind:
+            is_it = "is nothing" if kind == "nothing" else f"is a {kind}"
+            what = f"{key.value or 'A key without text'} {is_it} to YAML, and no name of a {of}."
+            fix = f'Write a name, or put this in quotes if it is one: "{key.value}".'
+            yield _finding(path, key.start_mark.line + 1, what, fix)
+        elif not key.value and key.tag.endswith(":str"):
+            yield _finding(path, key.start_mark.line + 1, f"A {of} has no name.", "Give it one, or take it out.")
 
 
 def _of_nodes(path: str, root: yaml.Node) -> Iterator[Finding]:
@@ -166,11 +288,16 @@ def _group(path: str, name: str, node: yaml.Node) -> Iterator[Finding]:
         elif isinstance(value, yaml.SequenceNode) or (key.value == "vars" and isinstance(value, yaml.ScalarNode)):
             if value.tag != _NULL:
                 yield _no_mapping(path, value, f"{key.value} of the group {name}", "names, each with a colon")
+        elif key.value == "vars":
+            yield from _plain_names(path, value, "variable")
         elif key.value == "children":
+            yield from _plain_names(path, value, "group")
             for child, inner in _pairs(value):
                 yield from _group(path, child.value, inner)
         elif key.value == "hosts":
+            yield from _plain_names(path, value, "host")
             for host, variables in _pairs(value):
+                yield from _plain_names(path, variables, "variable")
                 if not isinstance(variables, yaml.MappingNode) and variables.tag != _NULL:
                     yield _no_mapping(path, variables, f"The host {host.value} of the group {name}", "variables")
 
@@ -224,10 +351,14 @@ def _nodes(root: yaml.Node) -> Iterator[yaml.Node]:
             continue
         seen.add(id(node))
         yield node
-        if isinstance(node, yaml.SequenceNode):
-            waiting.extend(reversed(node.value))
-        elif isinstance(node, yaml.MappingNode):
-            waiting.extend(part for pair in reversed(node.value) for part in reversed(pair))
+        waiting.extend(reversed(_parts(node)))
+
+
+def _parts(node: yaml.Node) -> list[yaml.Node]:
+    """What a list or a mapping holds, keys included."""
+    if isinstance(node, yaml.SequenceNode):
+        return list(node.value)
+    return [part for pair in node.value for part in pair] if isinstance(node, yaml.MappingNode) else []
 
 
 def _tag(path: str, node: yaml.Node) -> Iterator[Finding]:
@@ -262,7 +393,7 @@ def _keys(path: str, node: yaml.Node) -> Iterator[Finding]:
             else:
                 if key.value in lines:
                     what = f"The key {key.value} is in line {lines[key.value]} already."
-                    yield _finding(path, line, what, "Leave one of the two.")
+                    yield _finding(path, line, what, "Leave one of the two.", TWICE)
                 lines[key.value] = line
 
 
@@ -271,8 +402,8 @@ def _can_be_merged(value: yaml.Node) -> bool:
     return all(isinstance(item, yaml.MappingNode) for item in merged)
 
 
-def _finding(path: str, line: int, what: str, fix: str) -> Finding:
-    return Finding("error", "inventory.yaml", f"{short(path)}:{line}", what, fix)
+def _finding(path: str, line: int, what: str, fix: str, code: str = "inventory.yaml") -> Finding:
+    return Finding("error", code, f"{short(path)}:{line}", what, fix)
 
 
 def short(path: str) -> str:

@@ -44,7 +44,7 @@ class VarsModule(BaseVarsPlugin):
         directory = path if os.path.isdir(path) else os.path.dirname(path)
         if directory not in _TOLD:
             findings = [*yaml_files.on_command_line(loader), *yaml_files.beside(directory, loader)]
-            _TOLD[directory] = yaml_files.told(findings) if findings else ""
+            _TOLD[directory] = yaml_files.told(findings) if yaml_files.unreadable(findings) else ""
         if _TOLD[directory]:
             raise AnsibleParserError(_TOLD[directory])
         return {}

@@ -10,7 +10,7 @@ from collections.abc import Mapping as MappingABC
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ..errors import Finding
+from ..errors import Finding, Severity
 from ..model import Host, Model, Network
 from .addresses import Addresses, assign
 from .domain import Domain
@@ -27,13 +27,14 @@ ADDRESSES = "holdfast_addresses"
 
 @dataclass(frozen=True)
 class HostProblem:
-    """An error in a variable of a host; the same on several hosts becomes one finding. Without a host, of all."""
+    """What is wrong with a variable of a host; the same on several hosts becomes one finding. Without a host, of all."""
 
     code: str
     host: str | None
     path: KeyPath
     what: str
     fix: str
+    severity: Severity = "error"
 
 
 @dataclass(frozen=True)
@@ -131,7 +132,9 @@ class _Check:
         self.roles = roles
         self.domain = domain
         self.problems: list[HostProblem] = []
-        self.undefined = {(problem.host, problem.path[0]) for problem in raw.problems}
+        self.undefined = {(problem.host, problem.path[0]) for problem in raw.problems if problem.path}
+        # What is not as it was typed is no matter of its schema.
+        self.misread = {(problem.host, problem.path) for problem in raw.problems if problem.severity == "error"}
         self.refused: set[tuple[str | None, KeyPath]] = set()
 
     def draft(self) -> Draft:
@@ -247,6 +250,8 @@ class _Check:
         problems = self.roles.check(variable.name, value)
         for problem in problems:
             self.refused.add((host, problem.path))
+            if any((who, problem.path) in self.misread for who in ([host] if host else self.raw.hosts)):
+                continue
             self._add(problem.code, host, problem.path, problem.what, problem.fix)
         if any(problem.prune == (variable.name,) for problem in problems):
             return
@@ -279,10 +284,10 @@ def _told_once(problems: list[HostProblem], raw: RawInventory) -> Iterator[Findi
     hosts: dict[tuple[Any, ...], list[str]] = {}
     for problem in problems:
         location = raw.locate(problem.host, problem.path)
-        key = (location, problem.code, problem.path, problem.what, problem.fix)
+        key = (location, problem.severity, problem.code, problem.path, problem.what, problem.fix)
         hosts.setdefault(key, []).extend([problem.host] if problem.host else [])
-    for (location, code, path, what, fix), names in hosts.items():
-        yield Finding("error", code, place(location, _several(names), path), what, fix)
+    for (location, severity, code, path, what, fix), names in hosts.items():
+        yield Finding(severity, code, place(location, _several(names), path), what, fix)
 
 
 def _shared(findings: list[Finding], draft: Draft) -> Iterator[Finding]:

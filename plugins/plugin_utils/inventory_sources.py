@@ -1,0 +1,266 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where an inventory's values come from, as Ansible reads them: which files, and what they pass over in silence.
+
+Ansible keeps the last of the values that a host is given, and the first of the files that a group may have.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ansible import constants as C  # noqa: N812 - as everywhere in Ansible
+from ansible.errors import AnsibleError
+from ansible.inventory.data import InventoryData
+from ansible.inventory.manager import IGNORED
+from ansible.parsing.dataloader import DataLoader
+from ansible.parsing.vault import EncryptedString
+from ansible.plugins.loader import inventory_loader
+
+from ansible_collections.holdfast.storage.plugins.module_utils.core.errors import Finding
+from ansible_collections.holdfast.storage.plugins.module_utils.core.inventory.build import HostProblem
+from ansible_collections.holdfast.storage.plugins.module_utils.core.inventory.schema import shown
+from ansible_collections.holdfast.storage.plugins.plugin_utils import origins, secret_store
+from ansible_collections.holdfast.storage.plugins.plugin_utils.yaml_files import short
+
+_ENDINGS = ("", *C.YAML_FILENAME_EXTENSIONS)
+_KINDS = ("group", "host")
+
+
+def files(sources: Sequence[str]) -> Iterator[str]:
+    """The files of hosts that Ansible reads of the sources that -i names, in its order."""
+    for source in sources:
+        if os.path.isdir(source):
+            inside = sorted(name for name in os.listdir(source) if not IGNORED.search(os.fsencode(name)))
+            yield from files([os.path.join(source, name) for name in inside])
+        elif os.path.exists(source):
+            yield source
+
+
+def empty(sources: Sequence[str]) -> Iterator[Finding]:
+    """Directories after -i in which there is no file of hosts."""
+    for source in sources:
+        if os.path.isdir(source) and not any(files([source])):
+            what, fix = "There is no file of hosts in this directory.", "Put one there, such as hosts.yml."
+            yield Finding("error", "inventory.empty", short(source), what, fix)
+
+
+def shadowed(directory: str) -> Iterator[Finding]:
+    """Files of variables that Ansible passes over, since it takes another for the same group or host.
+
+    And those that it would pass over when Holdfast leaves its own in ``group_vars/all``.
+    """
+    for kind in _KINDS:
+        home = os.path.join(directory, f"{kind}_vars")
+        if not os.path.isdir(home):
+            if os.path.exists(home):
+                what = "This is a file where Ansible looks for a directory: it is passed over."
+                yield _shadow(home, what, f"Make a directory of that name, and in it a file for each {kind}.")
+            continue
+        for taken, *passed in _same(home).values():
+            for path in passed:
+                what = f"Ansible passes this file over: it takes {short(taken)} for the same {kind}."
+                yield _shadow(path, what, _move(path, taken))
+            if os.path.basename(os.path.splitext(taken)[0]) == "all" and kind == "group" and os.path.isfile(taken):
+                home_of_all = os.path.join(home, "all")
+                what = f"Holdfast keeps what it makes in {short(home_of_all)}{os.sep}, and then Ansible would pass this over."
+                yield _shadow(taken, what, _move(taken, home_of_all))
+
+
+def _same(home: str) -> dict[str, list[str]]:
+    """The files and directories for each name, in the order in which Ansible looks for them."""
+    found: dict[str, list[str]] = {}
+    names = set(os.listdir(home))
+    for name in sorted(names):
+        stem, ending = os.path.splitext(name)
+        # A name may have dots itself: host1.example.org is a directory, and host1.example.org.yml its file.
+        if ending in _ENDINGS[1:]:
+            found.setdefault(stem, [])
+        elif not name.startswith(".") and not name.endswith("~"):
+            found.setdefault(name, [])
+    return {
+        stem: there
+        for stem in found
+        if (there := [os.path.join(home, stem + ending) for ending in _ENDINGS if stem + ending in names])
+    }
+
+
+def _move(path: str, home: str) -> str:
+    """How a file comes into the directory where Ansible reads all that there is for a name."""
+    stem, ending = os.path.splitext(home)
+    directory = stem if ending in _ENDINGS[1:] else home
+    if os.path.abspath(path) == os.path.abspath(directory):
+        return f"Rename it, make a directory of its name, and move it there: {short(directory)}/main.yml."
+    ending = os.path.splitext(path)[1]
+    ending = ending if ending in _ENDINGS[1:] else ".yml"
+    name = next(name for name in ("main", "more", "other") if not os.path.exists(os.path.join(directory, name + ending)))
+    name += ending
+    also = "" if os.path.isdir(home) or home == directory else f", and {short(home)} too"
+    return f"Move it into the directory of that name: {short(os.path.join(directory, name))}{also}."
+
+
+def _shadow(path: str, what: str, fix: str) -> Finding:
+    return Finding("error", "inventory.shadowed", short(path), what, fix)
+
+
+@dataclass(frozen=True)
+class Given:
+    """A value that a file gives to a host or a group."""
+
+    value: Any
+    file: str
+    place: str
+    is_open: bool
+
+    def shown(self, name: str) -> str:
+        """The value with its place, as messages show it."""
+        if not self.is_open:
+            return f"a value that is not shown ({self.place})"
+        return f"{shown(origins.plain(self.value), (name,))} ({self.place})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Given) and _canonical(self.value) == _canonical(other.value)
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+class Replay(InventoryData):
+    """An inventory that is read once more, by Ansible's own plugins, and keeps each value with the place it is from."""
+
+    def __init__(self, sources: Sequence[str], loader: DataLoader) -> None:
+        self.given: dict[str, dict[str, list[Given]]] = {}
+        self.host_places: dict[str, str] = {}
+        self.group_places: dict[str, str] = {}
+        self._file = ""
+        self._loader = loader
+        super().__init__()
+        for self._file in files(sources):
+            if not os.access(self._file, os.X_OK) or os.path.splitext(self._file)[1] in (*_ENDINGS[1:], ".ini"):
+                self._read(self._file)
+        self.reconcile_inventory()
+
+    def add_group(self, group: str) -> str:
+        """As Ansible's; the first place of a group is kept."""
+        _keep_place(self.group_places, group)
+        return str(super().add_group(group))
+
+    def add_host(self, host: str, group: str | None = None, port: int | str | None = None) -> str:
+        """As Ansible's; the first place of a host is kept."""
+        _keep_place(self.host_places, host)
+        return str(super().add_host(host, group, port))
+
+    def set_variable(self, entity: str, varname: str, value: Any) -> None:
+        """As Ansible's; each value is kept."""
+        if self._file and varname not in ("inventory_file", "inventory_dir"):
+            given = given_in(self._file, varname, value)
+            self.given.setdefault(str(entity), {}).setdefault(str(varname), []).append(given)
+        super().set_variable(entity, varname, value)
+
+    def _read(self, path: str) -> None:
+        for name in ("yaml", "ini"):
+            plugin = inventory_loader.get(name)
+            try:
+                if plugin.verify_file(path):
+                    plugin.parse(self, self._loader, path, cache=False)
+                    return
+            except AnsibleError:
+                continue  # It was told by strict_yaml, or another plugin reads it.
+
+
+def _keep_place(places: dict[str, str], name: str) -> None:
+    if place := origins.place(name):
+        places.setdefault(str(name), place)
+
+
+def given_in(file: str, name: str, value: Any) -> Given:
+    """A value with its place; that of its name where the value bears none, as truth values do."""
+    place = origins.place(value) or origins.place(name) or short(file)
+    is_open = not isinstance(value, EncryptedString) and not secret_store.is_encrypted(file)
+    return Given(value, file, place, is_open)
+
+
+class Conflicts:
+    """What is given to one host twice, with different values, where nobody said which of them counts."""
+
+    def __init__(self, sources: Sequence[str], directory: str, loader: DataLoader, prefixes: tuple[str, ...]) -> None:
+        self.replay = Replay(sources, loader)
+        self._directory = directory
+        self._loader = loader
+        self._ours = (*prefixes, "ansible_")
+        self._files: dict[tuple[str, str], dict[str, list[Given]]] = {}
+
+    def problems(self) -> Iterator[HostProblem]:
+        """Each with the host that it is about; the same of several hosts becomes one finding."""
+        for name, host in self.replay.hosts.items():
+            own = self.replay.given.get(name, {})
+            of_files = self._of_files("host", name)
+            for variable in own:
+                yield from self._told(name, variable, own[variable], "the host is in both places")
+            for variable in of_files:
+                yield from self._told(name, variable, of_files[variable], "both files are for the host")
+            yield from self._of_groups(name, host.get_groups(), {*own, *of_files})
+
+    def _of_groups(self, host: str, groups: list[Any], own: set[str]) -> Iterator[HostProblem]:
+        """What the groups of a host give it, as far as the host itself does not."""
+        found: dict[str, dict[tuple[int, int], list[tuple[str, Given]]]] = {}
+        for group in sorted(groups, key=lambda group: group.name):
+            layers = (self.replay.given.get(group.name, {}), self._of_files("group", group.name))
+            for layer in layers:
+                for variable, given in layer.items():
+                    if variable.startswith(self._ours):
+                        yield from self._told(host, variable, given, f"both are for the group {group.name}")
+            # Files of variables count more than what stands beside the hosts.
+            for variable, given in {**layers[0], **layers[1]}.items():
+                if variable.startswith(self._ours) and variable not in own:
+                    level = (group.depth, group.priority)
+                    found.setdefault(variable, {}).setdefault(level, []).append((group.name, given[-1]))
+        for variable, levels in found.items():
+            given = levels[max(levels)]
+            last, counts = given[-1]
+            for first, other in given:
+                if other != counts:
+                    why = f"the host is in {first} and in {last}, of which neither is below the other"
+                    yield from self._told(host, variable, [other, counts], why)
+                    break
+
+    def _told(self, host: str, variable: str, given: list[Given], why: str) -> Iterator[HostProblem]:
+        last = given[-1]
+        other = next((one for one in given if one != last), None)
+        if other is None or C.DEFAULT_HASH_BEHAVIOUR == "merge" or variable == "ansible_group_priority":
+            return
+        yield HostProblem(
+            "inventory.given-twice",
+            host,
+            (variable,),
+            f"is given twice: {other.shown(variable)} and {last.shown(variable)}: {why}, and Ansible takes one in "
+            "silence.",
+            "Leave one of them, or have both say the same.",
+        )
+
+    def _of_files(self, kind: str, name: str) -> dict[str, list[Given]]:
+        """The values in the files of variables of a group or a host, by variable."""
+        if (kind, name) not in self._files:
+            found: dict[str, list[Given]] = {}
+            home = os.path.join(self._directory, f"{kind}_vars")
+            for path in self._loader.find_vars_files(home, name) if os.path.isdir(home) else ():
+                for variable, value in self._variables(path).items():
+                    found.setdefault(str(variable), []).append(given_in(path, variable, value))
+            self._files[kind, name] = found
+        return self._files[kind, name]
+
+    def _variables(self, path: str) -> Mapping[str, Any]:
+        try:
+            content = self._loader.load_from_file(path, cache="all", unsafe=True, trusted_as_template=True)
+        except AnsibleError:
+            return {}  # It was told by itself.
+        return content if isinstance(content, Mapping) else {}
+
+
+def _canonical(value: Any) -> str:
+    try:
+        return json.dumps(origins.plain(value), sort_keys=True, default=str)
+    except AnsibleError:
+        return str(getattr(value, "_ciphertext", id(value)))

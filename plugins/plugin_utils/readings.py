@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Numbers that Ansible reads otherwise than they look, since its YAML is of version 1.1: 0200 is 128, 1:30 is 90."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ansible.parsing.dataloader import DataLoader
+
+from ansible_collections.holdfast.storage.plugins.module_utils.core.inventory.build import HostProblem
+from ansible_collections.holdfast.storage.plugins.module_utils.core.inventory.schema import KeyPath
+from ansible_collections.holdfast.storage.plugins.plugin_utils import origins, secret_store, yaml_files
+
+CODE = "inventory.reading"
+
+
+class Readings:
+    """Tells values of variables whose text in their file means another number to people."""
+
+    def __init__(self, loader: DataLoader | None) -> None:
+        self._loader = loader
+        self._files: dict[str, dict[tuple[int, int], tuple[str, bool]]] = {}
+        self._known: dict[int, list[tuple[KeyPath, str, str, str]]] = {}
+
+    def problems(self, host: str, name: str, written: Any, value: Any) -> Iterator[HostProblem]:
+        """Of one variable of a host: as it stands in its file, and as it is once its expressions are evaluated."""
+        # The same of many hosts is one object, as long as it holds no expression.
+        found = self._known.get(id(written))
+        if found is None:
+            found = list(self._odd((), value))
+            if not _has_expression(written):
+                self._known[id(written)] = found
+        for path, severity, what, fix in found:
+            yield HostProblem(CODE, host, (name, *path), what, fix, severity)
+
+    def _odd(self, path: KeyPath, value: Any) -> Iterator[tuple[KeyPath, str, str, str]]:
+        if isinstance(value, Mapping):
+            for key, inner in value.items():
+                name = origins.text(key)
+                yield from self._key((*path, name), key)
+                yield from self._odd((*path, name), inner)
+        elif isinstance(value, (list, tuple)):
+            for index, inner in enumerate(value):
+                yield from self._odd((*path, index), inner)
+        elif not isinstance(value, str) and (typed := self._typed(value)):
+            text, is_another = typed
+            read = "a number" if self._is_secret(value) else f"{origins.plain(value)}"
+            seen = "what stands there" if self._is_secret(value) else text
+            if is_another:
+                fix = f"Write {read}, or the number that is meant, without zeros before it; put text in quotes."
+                yield path, "error", f"is {read} to Ansible, since YAML reads {seen} so.", fix
+            else:
+                what = f"is {read}, written as {seen}."
+                yield path, "advice", what, "Write it in decimal digits alone, or in quotes if it is text."
+
+    def _key(self, path: KeyPath, key: Any) -> Iterator[tuple[KeyPath, str, str, str]]:
+        """A name that is no text: what it becomes is not what stands there."""
+        fix = "Put the name in quotes."
+        if key is None or isinstance(key, bool):
+            yield path, "error", f"is a name that YAML reads as {str(key).lower()}.", fix
+        elif not isinstance(key, str) and (typed := self._typed(key)):
+            yield path, "error", f"is a name that YAML reads so; {typed[0]} stands there.", fix
+
+    def _typed(self, value: Any) -> tuple[str, bool] | None:
+        tag = origins.tag(value)
+        if not tag or not tag.path or not tag.line_num or not tag.col_num:
+            return None
+        if tag.path not in self._files:
+            is_yaml = os.path.isfile(tag.path) and yaml_files.is_yaml(tag.path, self._loader)
+            self._files[tag.path] = yaml_files.odd_readings(tag.path, self._loader) if is_yaml else {}
+        return self._files[tag.path].get((tag.line_num, tag.col_num))
+
+    def _is_secret(self, value: Any) -> bool:
+        tag = origins.tag(value)
+        return bool(tag and tag.path and secret_store.is_encrypted(tag.path))
+
+
+def _has_expression(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return any(_has_expression(inner) for inner in value.values())
+    if isinstance(value, (list, tuple)):
+        return any(_has_expression(inner) for inner in value)
+    return isinstance(value, str) and "{{" in value
