@@ -96,7 +96,9 @@ def _move(path: str, home: str) -> str:
         return f"Rename it, make a directory of its name, and move it there: {short(directory)}/main.yml."
     ending = os.path.splitext(path)[1]
     ending = ending if ending in _ENDINGS[1:] else ".yml"
-    name = next(name for name in ("main", "more", "other") if not os.path.exists(os.path.join(directory, name + ending)))
+    name = next(
+        name for name in ("main", "more", "other") if not os.path.exists(os.path.join(directory, name + ending))
+    )
     name += ending
     also = "" if os.path.isdir(home) or home == directory else f", and {short(home)} too"
     return f"Move it into the directory of that name: {short(os.path.join(directory, name))}{also}."

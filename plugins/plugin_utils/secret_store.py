@@ -50,7 +50,9 @@ def read(loader: DataLoader, inventory_dir: str | Path) -> dict[str, Any]:
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except OSError as error:
-        raise HoldfastError(f"{path} can not be read: {error.strerror}. Put the file there, and let it be read.") from error
+        raise HoldfastError(
+            f"{path} can not be read: {error.strerror}. Put the file there, and let it be read."
+        ) from error
     raw = decrypted(loader, raw, path)
     try:
         content = yaml.safe_load(raw) or {}

@@ -35,7 +35,8 @@ class Host:
 
     ``addresses`` maps the networks that the host is on to its address there, without prefix length.
     ``ports`` maps them to what carries the bridge: ``{interface, vlan?}`` or ``{bond: {...}, vlan?}``.
-    ``more_addresses`` are those that it has there besides, for the flows that say so.
+    ``more_addresses`` are those that it has there besides, for the flows that say so. ``connect_ports`` are where it is
+    reached by Ansible, when that is not where everybody is.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Host:
     variables: Mapping[str, Any]
     connect: str = ""
     more_addresses: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    connect_ports: tuple[int, ...] = ()
 
     @property
     def is_container(self) -> bool:
@@ -86,7 +88,12 @@ class Model:
             },
             hosts={
                 name: Host(
-                    **{**host, "groups": frozenset(host["groups"]), "more_addresses": _tuples(host["more_addresses"])}
+                    **{
+                        **host,
+                        "groups": frozenset(host["groups"]),
+                        "more_addresses": _tuples(host["more_addresses"]),
+                        "connect_ports": tuple(host["connect_ports"]),
+                    }
                 )
                 for name, host in plain["hosts"].items()
             },

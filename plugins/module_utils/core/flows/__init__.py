@@ -61,6 +61,14 @@ def port_range(id: str) -> tuple[int, int]:
     return int(first), int(last or first)
 
 
+def ports_of(row: Flow, *servers: Host) -> tuple[int | str, ...]:
+    """Where some servers of a flow listen, each port once: for most flows on all hosts the same."""
+    if not row.where_connected:
+        return row.ports
+    own: list[tuple[int | str, ...]] = [server.connect_ports or row.ports for server in servers]
+    return tuple(dict.fromkeys(port for ports in own for port in ports)) or row.ports
+
+
 def balancer_address(model: Model) -> str:
     """The address on br-mgmt where clients find every API. Raises HoldfastError when it is not set."""
     address = model.variables.get("haproxy_address")

@@ -36,6 +36,7 @@ class Flow:
         offers: what it is to those who use it: more clients are the groups whose descriptions say so.
         optional: who uses it can do without; rules of their own say when not.
         more_addresses: its servers listen on what ``Host.more_addresses`` has for the network, too.
+        where_connected: its servers listen on ``Host.connect_ports`` where they have some, in place of ``ports``.
         tls: whose certificates of this deployment are shown: the servers' or those of ``both`` ends.
     """
 
@@ -52,6 +53,7 @@ class Flow:
     offers: str = ""
     optional: bool = False
     more_addresses: bool = False
+    where_connected: bool = False
     tls: Literal["", "servers", "both"] = ""
 
     @property
@@ -118,6 +120,7 @@ FLOWS: tuple[Flow, ...] = (
         (ANY,),
         "sshd",
         description="Administration, from firewall_admin_sources",
+        where_connected=True,
     ),
     Flow("icmp_mgmt", "base", "mgmt", "icmp", (), ALL, (ALL,), "kernel", description="Echo among the hosts"),
     Flow("icmp_storage", "base", "storage", "icmp", (), ALL, (ALL,), "kernel", description="Echo among the hosts"),

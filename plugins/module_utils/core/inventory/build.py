@@ -27,7 +27,7 @@ ADDRESSES = "holdfast_addresses"
 
 @dataclass(frozen=True)
 class HostProblem:
-    """What is wrong with a variable of a host; the same on several hosts becomes one finding. Without a host, of all."""
+    """What is wrong with a variable of a host, or without one of all. The same on several hosts becomes one finding."""
 
     code: str
     host: str | None
@@ -156,7 +156,8 @@ class _Check:
                     host.groups | self.domain.derived_groups(own[name], host.groups),
                     own[name],
                     host.connect or name,
-                    "" if host.local else f"{host.connect or name}:{host.port or 22}".lower(),
+                    host.port,
+                    host.local,
                 )
                 for name, host in self.raw.hosts.items()
             },
@@ -386,6 +387,7 @@ def _model(draft: Draft, addresses: Mapping[str, Mapping[str, str]]) -> Model:
                 variables={**draft.variables, **host.variables},
                 connect=host.connect,
                 more_addresses=draft.domain.more_addresses(host.variables),
+                connect_ports=host.connect_ports,
             )
             for name, host in sorted(draft.hosts.items())
         },

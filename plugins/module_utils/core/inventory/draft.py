@@ -7,6 +7,10 @@ where values are missing: the schema has already complained about those, and all
 
 from __future__ import annotations
 
+import contextlib
+import ipaddress
+import re
+import socket
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -22,6 +26,7 @@ from .schema import KeyPath, dotted, ipv4, ipv4_network
 from .secrets import Form
 
 ACKNOWLEDGE = "holdfast_acknowledge"
+SSH = "22"
 
 
 @dataclass(frozen=True)
@@ -33,8 +38,10 @@ class DraftHost:
     variables: Mapping[str, Any]
     connect: str = ""
     """Where Ansible connects to: ``ansible_host``, or else the host's name."""
-    reached: str = ""
-    """The same with the port; empty for the controller itself."""
+    port: str = ""
+    """The port there, as the inventory has it; empty when it has none."""
+    is_local: bool = False
+    """Whether it is the controller itself, to which nobody connects."""
 
     @property
     def ports(self) -> Mapping[str, Mapping[str, Any]]:
@@ -44,6 +51,27 @@ class DraftHost:
     @property
     def is_container(self) -> bool:
         return self.variables.get("holdfast_host_kind") == "container"
+
+    @property
+    def reached(self) -> tuple[str, str] | None:
+        """Where it is reached and on which port, one spelling for each place; None for the controller itself."""
+        return None if self.is_local else (spelt_once(self.connect), self.port or SSH)
+
+    @property
+    def connect_ports(self) -> tuple[int, ...]:
+        """Where its SSH daemon listens, when that is not where all do.
+
+        A port of another address than its own may be forwarded: then the daemon may listen on the usual one.
+        """
+        if self.is_local or not self.has_port or self.port == SSH:
+            return ()
+        forwarded = self.connect != self.mgmt_address
+        return (int(SSH), int(self.port)) if forwarded else (int(self.port),)
+
+    @property
+    def has_port(self) -> bool:
+        """Whether the inventory gives a port, and one that there is."""
+        return bool(re.fullmatch(r"[1-9][0-9]{0,4}", self.port)) and int(self.port) < 1 << 16
 
     @property
     def mgmt_address(self) -> str | None:
@@ -214,6 +242,18 @@ def address_of(text: str) -> IPv4Address | None:
         return ipv4(text)
     except ValueError:
         return None
+
+
+def spelt_once(text: str) -> str:
+    """A name or an address in the one form of all that mean the same: Host1.example., 10.1, FD00:0::1 in brackets."""
+    plain = text.strip().lower().removeprefix("[").removesuffix("]").rstrip(".")
+    with contextlib.suppress(ValueError):
+        address = ipaddress.ip_address(plain)
+        return str(getattr(address, "ipv4_mapped", None) or address)
+    with contextlib.suppress(OSError):
+        if re.fullmatch(r"[0-9a-fx.]+", plain):
+            return socket.inet_ntoa(socket.inet_aton(plain))
+    return plain
 
 
 def why_not_ipv4(text: str) -> str:

@@ -52,7 +52,7 @@ def ports(model: Model, host: Host) -> list[dict[str, Any]]:
         if role != "server" and row.protocol == "tcp"
         for server in flows.servers(model, row)
         if server.name != host.name
-        for port in row.ports
+        for port in flows.ports_of(row, server)
         if isinstance(port, int)
     ]
 

@@ -82,7 +82,6 @@ def firewall(model: Model, host: Host, services: Services, secrets: Mapping[str,
             "id": row.id,
             "bridge": model.networks[row.network].bridge,
             "protocol": row.protocol,
-            "ports": list(row.ports),
         }
         if role != "client":
             # One that listens on several addresses of the bridge is reached on whichever is the host's.
@@ -90,13 +89,16 @@ def firewall(model: Model, host: Host, services: Services, secrets: Mapping[str,
             entries.append(
                 {
                     **here,
+                    "ports": list(flows.ports_of(row, host)),
                     "role": "server",
                     "address": None if everywhere else flows.bind_address(model, host, row.id),
                     "peers": _clients(model, host, row),
                 }
             )
         if role != "server":
-            entries.append({**here, "role": "client", "address": None, "peers": _servers(model, host, row)})
+            there = list(flows.ports_of(row, *flows.servers(model, row)))
+            peers = _servers(model, host, row)
+            entries.append({**here, "ports": there, "role": "client", "address": None, "peers": peers})
     if not bridges:
         return {}
     seconds = host.variables.get("networks_rollback_seconds") or model.variables.get("networks_rollback_seconds")

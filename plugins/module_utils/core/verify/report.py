@@ -75,7 +75,7 @@ def view(
         "networks": [_network(model, name, totals) for name in model.networks],
         "map": network_map(model, counted),
         "bands": flow_bands(used, totals),
-        "flows": _flow_rows(used, totals),
+        "flows": _flow_rows(model, used, totals),
         "realms": _realms(entries, model),
         "runs": [_run(run) for run in runs],
         "versions": _versions(versions),
@@ -226,7 +226,7 @@ def _askers(row: flows.Flow) -> str:
     return text if len(text) <= 36 else f"{row.clients[0]} and {len(row.clients) - 1} more"
 
 
-def _flow_rows(used: Iterable[flows.Flow], totals: Mapping[str, int]) -> list[dict[str, Any]]:
+def _flow_rows(model: Model, used: Iterable[flows.Flow], totals: Mapping[str, int]) -> list[dict[str, Any]]:
     used = list(used)
     greatest = max((totals[row.id] for row in used), default=1)
     return [
@@ -237,7 +237,7 @@ def _flow_rows(used: Iterable[flows.Flow], totals: Mapping[str, int]) -> list[di
             "description": row.description,
             "clients": ", ".join(row.clients),
             "servers": row.servers,
-            "ports": f"{row.protocol} {', '.join(map(str, row.ports))}".strip(),
+            "ports": f"{row.protocol} {', '.join(map(str, flows.ports_of(row, *flows.servers(model, row))))}".strip(),
             "size": size(totals[row.id]),
             "percent": round(100 * totals[row.id] / greatest, 2),
         }

@@ -101,6 +101,7 @@ def raw(content: dict[str, Any], **more: Any) -> RawInventory:
             variables={key: value for key, value in variables.items() if known.is_reserved(key)},
             others=frozenset(key for key in variables if not known.is_reserved(key)),
             connect=str(variables.get("ansible_host", "")),
+            port=str(variables.get("ansible_port", "")),
             local=variables.get("ansible_connection") == "local",
         )
     groups = {name: tuple(members) for name, members in content["groups"].items()}
@@ -154,7 +155,7 @@ def remembering(rules: Iterable[Rule]) -> Rule:
 
     def all_of_them(draft: Draft) -> list[Finding]:
         hosts = [
-            (host.name, sorted(host.groups), host.variables, host.connect, host.reached)
+            (host.name, sorted(host.groups), host.variables, host.connect, host.port, host.is_local)
             for host in draft.hosts.values()
         ]
         key = repr((hosts, draft.groups, draft.variables, sorted(draft.given), sorted(draft.refused, key=repr)))

@@ -8,7 +8,9 @@ import re
 from collections.abc import Iterator
 
 from ...errors import Finding
-from ..draft import Draft, DraftHost, address_of, listed, rule, why_not_ipv4
+from ...flows import ALL
+from ..draft import SSH, Draft, DraftHost, address_of, listed, rule, spelt_once, why_not_ipv4
+from ..schema import shown
 
 _NAME = re.compile(
     r"(?=.{1,253}\Z)([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*\Z"
@@ -114,18 +116,46 @@ def two_addresses(draft: Draft) -> Iterator[Finding]:
 @rule
 def reached_twice(draft: Draft) -> Iterator[Finding]:
     """Two names are two machines: what is one by both would be told two things at once."""
-    seen: dict[str, str] = {}
+    own: dict[tuple[str, str], str] = {}
     for name, host in draft.hosts.items():
-        other = seen.setdefault(host.reached, name) if host.reached else name
+        port = host.port or SSH
+        own |= {(spelt_once(place), port): name for place in (name, host.mgmt_address) if place and not host.is_local}
+    seen: dict[tuple[str, str], str] = {}
+    for name, host in draft.hosts.items():
+        if not host.reached:
+            continue
+        first = seen.setdefault(host.reached, name)
+        other = first if first != name else own.get(host.reached, name)
         # Who has no other address on mgmt than this is told so there (networks.address-twice).
-        if other != name and _has_own_mgmt(host):
+        if other != name and (_has_own_mgmt(host) or not address_of(host.connect)):
+            is_named = f", another spelling of {host.reached[0]}" if host.connect != host.reached[0] else ""
             yield draft.error(
                 "hosts.reached-twice",
                 ("ansible_host",),
-                f"is {host.connect!r}, where {other} is reached too: one machine under two names.",
+                f"is {host.connect!r}{is_named}, where {other} is reached too: one machine under two names.",
                 "Give each host its own address or name.",
                 host,
             )
+
+
+@rule
+def ports(draft: Draft) -> Iterator[Finding]:
+    """The port where Ansible reaches a host is one, and no other service's of the host."""
+    for host in draft.hosts.values():
+        if host.is_local or not host.port:
+            continue
+        if not host.has_port:
+            what = f"is {shown(host.port)}, which is no port: a whole number from 1 to 65535."
+            yield draft.error("hosts.port", ("ansible_port",), what, "Give the port of the host's SSH daemon.", host)
+            continue
+        for row in draft.domain.flows:
+            is_here = row.servers == ALL or row.servers in host.groups
+            if row.protocol == "tcp" and row.network == "mgmt" and is_here and not row.where_connected:
+                if int(host.port) in row.ports:
+                    what = f"is {host.port}, where {row.service} listens on this host ({row.id})."
+                    fix = "Let the host's SSH daemon listen on another port, and give that."
+                    yield draft.error("hosts.port", ("ansible_port",), what, fix, host)
+                    break
 
 
 @rule

@@ -19,6 +19,7 @@ from ansible_collections.holdfast.storage.plugins.module_utils.core.model import
 from ansible_collections.holdfast.storage.plugins.module_utils.core.networks import wants as networks_wants
 from ansible_collections.holdfast.storage.plugins.module_utils.core.networks.kinds import firewall
 from ansible_collections.holdfast.storage.plugins.module_utils.host.local import Result
+from ansible_collections.holdfast.storage.tests.unit.module_utils.core import inventory_cases as cases
 
 START = {"mgmt": "10.0.0", "storage": "10.1.0", "repl": "10.2.0"}
 OPENSTACK = {"keystone", "glance_api", "swift_proxy", "ceph_rgw", "cinder_api", "cinder_scheduler", "cinder_volume"}
@@ -268,6 +269,40 @@ def test_ssh_comes_from_where_the_administrators_are() -> None:
     assert guard.judge(Packet("br-mgmt", "192.0.2.7", "10.0.0.21", 22))
     assert guard.judge(Packet("br-mgmt", "10.0.0.200", "10.0.0.21", 22))
     assert not guard.judge(Packet("br-mgmt", "10.0.0.11", "10.0.0.21", 22))
+
+
+@pytest.mark.parametrize(
+    ("connection", "opened"),
+    [
+        ({"ansible_port": 2222}, [2222]),
+        ({"ansible_port": "2222"}, [2222]),
+        ({"ansible_port": 22}, [22]),
+        ({}, [22]),
+        # The port of another address may be forwarded to the usual one.
+        (
+            {
+                "ansible_port": 2222,
+                "ansible_host": "jump.example",
+                "networks_addresses": {"mgmt": "172.29.236.21"},
+            },
+            [22, 2222],
+        ),
+    ],
+)
+def test_ssh_is_let_in_where_ansible_reaches_the_host(connection: dict[str, Any], opened: list[int]) -> None:
+    content = cases.good("lab")
+    content["hosts"]["storage1"].update(connection)
+    services = cases.deployed(content)
+    wanted = {
+        name: networks_wants.firewall(services.model, host, services, {}) for name, host in services.model.hosts.items()
+    }
+    here = {entry["role"]: entry["ports"] for entry in wanted["storage1"]["flows"] if entry["id"] == "ssh"}
+    there = {entry["role"]: entry["ports"] for entry in wanted["storage2"]["flows"] if entry["id"] == "ssh"}
+    assert here["server"] == opened
+    assert there["server"] == [22]
+    assert sorted(there["client"]) == sorted({22, *opened})
+    again = Model.from_dict(json.loads(json.dumps(services.model.as_dict())))
+    assert again == services.model
 
 
 def test_a_host_is_no_router_between_its_bridges() -> None:
