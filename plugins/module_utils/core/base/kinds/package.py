@@ -10,17 +10,24 @@ goes on where a killed one was disables the same.
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 from ...change import Change, Plan
 from ...errors import Finding, HoldfastError
-from ...host_io import IO
+from ...host_io import IO, Result
 from ..system import STATE, SYSTEMCTL, packages
 
 POLICY = "/usr/sbin/policy-rc.d"
 POLICY_TEXT = "#!/bin/sh\n# Holdfast: services start when they are configured.\nexit 101\n"
 NOTE = f"{STATE}/units-before-packages.json"
-APT = ("/usr/bin/apt-get", "-q", "-y", "-o", "DPkg::Lock::Timeout=300", "-o", "Dpkg::Options::=--force-confold")
+# Seconds to wait for another who installs, such as Debian's own upgrades.
+PATIENCE = 300
+APT = ("/usr/bin/apt-get", "-q", "-y", "-o", f"DPkg::Lock::Timeout={PATIENCE}")
+APT += ("-o", "Dpkg::Options::=--force-confold")
+# Of its three locks apt waits for dpkg's alone. It says so of the lists and of the archives, and gives up.
+_TAKEN = "Could not get lock "
+_PAUSE = 2.0
 
 
 def question(wanted: dict[str, Any]) -> dict[str, Any]:
@@ -76,7 +83,7 @@ def apply(io: IO, plan: Plan) -> None:
         for change in plan:
             if change.action == "configure":
                 io.run(["/usr/bin/dpkg", "--force-confold", "--configure", "-a"], env=environment)
-                io.run([*APT, "install", "-f"], env=environment)
+                _succeed(_apt(io, "install", "-f", environment=environment))
             elif change.action == "install":
                 _install(io, change.data["packages"], environment)
         _disable(io, sorted(_enabled(io) - before))
@@ -87,12 +94,12 @@ def apply(io: IO, plan: Plan) -> None:
 
 
 def _install(io: IO, packages: list[str], environment: dict[str, str]) -> None:
-    install = [*APT, "install", "--no-install-recommends", *packages]
+    install = ("install", "--no-install-recommends", *packages)
     have_lists = any("_Packages" in name for name in io.listdir("/var/lib/apt/lists"))
-    if have_lists and io.run(install, env=environment, check=False).rc == 0:
+    if have_lists and _apt(io, *install, environment=environment).rc == 0:
         return
-    io.run([*APT, "update"], env=environment)
-    result = io.run(install, env=environment, check=False)
+    _succeed(_apt(io, "update", environment=environment))
+    result = _apt(io, *install, environment=environment)
     if result.rc != 0:
         reason = (result.err.strip() or result.out.strip())[-2000:]
         raise HoldfastError(
@@ -100,6 +107,22 @@ def _install(io: IO, packages: list[str], environment: dict[str, str]) -> None:
             "Fix: make the package sources of the host reach Debian 13 with its updates and security suites, "
             "and run it again."
         )
+
+
+def _apt(io: IO, *arguments: str, environment: dict[str, str]) -> Result:
+    """Run apt-get, and again while another holds what it needs. A failure of any other kind is the caller's."""
+    end = time.monotonic() + PATIENCE
+    while True:
+        result = io.run([*APT, *arguments], env=environment, check=False)
+        if result.rc == 0 or _TAKEN not in result.err or time.monotonic() > end:
+            return result
+        time.sleep(_PAUSE)
+
+
+def _succeed(result: Result) -> None:
+    if result.rc != 0:
+        fix = "wait for the other one, and run again" if _TAKEN in result.err else "see to what that says, and run again"
+        raise HoldfastError(f"apt-get fails: {(result.err.strip() or result.out.strip())[-2000:]} Fix: {fix}.")
 
 
 def _enabled_before(io: IO) -> set[str]:

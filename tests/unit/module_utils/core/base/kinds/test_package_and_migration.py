@@ -104,6 +104,45 @@ def test_policy_of_a_killed_run_is_removed_and_a_foreign_one_kept():
     assert not planned(["a\tii \t1"], ["a"], "#!/bin/sh\nexit 101\n")
 
 
+class BusyHost(AptHost):
+    """Another holds a lock of apt's for some tries."""
+
+    def __init__(self, lock, tries):
+        super().__init__()
+        self.lock, self.tries, self.asked = lock, tries, []
+
+    def listdir(self, path):
+        return ["deb_Packages"] if self.lock == "cache/apt/archives/lock" else []
+
+    def run(self, argv, **given):
+        busy = "update" if "lists" in self.lock else "install"
+        if busy in argv:
+            self.asked.append(busy)
+            if self.tries:
+                self.tries -= 1
+                return Result(100, "", f"E: Could not get lock /var/{self.lock}. It is held by process 7 (apt-get)")
+        return super().run(argv, **given)
+
+
+@pytest.mark.parametrize("lock", ["lib/apt/lists/lock", "cache/apt/archives/lock", "lib/dpkg/lock-frontend"])
+def test_another_who_holds_a_lock_of_apt_is_waited_for(monkeypatch, lock):
+    monkeypatch.setattr(package, "_PAUSE", 0)
+    host = BusyHost(lock, 3)
+    wanted = {"packages": ["a"]}
+    package.apply(host, package.plan(package.read(host, wanted), wanted))
+    assert host.installed == {"a"}
+    assert len(host.asked) == 4
+
+
+def test_one_who_never_lets_go_is_named(monkeypatch):
+    monkeypatch.setattr(package, "_PAUSE", 0)
+    monkeypatch.setattr(package, "PATIENCE", -1)
+    host = BusyHost("lib/apt/lists/lock", 9)
+    wanted = {"packages": ["a"]}
+    with pytest.raises(HoldfastError, match="held by process 7 .* Fix: wait for the other one"):
+        package.apply(host, package.plan(package.read(host, wanted), wanted))
+
+
 def test_units_that_cannot_be_listed_are_not_taken_for_none():
     io, wanted = Mute(), {"packages": ["cinder-api"]}
     with pytest.raises(HoldfastError, match="no bus"):
