@@ -64,7 +64,9 @@ class ActionModule(InventoryAction):
                 secret_store.save(self._loader, self.inventory_dir, secrets.complete(existing, required))
             self._keep_addresses(checked)
         run = self.run_directory()
-        run.write("model.json", checked.model.as_dict())
+        content, sealed = checked.sealed()
+        run.write("sealed.json", secret_store.seal(self._loader, sealed) if sealed else "")
+        run.write("model.json", content)
         self.deployment().write_questions(run, run_holder)
 
     def _keep_addresses(self, checked: Checked) -> None:

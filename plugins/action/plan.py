@@ -17,7 +17,8 @@ class ActionModule(DeploymentAction):
         deployment = self.deployment()
         answers = run.answers(self.variables["ansible_play_hosts"])
         plan = deployment.plan(answers)
-        run.write("plan.json", scrubbed(plan.as_dict(), dict(deployment.secrets)))
+        secrets = dict(deployment.secrets)
+        run.write("plan.json", scrubbed(plan.as_dict(), secrets))
         errors = [finding for finding in plan.findings if finding.severity == "error"]
         if errors:
             lines = [f"{len(errors)} problems on the hosts; nothing was changed."]
@@ -30,9 +31,12 @@ class ActionModule(DeploymentAction):
                 host: plan.groups(host) + (["lock_holder"] if host == locked and not self.check_mode else [])
                 for host in plan.hosts
             },
-            "summary": {
-                host: [f"{step}: {line}" for step, planned in plans.items() for line in planned.summary()]
-                for host, plans in plan.hosts.items()
-                if any(plans.values())
-            },
+            "summary": scrubbed(
+                {
+                    host: [f"{step}: {line}" for step, planned in plans.items() for line in planned.summary()]
+                    for host, plans in plan.hosts.items()
+                    if any(plans.values())
+                },
+                secrets,
+            ),
         }

@@ -13,6 +13,7 @@ from ansible_collections.holdfast.storage.plugins.module_utils.controller.deploy
 )
 from ansible_collections.holdfast.storage.plugins.module_utils.core.errors import HoldfastError
 from ansible_collections.holdfast.storage.plugins.module_utils.core.inventory.secrets import TEXT
+from ansible_collections.holdfast.storage.plugins.module_utils.core.model import Model
 from ansible_collections.holdfast.storage.plugins.module_utils.core.plan import rendering
 from ansible_collections.holdfast.storage.plugins.module_utils.core.subjects import ORDER
 from ansible_collections.holdfast.storage.plugins.plugin_utils import secret_store, site_certificate
@@ -34,7 +35,7 @@ class ActionModule(InventoryAction):
             **secret_store.named_by(checked.model),
         }
         placeholders = {name: form.placeholder(name) for name, form in sorted(forms.items())}
-        deployment = Deployment.of(checked.model, placeholders)
+        deployment = Deployment.of(Model.from_dict(checked.sealed()[0]), placeholders)
         directory = Path(options["directory"])
         _begin(directory)
         count = 0

@@ -13,11 +13,13 @@ from ansible_collections.holdfast.storage.plugins.module_utils.controller.deploy
     RunDirectory,
     is_public,
 )
+from ansible_collections.holdfast.storage.plugins.module_utils.controller.sealed import HIDDEN
 from ansible_collections.holdfast.storage.plugins.module_utils.core.errors import HoldfastError
 from ansible_collections.holdfast.storage.plugins.plugin_utils import secret_store, site_certificate
 from ansible_collections.holdfast.storage.plugins.plugin_utils.living_action import LivingAction
 
-HIDDEN = "(secret)"
+# A shorter one would hide half of what is shown.
+SHORTEST = 4
 
 
 class DeploymentAction(LivingAction):
@@ -79,17 +81,23 @@ class DeploymentAction(LivingAction):
 
     def deployment(self) -> Deployment:
         """The deployment as the action ``model`` left it in the run directory."""
-        model = self.run_directory().model()
+        run = self.run_directory()
+        sealed = secret_store.unseal(self._loader, text) if (text := run.read("sealed.json")) else []
+        model = run.model(sealed)
         secrets = secret_store.load(self._loader, self.inventory_dir, ephemeral_for=model if self.check_mode else None)
-        return Deployment.of(model, {**secrets, **site_certificate.load(self._loader, model, self.inventory_dir)})
+        of_inventory = {f"inventory:{number}": str(value) for number, (_, value) in enumerate(sealed)}
+        of_site = site_certificate.load(self._loader, model, self.inventory_dir)
+        return Deployment.of(model, {**of_inventory, **secrets, **of_site})
 
 
 def scrubbed(value: Any, secrets: dict[str, str]) -> Any:
     """The value with every secret in its texts replaced, at any depth."""
     if isinstance(value, str):
         for name, secret in secrets.items():
-            if secret and secret in value and not is_public(name):
-                value = value.replace(secret, HIDDEN)
+            if len(secret) >= SHORTEST and not is_public(name):
+                # A dollar is doubled in files where it would mean a substitution.
+                for written in {secret, secret.replace("$", "$$")}:
+                    value = value.replace(written, HIDDEN)
         return value
     if isinstance(value, dict):
         return {name: scrubbed(item, secrets) for name, item in value.items()}

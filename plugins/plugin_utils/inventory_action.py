@@ -16,6 +16,7 @@ from ansible_collections.holdfast.storage.plugins.module_utils.controller.deploy
     known_secrets,
     secrets_of,
 )
+from ansible_collections.holdfast.storage.plugins.module_utils.controller.sealed import Place, Sealed, apart
 from ansible_collections.holdfast.storage.plugins.module_utils.core.errors import Finding, HoldfastError
 from ansible_collections.holdfast.storage.plugins.module_utils.core.inventory import (
     build as inventory,
@@ -31,7 +32,11 @@ from ansible_collections.holdfast.storage.plugins.plugin_utils import (
     secret_store,
     yaml_files,
 )
-from ansible_collections.holdfast.storage.plugins.plugin_utils.deployment_action import DeploymentAction
+from ansible_collections.holdfast.storage.plugins.plugin_utils.deployment_action import (
+    SHORTEST,
+    DeploymentAction,
+    scrubbed,
+)
 from ansible_collections.holdfast.storage.plugins.plugin_utils.raw_inventory import InventoryReader
 from ansible_collections.holdfast.storage.plugins.plugin_utils.yaml_files import short
 
@@ -46,6 +51,21 @@ class Checked:
     groups: Mapping[str, tuple[str, ...]]
     secrets: Mapping[str, Any]
     required: Mapping[str, Form]
+    vaulted: frozenset[str] = frozenset()
+
+    def sealed(self) -> tuple[dict[str, Any], Sealed]:
+        """The model as plain values without what came out of a vault, and that with its places."""
+        content, found = apart(self.model.as_dict(), self._is_secret)
+        return content, found
+
+    def _is_secret(self, path: Place, value: Any) -> bool:
+        if "variables" not in path or isinstance(value, bool) or not str(value):
+            return False
+        if str(value) in self.vaulted or any(
+            secret in str(value) for secret in self.vaulted if len(secret) >= SHORTEST
+        ):
+            return True
+        return any(str(key).endswith("_conf_overrides") for key in path) and schema.is_hidden(path)
 
 
 class InventoryAction(DeploymentAction):
@@ -84,9 +104,11 @@ class InventoryAction(DeploymentAction):
             rules=RULES,
             domain=domain(),
         )
+        if vaulted := {f"inventory:{number}": value for number, value in enumerate(reader.vaulted())}:
+            findings = [Finding(**scrubbed(finding.as_dict(), vaulted)) for finding in findings]
         if model is None:
             raise HoldfastError(_message(findings), findings)
-        return Checked(model, findings, hosts, groups, existing, required)
+        return Checked(model, findings, hosts, groups, existing, required, reader.vaulted())
 
     def _secrets(self) -> tuple[dict[str, Any], list[Finding]]:
         try:

@@ -24,9 +24,8 @@ from ansible_collections.holdfast.storage.plugins.module_utils.core.errors impor
 from ansible_collections.holdfast.storage.plugins.module_utils.core.inventory.build import HostProblem
 from ansible_collections.holdfast.storage.plugins.module_utils.core.inventory.schema import shown
 from ansible_collections.holdfast.storage.plugins.plugin_utils import origins, secret_store
-from ansible_collections.holdfast.storage.plugins.plugin_utils.yaml_files import short
+from ansible_collections.holdfast.storage.plugins.plugin_utils.yaml_files import ENDINGS, short
 
-_ENDINGS = ("", *C.YAML_FILENAME_EXTENSIONS)
 _KINDS = ("group", "host")
 
 
@@ -66,7 +65,7 @@ def shadowed(directory: str) -> Iterator[Finding]:
                 yield _shadow(path, what, _move(path, taken))
             if os.path.basename(os.path.splitext(taken)[0]) == "all" and kind == "group" and os.path.isfile(taken):
                 home_of_all = os.path.join(home, "all")
-                what = f"Holdfast keeps what it makes in {short(home_of_all)}{os.sep}, and then Ansible would pass this over."
+                what = f"Holdfast keeps files in {short(home_of_all)}{os.sep}: Ansible would then pass this one over."
                 yield _shadow(taken, what, _move(taken, home_of_all))
 
 
@@ -77,25 +76,25 @@ def _same(home: str) -> dict[str, list[str]]:
     for name in sorted(names):
         stem, ending = os.path.splitext(name)
         # A name may have dots itself: host1.example.org is a directory, and host1.example.org.yml its file.
-        if ending in _ENDINGS[1:]:
+        if ending in ENDINGS[1:]:
             found.setdefault(stem, [])
         elif not name.startswith(".") and not name.endswith("~"):
             found.setdefault(name, [])
     return {
         stem: there
         for stem in found
-        if (there := [os.path.join(home, stem + ending) for ending in _ENDINGS if stem + ending in names])
+        if (there := [os.path.join(home, stem + ending) for ending in ENDINGS if stem + ending in names])
     }
 
 
 def _move(path: str, home: str) -> str:
     """How a file comes into the directory where Ansible reads all that there is for a name."""
     stem, ending = os.path.splitext(home)
-    directory = stem if ending in _ENDINGS[1:] else home
+    directory = stem if ending in ENDINGS[1:] else home
     if os.path.abspath(path) == os.path.abspath(directory):
         return f"Rename it, make a directory of its name, and move it there: {short(directory)}/main.yml."
     ending = os.path.splitext(path)[1]
-    ending = ending if ending in _ENDINGS[1:] else ".yml"
+    ending = ending if ending in ENDINGS[1:] else ".yml"
     name = next(
         name for name in ("main", "more", "other") if not os.path.exists(os.path.join(directory, name + ending))
     )
@@ -140,7 +139,7 @@ class Replay(InventoryData):
         self._loader = loader
         super().__init__()
         for self._file in files(sources):
-            if not os.access(self._file, os.X_OK) or os.path.splitext(self._file)[1] in (*_ENDINGS[1:], ".ini"):
+            if not os.access(self._file, os.X_OK) or os.path.splitext(self._file)[1] in (*ENDINGS[1:], ".ini"):
                 self._read(self._file)
         self.reconcile_inventory()
 
@@ -196,6 +195,8 @@ class Conflicts:
 
     def problems(self) -> Iterator[HostProblem]:
         """Each with the host that it is about; the same of several hosts becomes one finding."""
+        if C.config.get_config_value("DEFAULT_HASH_BEHAVIOUR") == "merge":
+            return
         for name, host in self.replay.hosts.items():
             own = self.replay.given.get(name, {})
             of_files = self._of_files("host", name)
@@ -220,9 +221,8 @@ class Conflicts:
                     level = (group.depth, group.priority)
                     found.setdefault(variable, {}).setdefault(level, []).append((group.name, given[-1]))
         for variable, levels in found.items():
-            given = levels[max(levels)]
-            last, counts = given[-1]
-            for first, other in given:
+            *others, (last, counts) = levels[max(levels)]
+            for first, other in others:
                 if other != counts:
                     why = f"the host is in {first} and in {last}, of which neither is below the other"
                     yield from self._told(host, variable, [other, counts], why)
@@ -231,7 +231,7 @@ class Conflicts:
     def _told(self, host: str, variable: str, given: list[Given], why: str) -> Iterator[HostProblem]:
         last = given[-1]
         other = next((one for one in given if one != last), None)
-        if other is None or C.DEFAULT_HASH_BEHAVIOUR == "merge" or variable == "ansible_group_priority":
+        if other is None or variable == "ansible_group_priority":
             return
         yield HostProblem(
             "inventory.given-twice",

@@ -42,7 +42,7 @@ def text(value: Any) -> str:
 
 
 def tag(value: Any) -> Any:
-    """Where a value is from, with ``path``, ``description``, ``line_num`` and ``col_num``; None when it is not known."""
+    """Where a value is from: ``path``, ``description``, ``line_num`` and ``col_num``; None when it is not known."""
     return Origin.get_tag(value) if Origin else None
 
 

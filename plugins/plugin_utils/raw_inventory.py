@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -11,7 +12,9 @@ from typing import Any
 from ansible import constants as C  # noqa: N812 - as everywhere in Ansible
 from ansible.errors import AnsibleError
 from ansible.parsing.dataloader import DataLoader
+from ansible.parsing.vault import EncryptedString
 
+from ansible_collections.holdfast.storage.plugins.module_utils.controller import sealed
 from ansible_collections.holdfast.storage.plugins.module_utils.core.inventory.build import (
     HostProblem,
     RawHost,
@@ -19,6 +22,7 @@ from ansible_collections.holdfast.storage.plugins.module_utils.core.inventory.bu
 from ansible_collections.holdfast.storage.plugins.module_utils.core.inventory.schema import (
     KeyPath,
     RoleVariables,
+    is_hidden,
     shown,
 )
 from ansible_collections.holdfast.storage.plugins.plugin_utils import origins, secret_store, yaml_files
@@ -46,6 +50,7 @@ class InventoryReader:
         self._templar = templar
         self._roles = roles
         self._places = places
+        self._vaults: dict[str, bool] = {}
         self._sources: dict[str, Mapping[str, Any]] = {}
         self.problems: list[HostProblem] = []
 
@@ -86,6 +91,35 @@ class InventoryReader:
                 state = "sets secrets in another file" if encrypted else "sets secrets in a file that is not encrypted"
                 found[short(place)] = f"{state}: {_home_only(home)}"
         return found
+
+    def vaulted(self) -> frozenset[str]:
+        """The values of the inventory that stand in a vault: each by itself, or with its file.
+
+        In a file that is one as a whole, variables of Holdfast that do not say so by their name are no secrets.
+        """
+        seen: set[int] = set()
+        found: set[str] = set()
+        for variables in self._sources.values():
+            for name, value in variables.items():
+                if id(value) not in seen and name != secret_store.VARIABLE:
+                    seen.add(id(value))
+                    found.update(self._vaulted(name, value))
+        return frozenset(found)
+
+    def _vaulted(self, name: str, value: Any) -> Iterator[str]:
+        for path, leaf in sealed.leaves((name,), value):
+            if isinstance(leaf, EncryptedString):
+                with contextlib.suppress(AnsibleError):  # What does not open is told where it is used.
+                    yield origins.text(leaf)
+            elif isinstance(leaf, str) and (not self._roles.is_reserved(name) or is_hidden(path)):
+                tag = origins.tag(leaf)
+                if tag and tag.path and self._is_vault(tag.path) and "{{" not in leaf:
+                    yield origins.text(leaf)
+
+    def _is_vault(self, path: str) -> bool:
+        if path not in self._vaults:
+            self._vaults[path] = os.path.exists(path) and secret_store.is_encrypted(path)
+        return self._vaults[path]
 
     def _host(self, name: str) -> RawHost:
         raw = self._hostvars.raw_get(name)

@@ -9,11 +9,14 @@ from typing import Any
 
 from ansible.parsing.dataloader import DataLoader
 
+from ansible_collections.holdfast.storage.plugins.module_utils.core.errors import Severity
 from ansible_collections.holdfast.storage.plugins.module_utils.core.inventory.build import HostProblem
 from ansible_collections.holdfast.storage.plugins.module_utils.core.inventory.schema import KeyPath
 from ansible_collections.holdfast.storage.plugins.plugin_utils import origins, secret_store, yaml_files
 
 CODE = "inventory.reading"
+Odd = tuple[KeyPath, Severity, str, str]
+"""Where, how bad, what and the fix."""
 
 
 class Readings:
@@ -22,7 +25,7 @@ class Readings:
     def __init__(self, loader: DataLoader | None) -> None:
         self._loader = loader
         self._files: dict[str, dict[tuple[int, int], tuple[str, bool]]] = {}
-        self._known: dict[int, list[tuple[KeyPath, str, str, str]]] = {}
+        self._known: dict[int, list[Odd]] = {}
 
     def problems(self, host: str, name: str, written: Any, value: Any) -> Iterator[HostProblem]:
         """Of one variable of a host: as it stands in its file, and as it is once its expressions are evaluated."""
@@ -35,7 +38,7 @@ class Readings:
         for path, severity, what, fix in found:
             yield HostProblem(CODE, host, (name, *path), what, fix, severity)
 
-    def _odd(self, path: KeyPath, value: Any) -> Iterator[tuple[KeyPath, str, str, str]]:
+    def _odd(self, path: KeyPath, value: Any) -> Iterator[Odd]:
         if isinstance(value, Mapping):
             for key, inner in value.items():
                 name = origins.text(key)
@@ -45,17 +48,15 @@ class Readings:
             for index, inner in enumerate(value):
                 yield from self._odd((*path, index), inner)
         elif not isinstance(value, str) and (typed := self._typed(value)):
-            text, is_another = typed
-            read = "a number" if self._is_secret(value) else f"{origins.plain(value)}"
-            seen = "what stands there" if self._is_secret(value) else text
-            if is_another:
-                fix = f"Write {read}, or the number that is meant, without zeros before it; put text in quotes."
-                yield path, "error", f"is {read} to Ansible, since YAML reads {seen} so.", fix
+            if self._is_secret(value):
+                yield path, "error", "is no number as it looks, and YAML reads it as one.", "Put it in quotes."
+            elif typed[1]:
+                yield path, "error", f"is {origins.plain(value)}: YAML reads {typed[0]} so.", _meant(typed[0], value)
             else:
-                what = f"is {read}, written as {seen}."
+                what = f"is {origins.plain(value)}, written as {typed[0]}."
                 yield path, "advice", what, "Write it in decimal digits alone, or in quotes if it is text."
 
-    def _key(self, path: KeyPath, key: Any) -> Iterator[tuple[KeyPath, str, str, str]]:
+    def _key(self, path: KeyPath, key: Any) -> Iterator[Odd]:
         """A name that is no text: what it becomes is not what stands there."""
         fix = "Put the name in quotes."
         if key is None or isinstance(key, bool):
@@ -75,6 +76,16 @@ class Readings:
     def _is_secret(self, value: Any) -> bool:
         tag = origins.tag(value)
         return bool(tag and tag.path and secret_store.is_encrypted(tag.path))
+
+
+def _meant(typed: str, value: Any) -> str:
+    """What to write for what may be meant by it."""
+    if not isinstance(value, (int, float)):
+        return f'Put it in quotes: "{typed}".'
+    digits = typed.replace("_", "").lstrip("+-")
+    if digits.isdecimal():
+        return f"Write {digits.lstrip('0')} if that is meant, or {origins.plain(value)}, and text in quotes."
+    return f'Put it in quotes if it is text, "{typed}", or write {origins.plain(value)}.'
 
 
 def _has_expression(value: Any) -> bool:

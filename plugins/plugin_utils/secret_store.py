@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
 from collections.abc import Mapping
@@ -87,6 +88,19 @@ def save(loader: DataLoader, inventory_dir: str | Path, values: Mapping[str, str
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+def seal(loader: DataLoader, content: Any) -> str:
+    """Plain content as JSON in a vault. Raises HoldfastError without a vault password."""
+    try:
+        return str(_vault(loader).encrypt(json.dumps(content)).decode())
+    except AnsibleError as error:
+        raise HoldfastError(f"Secrets of the inventory can not be encrypted: {error.message}. {_FIX}") from error
+
+
+def unseal(loader: DataLoader, sealed: str) -> Any:
+    """What was sealed. Raises HoldfastError when no password opens it."""
+    return json.loads(decrypted(loader, sealed.encode(), "sealed.json of the run directory"))
 
 
 def decrypted(loader: DataLoader | None, content: bytes, path: str | Path) -> bytes:

@@ -21,7 +21,7 @@ from ansible_collections.holdfast.storage.plugins.plugin_utils import secret_sto
 
 _DIRECTORIES = ("group_vars", "host_vars")
 _YAML_ENDINGS = (".yml", ".yaml", ".json")
-_ENDINGS = ("", *_YAML_ENDINGS)
+ENDINGS = ("", *_YAML_ENDINGS)
 _GROUP_KEYS = ("hosts", "children", "vars")
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _NO_KEY = 'Write the key as plain text, and an expression in quotes: "{{ name }}".'
@@ -417,7 +417,7 @@ def _files(directory: str) -> Iterator[str]:
         for parent, directories, files in os.walk(os.path.join(directory, name), followlinks=True):
             directories[:] = sorted(directory for directory in directories if not _is_passed_over(directory))
             for file in sorted(files):
-                if os.path.splitext(file)[1] in _ENDINGS and not _is_passed_over(file):
+                if os.path.splitext(file)[1] in ENDINGS and not _is_passed_over(file):
                     yield os.path.join(parent, file)
 
 

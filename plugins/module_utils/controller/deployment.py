@@ -31,6 +31,7 @@ from ..core.kind import Kind
 from ..core.model import Host, Model
 from ..core.plan import lock, planning, probe
 from ..core.subjects import ADDRESSES, EXPRESSIONS, NAMED_SECRETS, ORDER, OUTSIDERS, SECRET_FORMS
+from . import sealed as sealed_values
 
 COLLECTION = Path(__file__).resolve().parents[3]
 
@@ -109,10 +110,11 @@ class RunDirectory:
                 f"Fix: let it end. If its controller is gone for good, remove {path}."
             )
 
-    def model(self) -> Model:
+    def model(self, sealed: sealed_values.Sealed | None = None) -> Model:
+        """The model, without what came out of a vault unless that is given."""
         try:
-            return Model.from_dict(self.read("model.json"))
-        except (KeyError, TypeError):
+            return Model.from_dict(sealed_values.together(self.read("model.json"), sealed or ()))
+        except (KeyError, IndexError, TypeError):
             path = self.path / "model.json"
             raise HoldfastError(
                 f"{path} is of another version. Fix: run playbooks/plan.yml, then this again."

@@ -158,10 +158,14 @@ def did_you_mean(name: str, candidates: Iterable[str]) -> str:
     return f"Did you mean {near}? " if near else ""
 
 
+def is_hidden(path: KeyPath) -> bool:
+    """Whether a key on the way to a value says that it is a secret."""
+    return any(isinstance(key, str) and (_SECRET_NAME.match(key) or is_sensitive(key)) for key in path)
+
+
 def shown(value: Any, path: KeyPath = ()) -> str:
     """A value as messages show it: short, and not at all when its key says that it is a secret."""
-    hidden = any(isinstance(key, str) and (_SECRET_NAME.match(key) or is_sensitive(key)) for key in path)
-    if isinstance(value, str) and (hidden or _SECRET_URL.search(value)):
+    if isinstance(value, str) and (is_hidden(path) or _SECRET_URL.search(value)):
         return "(a secret, not shown)"
     if isinstance(value, Mapping):
         return f"a mapping of {len(value)} key{'' if len(value) == 1 else 's'}"

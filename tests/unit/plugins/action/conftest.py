@@ -113,6 +113,7 @@ class Controller:
         """Leave what the action ``model`` leaves, and secrets in the vault file."""
         secret_store.save(self.loader, self.directory, secrets_of(self.case))
         self.run_directory.write("model.json", model_of(self.case).as_dict())
+        self.run_directory.write("sealed.json", "")
         self.run_directory.write("lock.json", {"host": sorted(model_of(self.case).hosts)[0], "holder": HOLDER})
         return deployment_of(self.case)
 

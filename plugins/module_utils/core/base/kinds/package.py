@@ -23,8 +23,8 @@ POLICY_TEXT = "#!/bin/sh\n# Holdfast: services start when they are configured.\n
 NOTE = f"{STATE}/units-before-packages.json"
 # Seconds to wait for another who installs, such as Debian's own upgrades.
 PATIENCE = 300
-APT = ("/usr/bin/apt-get", "-q", "-y", "-o", f"DPkg::Lock::Timeout={PATIENCE}")
-APT += ("-o", "Dpkg::Options::=--force-confold")
+_OPTIONS = (f"DPkg::Lock::Timeout={PATIENCE}", "Dpkg::Options::=--force-confold")
+APT = ("/usr/bin/apt-get", "-q", "-y", *(word for option in _OPTIONS for word in ("-o", option)))
 # Of its three locks apt waits for dpkg's alone. It says so of the lists and of the archives, and gives up.
 _TAKEN = "Could not get lock "
 _PAUSE = 2.0
@@ -121,7 +121,9 @@ def _apt(io: IO, *arguments: str, environment: dict[str, str]) -> Result:
 
 def _succeed(result: Result) -> None:
     if result.rc != 0:
-        fix = "wait for the other one, and run again" if _TAKEN in result.err else "see to what that says, and run again"
+        fix = (
+            "wait for the other one, and run again" if _TAKEN in result.err else "see to what that says, and run again"
+        )
         raise HoldfastError(f"apt-get fails: {(result.err.strip() or result.out.strip())[-2000:]} Fix: {fix}.")
 
 

@@ -148,14 +148,12 @@ def ports(draft: Draft) -> Iterator[Finding]:
             what = f"is {shown(host.port)}, which is no port: a whole number from 1 to 65535."
             yield draft.error("hosts.port", ("ansible_port",), what, "Give the port of the host's SSH daemon.", host)
             continue
-        for row in draft.domain.flows:
-            is_here = row.servers == ALL or row.servers in host.groups
-            if row.protocol == "tcp" and row.network == "mgmt" and is_here and not row.where_connected:
-                if int(host.port) in row.ports:
-                    what = f"is {host.port}, where {row.service} listens on this host ({row.id})."
-                    fix = "Let the host's SSH daemon listen on another port, and give that."
-                    yield draft.error("hosts.port", ("ansible_port",), what, fix, host)
-                    break
+        here = (row for row in draft.domain.flows if row.servers == ALL or row.servers in host.groups)
+        on_mgmt = (row for row in here if (row.protocol, row.network) == ("tcp", "mgmt") and not row.where_connected)
+        if taken := next((row for row in on_mgmt if int(host.port) in row.ports), None):
+            what = f"is {host.port}, where {taken.service} listens on this host ({taken.id})."
+            fix = "Let the host's SSH daemon listen on another port, and give that."
+            yield draft.error("hosts.port", ("ansible_port",), what, fix, host)
 
 
 @rule

@@ -139,7 +139,7 @@ def test_one_who_never_lets_go_is_named(monkeypatch):
     monkeypatch.setattr(package, "PATIENCE", -1)
     host = BusyHost("lib/apt/lists/lock", 9)
     wanted = {"packages": ["a"]}
-    with pytest.raises(HoldfastError, match="held by process 7 .* Fix: wait for the other one"):
+    with pytest.raises(HoldfastError, match=r"held by process 7 .* Fix: wait for the other one"):
         package.apply(host, package.plan(package.read(host, wanted), wanted))
 
 
