@@ -97,6 +97,7 @@ class InventoryAction(DeploymentAction):
                 plain_secrets=reader.plain_secrets(self.inventory_dir),
                 locate=reader.locate,
                 exists=self._exists,
+                texts=reader.texts(),
                 variable_files=dict(self._variable_files()),
             ),
             roles,

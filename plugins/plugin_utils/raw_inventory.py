@@ -10,8 +10,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ansible import constants as C  # noqa: N812 - as everywhere in Ansible
+from ansible import context
 from ansible.errors import AnsibleError
 from ansible.parsing.dataloader import DataLoader
+from ansible.parsing.splitter import parse_kv
 from ansible.parsing.vault import EncryptedString
 
 from ansible_collections.holdfast.storage.plugins.module_utils.controller import sealed
@@ -149,6 +151,8 @@ class InventoryReader:
             variables=variables,
             others=frozenset(str(key) for key in raw if key not in mine and key != secret_store.VARIABLE),
             connect=self._one(name, _HOST, connection),
+            connect_key=_key(_HOST, connection),
+            port_key=_key(_PORT, connection),
             port=self._one(name, _PORT, connection),
             local=local or name in ("localhost", "127.0.0.1", "::1"),
         )
@@ -190,6 +194,12 @@ class InventoryReader:
             )
         return values[-1] if values else ""
 
+    @staticmethod
+    def texts() -> frozenset[str]:
+        """The names of variables that the command line gives as text, whatever they look like."""
+        given = [text for text in context.CLIARGS.get("extra_vars") or () if text and text[0] not in "@{["]
+        return frozenset(str(name) for text in given for name in parse_kv(text))
+
     def _refuse(self, host: str, name: str, error: AnsibleError) -> None:
         reason = " ".join(str(getattr(error, "message", error)).split()).rstrip(".")
         cause = error.__cause__
@@ -206,6 +216,10 @@ class InventoryReader:
                 "Define what it refers to, or correct the expression.",
             )
         )
+
+
+def _key(names: tuple[str, ...], given: Mapping[str, str]) -> str:
+    return next((name for name in reversed(names) if given.get(name)), names[0])
 
 
 def _connection_variables(raw: Mapping[str, Any]) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from collections.abc import Mapping as MappingABC
 from dataclasses import dataclass, field, replace
@@ -47,6 +48,8 @@ class RawHost:
         others: names of its other variables, among which misspelt ones are looked for.
         connect: ``ansible_host``, or empty.
         port: ``ansible_port``, or empty.
+        connect_key: the name of the variable that ``connect`` is of: Ansible knows several.
+        port_key: likewise of ``port``.
         local: whether it is the controller itself (``ansible_connection: local``).
     """
 
@@ -56,6 +59,8 @@ class RawHost:
     connect: str = ""
     port: str = ""
     local: bool = False
+    connect_key: str = "ansible_host"
+    port_key: str = "ansible_port"
 
 
 @dataclass(frozen=True)
@@ -73,6 +78,7 @@ class RawInventory:
         plain_secrets: places where a secret stands in a file that is not encrypted, and what is wrong there.
         locate: file and line of a value, of a host's or, with None, of the deployment's; None when it is not known.
         exists: whether a file of the controller exists.
+        texts: names of variables that the command line gives as text: ``-e NAME=VALUE``.
         variable_files: files and directories of variables beside the inventory, with ``host`` or ``group`` and name.
     """
 
@@ -86,6 +92,7 @@ class RawInventory:
     plain_secrets: Mapping[str, str] = field(default_factory=dict)
     locate: Callable[[str | None, KeyPath], str | None] = lambda host, path: None
     exists: Callable[[str], bool] = lambda path: True
+    texts: frozenset[str] = frozenset()
     variable_files: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
 
@@ -158,6 +165,8 @@ class _Check:
                     host.connect or name,
                     host.port,
                     host.local,
+                    host.connect_key,
+                    host.port_key,
                 )
                 for name, host in self.raw.hosts.items()
             },
@@ -253,7 +262,10 @@ class _Check:
             self.refused.add((host, problem.path))
             if any((who, problem.path) in self.misread for who in ([host] if host else self.raw.hosts)):
                 continue
-            self._add(problem.code, host, problem.path, problem.what, problem.fix)
+            fix = problem.fix
+            if variable.name in self.raw.texts and problem.code == "schema.type":
+                fix = f"-e NAME=VALUE gives text. Give JSON: -e '{{\"{variable.name}\": {_as_json(value)}}}'."
+            self._add(problem.code, host, problem.path, problem.what, fix)
         if any(problem.prune == (variable.name,) for problem in problems):
             return
         for problem in sorted(problems, key=lambda problem: len(problem.path), reverse=True):
@@ -300,6 +312,12 @@ def _shared(findings: list[Finding], draft: Draft) -> Iterator[Finding]:
         alike.setdefault((same, location, path), []).append(host)
     for (finding, location, path), hosts in alike.items():
         yield replace(finding, where=place(location, _several(hosts), path)) if location else finding
+
+
+def _as_json(value: Any) -> str:
+    """A number or a truth value that was given as text, as JSON has it; for anything else a place for it."""
+    plain = isinstance(value, str) and re.fullmatch(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?|true|false", value.lower())
+    return value.lower() if plain else "..."
 
 
 def _several(names: list[str]) -> str | None:

@@ -42,6 +42,10 @@ class DraftHost:
     """The port there, as the inventory has it; empty when it has none."""
     is_local: bool = False
     """Whether it is the controller itself, to which nobody connects."""
+    connect_key: str = "ansible_host"
+    """The name of the variable that ``connect`` is of: Ansible knows several."""
+    port_key: str = "ansible_port"
+    """Likewise of ``port``."""
 
     @property
     def ports(self) -> Mapping[str, Mapping[str, Any]]:

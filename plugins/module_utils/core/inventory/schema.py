@@ -36,6 +36,7 @@ KeyPath = tuple[str | int, ...]
 _SECRET_NAME = re.compile(
     r"(?!.*_(file|seconds|hours|days)$).*(password|passwd|secret|token|credential|hash_path)", re.I
 )
+_LONGEST_NUMBER = 100
 _SECRET_URL = re.compile(r"://[^/@\s]*:[^@\s]+@")
 
 
@@ -186,6 +187,8 @@ def dotted(path: Sequence[str | int]) -> str:
 def ipv4(value: str) -> ipaddress.IPv4Address:
     """An IPv4 address. Raises ValueError with the reason, in words that end a sentence."""
     _refuse_oddities(value)
+    if re.fullmatch(r"[0-9.]+/[0-9.]*", value):
+        raise ValueError("with a prefix length, and an address alone is wanted")
     try:
         return ipaddress.IPv4Address(value)
     except ValueError:
@@ -212,8 +215,20 @@ def _refuse_oddities(value: str) -> None:
         raise ValueError("with white space around it")
     if not value:
         raise ValueError("empty")
-    if ":" in value:
+    if "://" in value:
+        raise ValueError("a URL, and an address is wanted")
+    if re.fullmatch(r"[^:]*:[0-9]*|\[.*\]:[0-9]+", value):
+        raise ValueError("with a port, and an address alone is wanted")
+    if ":" in value and _is_ipv6(value):
         raise ValueError("IPv6, and these networks are IPv4")
+
+
+def _is_ipv6(value: str) -> bool:
+    try:
+        ipaddress.IPv6Network(value.strip("[]"), strict=False)
+    except ValueError:
+        return False
+    return True
 
 
 def _read(path: Path) -> Mapping[str, Any]:
@@ -360,7 +375,7 @@ def _wrong_type(value: Any, wanted: str | Sequence[str], seen: str, about: str) 
     types = " or ".join(_TYPES[kind] for kind in kinds)
     if value is None or value == "":
         return "schema.empty", f"is empty; {types} is wanted.", f"Give {types}, or take the key out{about}"
-    fix = f"Write it without quotes{about}" if _is_quoted(value, kinds) else f"Give {types}{about}"
+    fix = f"{_rewritten(value, kinds) or f'Give {types}'}{about}"
     kind = _type_of(value)
     what = f"is {seen}" if kind in seen else f"is {seen}, which is {kind}"
     return "schema.type", f"{what}; {types} is wanted.", fix
@@ -403,12 +418,28 @@ def _type_of(value: Any) -> str:
     return f"a {type(value).__name__}"
 
 
-def _is_quoted(value: Any, kinds: Sequence[str]) -> bool:
+def _rewritten(value: Any, kinds: Sequence[str]) -> str:
+    """How a value of another type is written so that YAML takes it for what is wanted; empty when nobody can say."""
+    if "string" in kinds and isinstance(value, (bool, int, float)):
+        return "Put it in quotes: YAML reads yes, no, on, off and numbers as what they are without them"
     if not isinstance(value, str):
-        return False
-    if "integer" in kinds or "number" in kinds:
-        return bool(re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", value))
-    return "boolean" in kinds and value in ("true", "false")
+        return ""
+    if "boolean" in kinds and value in ("true", "false"):
+        return "Write it without quotes"
+    number = value.strip().replace("_", "")
+    whole = re.fullmatch(r"-?[0-9]+", number)
+    if not ("integer" in kinds or "number" in kinds) or not (
+        whole or re.fullmatch(r"-?[0-9]*\.?[0-9]+(e-?[0-9]{1,2})?", number)
+    ):
+        return ""
+    if whole and (number.lstrip("-").lstrip("0") or "0") == number.lstrip("-"):
+        return "Write it without quotes"
+    digits = str(int(number)) if whole and len(number) < _LONGEST_NUMBER else f"{float(number):.15g}"
+    if "number" not in kinds and not digits.lstrip("-").isdecimal():
+        return ""
+    if digits == number:
+        return "Write it without quotes"
+    return f"Write {digits}, without quotes: this is text to YAML"
 
 
 def _fill(value: Any, schema: Mapping[str, Any]) -> Any:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from ...errors import Finding
 from ...flows import ALL, ANY, BALANCER, flow
 from ...flows.rows import FRONTEND
-from ..draft import Draft, listed, rule
+from ..draft import Draft, listed, place, rule
 from ..schema import nearest
 
 
@@ -19,9 +19,12 @@ def needed(draft: Draft) -> Iterator[Finding]:
     for group, by in sorted(_needs(draft).items()):
         state = "has no host" if group in draft.groups else "is missing"
         near = nearest(group, [name for name in draft.groups if name not in draft.domain.groups])
-        yield draft.error(
+        # A group that is not there has no line: that of the first one that needs it has.
+        location = next((found for name in (group, *sorted(by)) if (found := draft.locate(None, (name,)))), None)
+        yield Finding(
+            "error",
             "groups.missing",
-            (group,),
+            place(location, None, (group,)),
             f"The group {group} {state}, and {listed(by)} need{'s' if len(by) == 1 else ''} it.",
             f"{f'Did you write {near} for it? ' if near else ''}Put a host into the group {group}.",
         )

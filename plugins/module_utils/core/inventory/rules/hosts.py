@@ -79,19 +79,22 @@ def variable_files(draft: Draft) -> Iterator[Finding]:
 def connections(draft: Draft) -> Iterator[Finding]:
     """Where hosts are reached is their mgmt address, unless that is given by itself."""
     for host in draft.hosts.values():
+        if odd := _no_place(host):
+            yield draft.error("hosts.address", (host.connect_key,), *odd, host)
+            continue
         if "mgmt" not in host.ports or host.mgmt_address or _has_own_mgmt(host):
             continue
         if host.connect != host.connect.strip() or re.fullmatch(r"[0-9.]+|.*:.*", host.connect):
             what = f"is {host.connect!r}, {why_not_ipv4(host.connect)}."
-            fix = "Set ansible_host to the host's IPv4 address on the mgmt network, or give networks_addresses.mgmt."
-            yield draft.error("hosts.address", ("ansible_host",), what, fix, host)
+            fix = f"Set {host.connect_key} to the host's IPv4 address on mgmt, or give networks_addresses.mgmt."
+            yield draft.error("hosts.address", (host.connect_key,), what, fix, host)
         else:
             yield draft.error(
                 "networks.mgmt-unknown",
                 ("networks_addresses", "mgmt"),
                 f"The host's address on mgmt is not known: it is reached by the name {host.connect!r}, and names are "
                 "not looked up.",
-                "Set ansible_host to the address, or give networks_addresses.mgmt.",
+                f"Set {host.connect_key} to the address, or give networks_addresses.mgmt.",
                 host,
             )
 
@@ -131,7 +134,7 @@ def reached_twice(draft: Draft) -> Iterator[Finding]:
             is_named = f", another spelling of {host.reached[0]}" if host.connect != host.reached[0] else ""
             yield draft.error(
                 "hosts.reached-twice",
-                ("ansible_host",),
+                (host.connect_key,),
                 f"is {host.connect!r}{is_named}, where {other} is reached too: one machine under two names.",
                 "Give each host its own address or name.",
                 host,
@@ -146,14 +149,14 @@ def ports(draft: Draft) -> Iterator[Finding]:
             continue
         if not host.has_port:
             what = f"is {shown(host.port)}, which is no port: a whole number from 1 to 65535."
-            yield draft.error("hosts.port", ("ansible_port",), what, "Give the port of the host's SSH daemon.", host)
+            yield draft.error("hosts.port", (host.port_key,), what, "Give the port of the host's SSH daemon.", host)
             continue
         here = (row for row in draft.domain.flows if row.servers == ALL or row.servers in host.groups)
         on_mgmt = (row for row in here if (row.protocol, row.network) == ("tcp", "mgmt") and not row.where_connected)
         if taken := next((row for row in on_mgmt if int(host.port) in row.ports), None):
             what = f"is {host.port}, where {taken.service} listens on this host ({taken.id})."
             fix = "Let the host's SSH daemon listen on another port, and give that."
-            yield draft.error("hosts.port", ("ansible_port",), what, fix, host)
+            yield draft.error("hosts.port", (host.port_key,), what, fix, host)
 
 
 @rule
@@ -171,6 +174,25 @@ def idle(draft: Draft) -> Iterator[Finding]:
                     f"Put it into a group if it was forgotten: {listed(known - full)}.",
                     host,
                 )
+
+
+def _no_place(host: DraftHost) -> tuple[str, str] | None:
+    """What stands in ``ansible_host`` beside a name or an address, and where that belongs."""
+    connect, key = host.connect, host.connect_key
+    seen = f"is {connect!r}"
+    if host.is_local:
+        return None
+    if "://" in connect:
+        return f"{seen}, a URL.", f"Give the name or the address alone in {key}."
+    if "@" in connect:
+        user, _, rest = connect.rpartition("@")
+        return f"{seen}, with a user.", f"Set {key}: {rest}, and ansible_user: {user}."
+    if port := re.fullmatch(r"(?:\[(.*)\]|([^:]*)):([0-9]*)", connect):
+        place = port[1] or port[2]
+        return f"{seen}, with a port.", f"Set {key}: {place}, and ansible_port: {port[3] or SSH}."
+    if re.fullmatch(r"[0-9.]+/[0-9]*", connect):
+        return f"{seen}, with a prefix length.", f"Set {key}: {connect.partition('/')[0]}."
+    return None
 
 
 def _has_own_mgmt(host: DraftHost) -> bool:

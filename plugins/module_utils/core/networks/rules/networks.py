@@ -203,7 +203,7 @@ def addresses(draft: Draft) -> Iterator[Finding]:
             given = draft.given_address(host, network.name)
             path: KeyPath = (ADDRESSES, network.name)
             if network.name == "mgmt" and "mgmt" not in (host.variables.get(ADDRESSES) or {}):
-                path = ("ansible_host",)
+                path = (host.connect_key,)
             elif given and network.name not in host.ports:
                 yield draft.error(
                     "networks.address-without-port",

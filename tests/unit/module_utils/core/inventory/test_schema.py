@@ -168,3 +168,49 @@ def test_variables_with_a_misspelt_prefix(name, meant):
 def test_bad_declarations(documents, message):
     with pytest.raises(HoldfastError, match=message):
         schema.declare(documents)
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        ("10.0.0.1:443", "with a port"),
+        ("[fd00::1]:443", "with a port"),
+        ("host.example:22", "with a port"),
+        ("http://10.0.0.1", "a URL"),
+        ("10.0.0.1/24", "with a prefix length"),
+        ("fd00::1", "IPv6"),
+        ("::ffff:10.0.0.1", "IPv6"),
+        ("aa:bb:cc:dd:ee:ff", "not an IPv4 address of four numbers"),
+        ("10.0.0.256", "not an IPv4 address of four numbers"),
+    ],
+)
+def test_what_is_no_address_is_told_by_what_it_is(value: str, reason: str) -> None:
+    with pytest.raises(ValueError, match=f"^{reason}"):
+        schema.ipv4(value)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "value", "fix"),
+    [
+        ("integer", "1500", "Write it without quotes."),
+        ("integer", "09000", "Write 9000, without quotes: this is text to YAML."),
+        ("integer", "-08", "Write -8, without quotes: this is text to YAML."),
+        ("integer", "1e3", "Write 1000, without quotes: this is text to YAML."),
+        ("integer", "1.5", "Give a whole number."),
+        ("integer", "0x1F", "Give a whole number."),
+        ("integer", "many", "Give a whole number."),
+        ("number", "1.5", "Write it without quotes."),
+        ("number", "1e3", "Write 1000, without quotes: this is text to YAML."),
+        ("boolean", "true", "Write it without quotes."),
+        ("boolean", "yes", "Give a truth value, true or false."),
+        ("string", True, "Put it in quotes: YAML reads yes, no, on, off and numbers as what they are without them."),
+        ("string", 1.1, "Put it in quotes: YAML reads yes, no, on, off and numbers as what they are without them."),
+        ("integer", "9" * 400, "Write it without quotes."),
+    ],
+)
+def test_a_fix_of_a_type_does_what_it_says(wanted: str, value: object, fix: str) -> None:
+    declared = {"lab": ({"lab_x": {"description": "", "type": wanted}}, {})}
+    declared["lab"][0]["lab_x"]["description"] = "X"
+    (problem,) = schema.declare(declared).check("lab_x", value)
+    assert problem.code == "schema.type"
+    assert problem.fix.removesuffix(": X.").removesuffix(".") == fix.removesuffix(".")
