@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 
+from ansible import context
 from ansible.errors import AnsibleError
 from ansible.inventory.data import InventoryData
 from ansible.parsing.dataloader import DataLoader
@@ -16,7 +17,7 @@ from ansible.plugins.inventory import BaseInventoryPlugin, ini
 from ansible.utils.display import Display
 
 from ansible_collections.holdfast.storage.plugins.module_utils.core.errors import Finding
-from ansible_collections.holdfast.storage.plugins.plugin_utils import secret_store, yaml_files
+from ansible_collections.holdfast.storage.plugins.plugin_utils import inventory_sources, secret_store, yaml_files
 
 DOCUMENTATION = r"""
 name: strict_yaml
@@ -64,7 +65,7 @@ class InventoryModule(BaseInventoryPlugin):
         Or with a file of ``-e @FILE``: without its variables Ansible reads no inventory, and blames that.
         """
         if not os.path.exists(path):
-            return "," not in path  # A list of hosts has one.
+            return "," not in path and path != "/etc/ansible/hosts"  # A list of hosts; and what nobody asked for.
         if not super().verify_file(path) or secret_store.is_encrypted(path):
             return False
         return yaml_files.unreadable([*_problems(path, None), *yaml_files.on_command_line(None)])
@@ -73,8 +74,12 @@ class InventoryModule(BaseInventoryPlugin):
         """Tell what is wrong, and end: after an error that is raised, Ansible tries the other plugins."""
         # Not the parent's parse: it reads the files of -e, and fails with another's words when one is bad.
         del inventory, cache
-        findings = [*_problems(path, loader), *yaml_files.on_command_line(loader)]
-        findings += yaml_files.beside(os.path.dirname(path), loader)
+        sources = [source for source in context.CLIARGS.get("inventory") or () if os.path.exists(source)]
+        files = dict.fromkeys([path, *map(os.path.abspath, inventory_sources.files(sources))])
+        findings = [finding for file in files for finding in _problems(file, loader)]
+        findings += yaml_files.on_command_line(loader)
+        for directory in dict.fromkeys(map(os.path.dirname, files)):
+            findings += yaml_files.beside(directory, loader)
         Display().error(yaml_files.told(findings), wrap_text=False)
         raise SystemExit(4)
 

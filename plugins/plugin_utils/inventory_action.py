@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,12 +86,13 @@ class InventoryAction(DeploymentAction):
             if name not in ("all", "ungrouped")
         }
         required = _required(groups)
+        passed_over = list(self._passed_over(sources))
         model, findings = inventory.build(
             inventory.RawInventory(
                 hosts=hosts,
                 groups=groups,
                 problems=(*reader.problems, *given.problems()),
-                findings=(*unreadable, *self._passed_over(sources)),
+                findings=(*unreadable, *passed_over),
                 secrets=existing,
                 required_secrets=tuple(required),
                 known_secrets=known_secrets(),
@@ -107,6 +109,8 @@ class InventoryAction(DeploymentAction):
         )
         if vaulted := {f"inventory:{number}": value for number, value in enumerate(reader.vaulted())}:
             findings = [Finding(**scrubbed(finding.as_dict(), vaulted)) for finding in findings]
+        if any(finding.code in yaml_files.UNREAD for finding in passed_over):
+            findings = [finding for finding in findings if _holds_anyway(finding)]
         if model is None:
             raise HoldfastError(_message(findings), findings)
         return Checked(model, findings, hosts, groups, existing, required, reader.vaulted())
@@ -146,6 +150,12 @@ def remembered(hosts: Mapping[str, inventory.RawHost]) -> Any:
     """The addresses that earlier runs assigned."""
     name = inventory.ADDRESSES
     return next((raw.variables[name] for raw in hosts.values() if name in raw.variables), {})
+
+
+def _holds_anyway(finding: Finding) -> bool:
+    """Whether a finding is true whatever stands in a file that can not be read: it is about a line of another."""
+    needs_all = finding.code in ("inventory.required", "inventory.undefined", "hosts.none")
+    return finding.code in yaml_files.UNREAD or (bool(re.match(r"[^ ]+:[0-9]+", finding.where)) and not needs_all)
 
 
 def _required(groups: Mapping[str, tuple[str, ...]]) -> dict[str, Form]:

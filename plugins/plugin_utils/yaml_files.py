@@ -32,6 +32,7 @@ _NAMES = {**_KINDS, "null": "nothing"}
 _DEEPEST = 60
 _LARGEST = 1_000_000
 TWICE = "inventory.key-twice"
+UNREAD = ("inventory.yaml", "inventory.file", "inventory.vault")
 _BASE = re.compile(r"[-+]?0[bx]", re.I)
 _TAGS = re.compile(
     r"tag:yaml\.org,2002:(str|int|float|bool|null|map|seq|timestamp|binary|set|omap|pairs|merge|value)|!unsafe|!vault"
@@ -44,11 +45,18 @@ def beside(directory: str, loader: DataLoader | None) -> list[Finding]:
     return [finding for file in _files(directory) for finding in problems(file, loader)]
 
 
+def broken(directory: str, loader: DataLoader | None) -> list[str]:
+    """The files of variables beside an inventory or a playbook that Ansible can not read."""
+    return [file for file in _files(directory) if unreadable(problems(file, loader))]
+
+
 def on_command_line(loader: DataLoader | None) -> list[Finding]:
     """What is wrong with the files of variables that the command line names; without a loader, those in clear."""
     files = [text[1:] for text in context.CLIARGS.get("extra_vars") or () if text.startswith("@")]
     clear = [file for file in files if loader or not (os.path.exists(file) and secret_store.is_encrypted(file))]
-    return [finding for file in clear for finding in problems(file, loader)]
+    inline = [text for text in context.CLIARGS.get("extra_vars") or () if text[:1] in ("{", "[")]
+    found = [finding for text in inline for finding in _problems_of("-e", text.encode())]
+    return [*found, *(finding for file in clear for finding in problems(file, loader))]
 
 
 def unreadable(findings: Iterable[Finding]) -> bool:
@@ -115,8 +123,10 @@ def is_yaml(path: str, loader: DataLoader | None) -> bool:
 def problems(path: str, loader: DataLoader | None) -> list[Finding]:
     """What is wrong with a file of variables: unreadable, undecipherable, no YAML, no mapping, or a key twice."""
     content = _content(path, loader)
-    if isinstance(content, Finding):
-        return [content]
+    return [content] if isinstance(content, Finding) else _problems_of(path, content)
+
+
+def _problems_of(path: str, content: bytes) -> list[Finding]:
     root = _composed(path, content)
     if isinstance(root, Finding):
         return [root]

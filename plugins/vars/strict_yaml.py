@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from ansible import context
 from ansible.errors import AnsibleParserError
 from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.vars import BaseVarsPlugin
@@ -43,8 +44,19 @@ class VarsModule(BaseVarsPlugin):
         del entities, cache
         directory = path if os.path.isdir(path) else os.path.dirname(path)
         if directory not in _TOLD:
-            findings = [*yaml_files.on_command_line(loader), *yaml_files.beside(directory, loader)]
+            if yaml_files.unreadable(unread := yaml_files.on_command_line(loader)):
+                raise AnsibleParserError(yaml_files.told([*unread, *yaml_files.beside(directory, loader)]))
+            findings = yaml_files.beside(directory, loader)
             _TOLD[directory] = yaml_files.told(findings) if yaml_files.unreadable(findings) else ""
         if _TOLD[directory]:
-            raise AnsibleParserError(_TOLD[directory])
+            if not _is_only_checked():
+                raise AnsibleParserError(_TOLD[directory])
+            # The check of the inventory tells them, and what else is wrong. Ansible has no public way past a file.
+            for file in yaml_files.broken(directory, loader):
+                loader._FILE_CACHE[loader.path_dwim(file)] = {}
         return {}
+
+
+def _is_only_checked() -> bool:
+    """Whether nothing else is run than the check of the inventory, which looks at each file itself."""
+    return [os.path.basename(playbook) for playbook in context.CLIARGS.get("args") or ()] == ["validate.yml"]
