@@ -147,8 +147,8 @@ def test_what_is_as_it_looks_passes(check: Check, files: dict[str, str | None]) 
             ["3 (one.yml:1) and 4 (two.yml:1): both are for the group x"],
         ),
         (
-            {"group_vars/all/more.yml": "holdfast_region: Elsewhere\n"},
-            ["(group_vars/all/main.yml:", "'Elsewhere' (group_vars/all/more.yml:1): both are for the group all"],
+            {"group_vars/all/more.yml": "holdfast_deployment: elsewhere\n"},
+            ["(group_vars/all/main.yml:", "'elsewhere' (group_vars/all/more.yml:1): both are for the group all"],
         ),
         (
             {"host_vars/storage1/a.yml": "swift_zone: 3\n", "host_vars/storage1/b.yml": "swift_zone: 4\n"},
@@ -222,7 +222,7 @@ def test_a_file_that_is_passed_over_is_told_before_anything_is_written(
         ("glance_workers: 010\n", "glance_workers: is 8: YAML reads 010 so. Write 10 if that is meant, or 8"),
         ("glance_workers: '{{ site_workers }}'\nsite_workers: 0200\n", "is 128: YAML reads 0200 so. Write 200"),
         ("glance_workers: 1:30\n", "is 90: YAML reads 1:30 so"),
-        ("glance_conf_overrides: {DEFAULT: {a: [1, 2:03]}}\n", "DEFAULT.a[1]: is 123: YAML reads 2:03 so"),
+        ("ceph_pools: [{name: a, application: rbd, pg_num: 040}]\n", "ceph_pools[0].pg_num: is 32: YAML reads 040 so"),
         ("glance_conf_overrides: {DEFAULT: {a: 2024-01-02T03:04:05Z}}\n", "Put it in quotes"),
         ("glance_conf_overrides: {DEFAULT: {a: 190:20:30.15}}\n", "YAML reads 190:20:30.15 so"),
         ("glance_conf_overrides: {DEFAULT: {on: 5}}\n", "DEFAULT.True: is a name that YAML reads as true"),
@@ -266,7 +266,9 @@ def test_a_group_that_is_missing_is_told_with_the_line_of_one_that_needs_it(chec
 
 
 def test_a_key_that_is_there_twice_does_not_hide_the_rest(check: Check) -> None:
-    found = check({MAIN: "+holdfast_region: a\nglance_workers: many\n", "host_vars/storage1.yml": "swift_zone: -1\n"})
-    assert any("The key holdfast_region is in line" in one for one in found)
+    found = check(
+        {MAIN: "+holdfast_deployment: a\nglance_workers: many\n", "host_vars/storage1.yml": "swift_zone: -1\n"}
+    )
+    assert any("The key holdfast_deployment is in line" in one for one in found)
     assert any("glance_workers: is 'many'" in one for one in found)
     assert any("swift_zone: is -1" in one for one in found)
