@@ -62,7 +62,7 @@ class InventoryReader:
     def locate(self, host: str | None, path: KeyPath) -> str | None:
         """``file:line`` of the value at a path, or of the nearest thing around it that has one.
 
-        Without a path it is that of the host, and the path of a group is its name alone.
+        Of what a host lacks it is that of the host, and the path of a group is its name alone.
         """
         if not path:
             return self._places.host_places.get(host or "")
@@ -70,6 +70,8 @@ class InventoryReader:
         for name in candidates:
             if path and path[0] in self._sources.get(name, {}):
                 return _origin(self._sources[name], path)
+        if host:
+            return self._places.host_places.get(host)
         return self._places.group_places.get(str(path[0])) if len(path) == 1 else None
 
     def plain_secrets(self, inventory_dir: str) -> dict[str, str]:

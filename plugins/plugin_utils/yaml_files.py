@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import re
@@ -10,7 +11,10 @@ from collections.abc import Iterable, Iterator
 
 import yaml
 from ansible import context
+from ansible.errors import AnsibleError
 from ansible.parsing.dataloader import DataLoader
+from ansible.parsing.utils.addresses import parse_address
+from ansible.plugins.inventory import detect_range, expand_hostname_range
 
 from ansible_collections.holdfast.storage.plugins.module_utils.core.errors import Finding, HoldfastError
 from ansible_collections.holdfast.storage.plugins.module_utils.core.inventory.schema import (
@@ -276,6 +280,25 @@ def _plain_names(path: str, node: yaml.Node, of: str) -> Iterator[Finding]:
             yield _finding(path, key.start_mark.line + 1, f"A {of} has no name.", "Give it one, or take it out.")
 
 
+def _ranges(path: str, hosts: yaml.Node) -> Iterator[Finding]:
+    """Names that stand for several hosts, and for which Ansible finds none: storage[3:1], storage[1:."""
+    for key, _ in _pairs(hosts):
+        name = key.value
+        with contextlib.suppress(AnsibleError):
+            name = parse_address(name, allow_ranges=True)[0]
+        if not detect_range(name):
+            continue
+        try:
+            reason = "" if expand_hostname_range(name) else "there is no host in it"
+        except AnsibleError as error:
+            reason = " ".join(error.message.split()).rstrip(".")
+        except ValueError:
+            reason = "it has no end"
+        if reason:
+            what = f"{key.value} is no range of hosts: {reason}."
+            yield _finding(path, key.start_mark.line + 1, what, "Write it as NAME[1:3], the lower number first.")
+
+
 def _of_nodes(path: str, root: yaml.Node) -> Iterator[Finding]:
     for node in _nodes(root):
         yield from _tag(path, node)
@@ -306,6 +329,7 @@ def _group(path: str, name: str, node: yaml.Node) -> Iterator[Finding]:
                 yield from _group(path, child.value, inner)
         elif key.value == "hosts":
             yield from _plain_names(path, value, "host")
+            yield from _ranges(path, value)
             for host, variables in _pairs(value):
                 yield from _plain_names(path, variables, "variable")
                 if not isinstance(variables, yaml.MappingNode) and variables.tag != _NULL:
@@ -373,7 +397,10 @@ def _parts(node: yaml.Node) -> list[yaml.Node]:
 
 def _tag(path: str, node: yaml.Node) -> Iterator[Finding]:
     """A tag that Ansible has no meaning for."""
-    if not _TAGS.fullmatch(node.tag):
+    if node.tag in ("!vault", "!vault-encrypted") and not isinstance(node, yaml.ScalarNode):
+        what = f"{node.tag} stands before a list or a mapping: a vault holds one text."
+        yield _finding(path, node.start_mark.line + 1, what, "Encrypt each value by itself, or the whole file.")
+    elif not _TAGS.fullmatch(node.tag):
         what = f"The tag {node.tag.replace('tag:yaml.org,2002:', '!!')} means nothing here."
         yield _finding(path, node.start_mark.line + 1, what, "Take the tag out, or quote the value.")
 

@@ -427,7 +427,8 @@ def test_every_file_beside_hosts_that_is_none_is_told(inventory, validate):
     (directory / "files/site.der").write_bytes(b"\x30\x82\x05\xff\x00")
     (directory / "notes").write_text("ask the network team about vlans\n")
     (directory / "more.yml").write_text(
-        "all: {hosts: {on: {}, ~: {}, 1.5: {}, 2024-01-01: {}, 12: {no: 1}}, children: {off: {}}}\n"
+        "all: {hosts: {on: {}, ~: {}, 1.5: {}, 2024-01-01: {}, 12: {no: 1}, 'a[3:1]': , 'b[1:': , 'c[x:2]': },"
+        " children: {off: {}}, vars: {x: !vault [a]}}\n"
     )
     status, output = validate("-i", directory)
     assert status == 4
@@ -441,6 +442,10 @@ def test_every_file_beside_hosts_that_is_none_is_told(inventory, validate):
         "more.yml:1: 12 is a whole number to YAML, and no name of a host.",
         "more.yml:1: no is a truth value to YAML, and no name of a variable.",
         "more.yml:1: off is a truth value to YAML, and no name of a group.",
+        "more.yml:1: a[3:1] is no range of hosts",
+        "more.yml:1: b[1: is no range of hosts",
+        "more.yml:1: c[x:2] is no range of hosts",
+        "more.yml:1: !vault stands before a list or a mapping",
     ):
         assert text in output
     assert "WARNING" not in output
