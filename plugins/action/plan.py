@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.holdfast.storage.plugins.module_utils.core.errors import HoldfastError
+from ansible_collections.holdfast.storage.plugins.module_utils.core.errors import Finding, HoldfastError
 from ansible_collections.holdfast.storage.plugins.plugin_utils.deployment_action import DeploymentAction, scrubbed
 
 
@@ -19,14 +19,15 @@ class ActionModule(DeploymentAction):
         plan = deployment.plan(answers)
         secrets = dict(deployment.secrets)
         run.write("plan.json", scrubbed(plan.as_dict(), secrets))
-        errors = [finding for finding in plan.findings if finding.severity == "error"]
+        findings = [Finding(**scrubbed(finding.as_dict(), secrets)) for finding in plan.findings]
+        errors = [finding for finding in findings if finding.severity == "error"]
         if errors:
             lines = [f"{len(errors)} problems on the hosts; nothing was changed."]
-            raise HoldfastError("\n".join([*lines, *map(str, errors)]), plan.findings)
+            raise HoldfastError("\n".join([*lines, *map(str, errors)]), findings)
         locked = run.read("lock.json")["host"]
         return {
             "changed": False,
-            "findings": [finding.as_dict() for finding in plan.findings],
+            "findings": [finding.as_dict() for finding in findings],
             "groups": {
                 host: plan.groups(host) + (["lock_holder"] if host == locked and not self.check_mode else [])
                 for host in plan.hosts
