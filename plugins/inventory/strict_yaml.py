@@ -66,7 +66,9 @@ class InventoryModule(BaseInventoryPlugin):
         """
         if not os.path.exists(path):
             return "," not in path and path != "/etc/ansible/hosts"  # A list of hosts; and what nobody asked for.
-        if not super().verify_file(path) or secret_store.is_encrypted(path):
+        if not os.access(path, os.R_OK):
+            return True
+        if secret_store.is_encrypted(path):
             return False
         return yaml_files.unreadable([*_problems(path, None), *yaml_files.on_command_line(None)])
 
@@ -89,6 +91,8 @@ def _problems(path: str, loader: DataLoader | None) -> list[Finding]:
     if not os.path.exists(path):
         fix = "Name the file or the directory of the inventory after -i; a list of hosts ends with a comma."
         return [Finding("error", "inventory.file", yaml_files.short(path), "There is no such file or directory.", fix)]
+    if not os.access(path, os.R_OK):
+        return yaml_files.not_text(path, loader)
     if yaml_files.is_yaml(path, loader):
         return yaml_files.hosts_file(path, loader)
     ending = os.path.splitext(path)[1]

@@ -33,12 +33,18 @@ class InventoryModule(BaseInventoryPlugin):
 
     NAME = "holdfast.storage.unread"
 
+    def verify_file(self, path: str) -> bool:
+        """Whether there is such a file, readable or not."""
+        return os.path.isfile(path)
+
     def parse(self, inventory: InventoryData, loader: DataLoader, path: str, cache: bool = True) -> None:
         """Tell the file, and end: of an error that is raised, Ansible makes warnings."""
         # Not the parent's parse: it reads the files of -e, and fails with another's words when one is bad.
-        del inventory, loader, cache
+        del inventory, cache
+        is_yaml = yaml_files.is_yaml(path, loader)
+        findings = yaml_files.hosts_file(path, loader) if is_yaml else yaml_files.not_text(path, loader)
         reason = "No plugin for inventories reads it."
         if os.access(path, os.X_OK):
             reason = "As a program, it fails or does not print an inventory in JSON."
-        Display().error(yaml_files.told([yaml_files.stray(path, reason)]), wrap_text=False)
+        Display().error(yaml_files.told(findings or [yaml_files.stray(path, reason)]), wrap_text=False)
         raise SystemExit(4)

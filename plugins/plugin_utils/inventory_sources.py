@@ -161,7 +161,7 @@ class Replay(InventoryData):
         super().set_variable(entity, varname, value)
 
     def _read(self, path: str) -> None:
-        for name in ("yaml", "ini"):
+        for name in ("yaml",) if path.endswith(ENDINGS[1:]) else ("yaml", "ini"):
             plugin = inventory_loader.get(name)
             try:
                 if plugin.verify_file(path):

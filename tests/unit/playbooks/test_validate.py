@@ -458,6 +458,23 @@ def test_an_empty_directory_beside_hosts_is_no_matter(inventory, validate):
     assert status == 0, output
 
 
+def test_a_file_of_hosts_in_a_vault_is_told_by_its_line_or_by_its_password(inventory, validate, tmp_path_factory):
+    directory = inventory(cases.good("lab"))
+    vault = [Path(sys.executable).parent / "ansible-vault", "encrypt", directory / "more.yml", "--vault-password-file"]
+    (directory / "more.yml").write_text("all:\n  hosts: [a]\n")
+    subprocess.run([*vault, validate.password], check=True, capture_output=True, cwd=directory)
+    status, output = validate("-i", directory)
+    assert status == 4
+    assert "more.yml:2: hosts of the group all holds a list" in output
+    other = tmp_path_factory.mktemp("other") / "password"
+    other.write_text("another password")
+    (directory / "more.yml").write_text("all:\n  hosts: {a: }\n")
+    subprocess.run([*vault, other], check=True, capture_output=True, cwd=directory)
+    status, output = validate("-i", directory)
+    assert status == 4
+    assert "more.yml can not be decrypted" in output
+
+
 def test_a_program_that_is_no_inventory_is_told(inventory, validate):
     directory = inventory(cases.good("lab"))
     (directory / "deploy.sh").write_text("#!/bin/sh\nexit 1\n")

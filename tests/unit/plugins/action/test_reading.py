@@ -14,6 +14,7 @@ from ansible.inventory.manager import InventoryManager
 from ansible.vars.hostvars import HostVars
 from ansible.vars.manager import VariableManager
 
+from ansible_collections.holdfast.storage.plugins.plugin_utils import yaml_files
 from ansible_collections.holdfast.storage.tests.unit.module_utils.core import inventory_cases as cases
 
 MAIN = "group_vars/all/main.yml"
@@ -272,3 +273,16 @@ def test_a_key_that_is_there_twice_does_not_hide_the_rest(check: Check) -> None:
     assert any("The key holdfast_deployment is in line" in one for one in found)
     assert any("glance_workers: is 'many'" in one for one in found)
     assert any("swift_zone: is -1" in one for one in found)
+
+
+def test_a_file_that_may_not_be_read_is_told(check: Check, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "hosts").write_text("storage1\n")
+
+    def refused(*_: Any) -> Any:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("builtins.open", refused)
+    (found,) = yaml_files.problems(str(tmp_path / "hosts"), None)
+    assert str(found) == (
+        "error: hosts: It can not be read: Permission denied. Fix: Let the user who runs this read it. [inventory.file]"
+    )
