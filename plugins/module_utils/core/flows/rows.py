@@ -119,7 +119,7 @@ FLOWS: tuple[Flow, ...] = (
         ALL,
         (ANY,),
         "sshd",
-        description="Administration, from firewall_admin_sources",
+        description="Administration, from firewall_admin_sources; on the port of ansible_port where that is given",
         where_connected=True,
     ),
     Flow("icmp_mgmt", "base", "mgmt", "icmp", (), ALL, (ALL,), "kernel", description="Echo among the hosts"),
