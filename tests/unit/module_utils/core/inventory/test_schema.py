@@ -202,7 +202,7 @@ def test_what_is_no_address_is_told_by_what_it_is(value: str, reason: str) -> No
         ("number", "1.5", "Write it without quotes."),
         ("number", "1e3", "Write 1000, without quotes: this is text to YAML."),
         ("boolean", "true", "Write it without quotes."),
-        ("boolean", "yes", "Give a truth value, true or false."),
+        ("boolean", "yes", "Give true or false."),
         ("string", True, "Put it in quotes: YAML reads yes, no, on, off and numbers as what they are without them."),
         ("string", 1.1, "Put it in quotes: YAML reads yes, no, on, off and numbers as what they are without them."),
         ("integer", "9" * 400, "Write it without quotes."),
