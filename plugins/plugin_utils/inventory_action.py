@@ -31,6 +31,7 @@ from ansible_collections.holdfast.storage.plugins.module_utils.core.subjects imp
 from ansible_collections.holdfast.storage.plugins.plugin_utils import (
     inventory_sources,
     secret_store,
+    site_certificate,
     yaml_files,
 )
 from ansible_collections.holdfast.storage.plugins.plugin_utils.deployment_action import (
@@ -98,8 +99,8 @@ class InventoryAction(DeploymentAction):
                 known_secrets=known_secrets(),
                 plain_secrets=reader.plain_secrets(self.inventory_dir),
                 locate=reader.locate,
-                exists=self._exists,
                 texts=reader.texts(),
+                read_file=lambda path: site_certificate.read(self._loader, self.inventory_dir, path),
                 variable_files=dict(self._variable_files()),
             ),
             roles,
@@ -141,9 +142,6 @@ class InventoryAction(DeploymentAction):
             for path in sorted(Path(self.inventory_dir, f"{kind}_vars").glob("[!.]*")):
                 if path.is_dir() or path.suffix in (".yml", ".yaml", ".json"):
                     yield short(str(path)), (kind, path.name if path.is_dir() else path.stem)
-
-    def _exists(self, path: str) -> bool:
-        return os.path.exists(os.path.join(self.inventory_dir, os.path.expanduser(path)))
 
 
 def remembered(hosts: Mapping[str, inventory.RawHost]) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from ..inventory.draft import rules_of
 from ..subject import Subject
-from . import expressions, rules, wants
+from . import expressions, own_certificate, rules, wants
 from .kinds import certificate, database, message_queue
 
 SUBJECT = Subject(
@@ -22,5 +22,5 @@ SUBJECT = Subject(
     },
     expressions=expressions.names,
     outsiders=rules.outsiders,
-    rules=rules_of(rules),
+    rules=rules_of(rules, own_certificate),
 )

@@ -15,7 +15,7 @@ from ..errors import Finding, Severity
 from ..model import Host, Model, Network
 from .addresses import Addresses, assign
 from .domain import Domain
-from .draft import Draft, DraftHost, Rule, address_of, listed, place
+from .draft import ControllerFile, Draft, DraftHost, Rule, address_of, listed, no_file, place
 from .schema import KeyPath, RoleVariables, Variable, shown
 from .secrets import Form
 
@@ -77,8 +77,8 @@ class RawInventory:
         known_secrets: the secrets of all services, with their forms; those of one that is not deployed may stay.
         plain_secrets: places where a secret stands in a file that is not encrypted, and what is wrong there.
         locate: file and line of a value, of a host's or, with None, of the deployment's; None when it is not known.
-        exists: whether a file of the controller exists.
         texts: names of variables that the command line gives as text: ``-e NAME=VALUE``.
+        read_file: a file of the controller; raises HoldfastError with the reason and what to do, as "... Fix: ...".
         variable_files: files and directories of variables beside the inventory, with ``host`` or ``group`` and name.
     """
 
@@ -91,8 +91,8 @@ class RawInventory:
     known_secrets: Mapping[str, Form] = field(default_factory=dict)
     plain_secrets: Mapping[str, str] = field(default_factory=dict)
     locate: Callable[[str | None, KeyPath], str | None] = lambda host, path: None
-    exists: Callable[[str], bool] = lambda path: True
     texts: frozenset[str] = frozenset()
+    read_file: Callable[[str], ControllerFile] = no_file
     variable_files: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
 
@@ -180,7 +180,7 @@ class _Check:
             known_secrets=self.raw.known_secrets,
             plain_secrets=self.raw.plain_secrets,
             locate=self.raw.locate,
-            exists=self.raw.exists,
+            read_file=self.raw.read_file,
             variable_files=self.raw.variable_files,
         )
 

@@ -18,7 +18,7 @@ from ipaddress import IPv4Address, IPv4Network
 from types import ModuleType
 from typing import Any
 
-from ..errors import Finding, Severity
+from ..errors import Finding, HoldfastError, Severity
 from ..flows.uses import Claims
 from .addresses import Addresses, Range
 from .domain import Domain
@@ -27,6 +27,26 @@ from .secrets import Form
 
 ACKNOWLEDGE = "holdfast_acknowledge"
 SSH = "22"
+
+
+@dataclass(frozen=True)
+class ControllerFile:
+    """A file of the controller that a variable names.
+
+    Attributes:
+        path: where it is, as commands there take it.
+        content: what it holds, decrypted.
+        is_encrypted: whether it is in a vault.
+    """
+
+    path: str
+    content: bytes
+    is_encrypted: bool = False
+
+
+def no_file(path: str) -> ControllerFile:
+    """What reads the files of a controller that has none. Raises HoldfastError."""
+    raise HoldfastError(f"there is no file {path}. Fix: Give the path of a file.")
 
 
 @dataclass(frozen=True)
@@ -113,7 +133,7 @@ class Draft:
     known_secrets: Mapping[str, Form] = field(default_factory=dict)
     plain_secrets: Mapping[str, str] = field(default_factory=dict)
     locate: Callable[[str | None, KeyPath], str | None] = lambda host, path: None
-    exists: Callable[[str], bool] = lambda path: True
+    read_file: Callable[[str], ControllerFile] = no_file
     variable_files: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     addresses: Addresses = field(default_factory=dict)
     """Of every host on every network that it is on, assigned ones among them; where two collide, one of them."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import collections
 import copy
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -29,9 +29,16 @@ from ansible_collections.holdfast.storage.plugins.module_utils.core.inventory.bu
     RawHost,
     RawInventory,
 )
-from ansible_collections.holdfast.storage.plugins.module_utils.core.inventory.draft import Draft, Rule
+from ansible_collections.holdfast.storage.plugins.module_utils.core.inventory.draft import (
+    ControllerFile,
+    Draft,
+    Rule,
+    no_file,
+)
 from ansible_collections.holdfast.storage.plugins.module_utils.core.model import Model
 from ansible_collections.holdfast.storage.plugins.module_utils.core.subjects import RULES
+
+from .certificates import Site
 
 ROOT = Path(__file__).resolve().parents[4]
 CASES = ROOT / "tests/cases/inventory"
@@ -69,6 +76,10 @@ def _changes(folder: str) -> list[dict[str, Any]]:
 def changed(case: dict[str, Any]) -> dict[str, Any]:
     """The inventory that a case describes as a change of a good one."""
     content = good(case.get("base", "lab"))
+    if "site" in case:
+        site = Site(case["site"])
+        content["vars"] |= site.variables()
+        content["files"] = site.files()
     for path, value in case.get("set", {}).items():
         *parents, last = _keys(path)
         target = content
@@ -106,7 +117,14 @@ def raw(content: dict[str, Any], **more: Any) -> RawInventory:
         )
     groups = {name: tuple(members) for name, members in content["groups"].items()}
     more.setdefault("known_secrets", known_secrets())
-    return RawInventory(hosts=hosts, groups=groups, exists=lambda path: not path.startswith("/nowhere/"), **more)
+    return RawInventory(hosts=hosts, groups=groups, read_file=_reader(content.get("files", {})), **more)
+
+
+def _reader(files: Mapping[str, bytes]) -> Callable[[str], ControllerFile]:
+    def read(path: str) -> ControllerFile:
+        return ControllerFile(path, files[path]) if path in files else no_file(path)
+
+    return read
 
 
 def build(
