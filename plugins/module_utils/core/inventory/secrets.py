@@ -173,7 +173,20 @@ def _weak_hexadecimal(name: str, value: str) -> str | None:
 
 
 def _weak_ec_key(_: str, value: str) -> str | None:
-    return None if re.match(r"-----BEGIN (EC )?PRIVATE KEY-----\n", value) else "is not a private key in PEM"
+    if not re.match(r"-----BEGIN (EC )?PRIVATE KEY-----\n", value):
+        return "is not a private key in PEM"
+    # What a vault was opened with has loaded it before.
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    try:
+        key = serialization.load_pem_private_key(value.encode(), None)
+    except (ValueError, UnsupportedAlgorithm):
+        return "is a private key in PEM that is damaged"
+    except TypeError:
+        return "is a private key that asks for a password"
+    return None if isinstance(key, ec.EllipticCurvePrivateKey) else "is a private key, and not one on an elliptic curve"
 
 
 def _weak_uuid(_: str, value: str) -> str | None:
