@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 
 from ansible import context
-from ansible.errors import AnsibleError
+from ansible.errors import AnsibleError, AnsibleParserError
 from ansible.inventory.data import InventoryData
 from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.inventory import BaseInventoryPlugin, ini
@@ -25,6 +25,8 @@ version_added: "1.0.0"
 short_description: Refuse files of hosts with errors, keys twice or unknown keys
 description:
   - Looks at files of hosts and groups in YAML or INI, and leaves the good ones to the plugins after it.
+  - Passes over files of certificates and keys, which it knows by their names or by what they hold. Those in a directory
+    C(tls) or C(files) Ansible itself passes over, by C(ignore_patterns) of the section C(inventory) of C(ansible.cfg).
   - For a bad one it tells every problem of the file, and of the files in C(group_vars) and C(host_vars) beside it, each
     with its line, and ends the program with status 4, as Ansible's own errors of parsing do.
   - Enable it before all others, in C(enable_plugins) of the section C(inventory) of C(ansible.cfg).
@@ -60,22 +62,30 @@ class InventoryModule(BaseInventoryPlugin):
     NAME = "holdfast.storage.strict_yaml"
 
     def verify_file(self, path: str) -> bool:
-        """Whether the file is for this plugin: it is in YAML or INI, in clear, and something is wrong with it.
+        """Whether the file is for this plugin: of certificates; or in YAML or INI, with something wrong.
 
-        Or with a file of ``-e @FILE``: without its variables Ansible reads no inventory, and blames that.
+        What is in a vault shows when it is parsed. Or it is wrong with a file of ``-e @FILE``: without its variables
+        Ansible reads no inventory, and blames that.
         """
         if not os.path.exists(path):
             return "," not in path and path != "/etc/ansible/hosts"  # A list of hosts; and what nobody asked for.
         if not os.access(path, os.R_OK):
             return True
-        if secret_store.is_encrypted(path):
+        if os.path.isdir(path):
             return False
+        if secret_store.is_encrypted(path) or yaml_files.is_certificate(path, None):
+            return True
         return yaml_files.unreadable([*_problems(path, None), *yaml_files.on_command_line(None)])
 
     def parse(self, inventory: InventoryData, loader: DataLoader, path: str, cache: bool = True) -> None:
         """Tell what is wrong, and end: after an error that is raised, Ansible tries the other plugins."""
         # Not the parent's parse: it reads the files of -e, and fails with another's words when one is bad.
         del inventory, cache
+        if yaml_files.is_certificate(path, loader):
+            return
+        wrong = [*_problems(path, loader), *yaml_files.on_command_line(loader)]
+        if secret_store.is_encrypted(path) and not yaml_files.unreadable(wrong):
+            raise AnsibleParserError(f"{path} is in a vault, and left to the other plugins.")
         sources = [source for source in context.CLIARGS.get("inventory") or () if os.path.exists(source)]
         files = dict.fromkeys([path, *map(os.path.abspath, inventory_sources.files(sources))])
         findings = [finding for file in files for finding in _problems(file, loader)]
@@ -93,6 +103,8 @@ def _problems(path: str, loader: DataLoader | None) -> list[Finding]:
         return [Finding("error", "inventory.file", yaml_files.short(path), "There is no such file or directory.", fix)]
     if not os.access(path, os.R_OK):
         return yaml_files.not_text(path, loader)
+    if yaml_files.is_certificate(path, loader):
+        return []
     if yaml_files.is_yaml(path, loader):
         return yaml_files.hosts_file(path, loader)
     ending = os.path.splitext(path)[1]
@@ -102,7 +114,7 @@ def _problems(path: str, loader: DataLoader | None) -> list[Finding]:
         return unreadable if ending in _INI_ENDINGS else [yaml_files.stray(path, unreadable[0].what)]
     reader = _Ini()
     try:
-        reader.parse(InventoryData(), DataLoader(), path, cache=False)
+        reader.parse(InventoryData(), loader or DataLoader(), path, cache=False)
     except AnsibleError as error:
         cause = error.__cause__ or error
         told = reader.reason or (cause.message if isinstance(cause, AnsibleError) else cause)

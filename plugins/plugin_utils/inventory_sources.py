@@ -24,7 +24,7 @@ from ansible_collections.holdfast.storage.plugins.module_utils.core.errors impor
 from ansible_collections.holdfast.storage.plugins.module_utils.core.inventory.build import HostProblem
 from ansible_collections.holdfast.storage.plugins.module_utils.core.inventory.schema import shown
 from ansible_collections.holdfast.storage.plugins.plugin_utils import origins, secret_store
-from ansible_collections.holdfast.storage.plugins.plugin_utils.yaml_files import ENDINGS, short
+from ansible_collections.holdfast.storage.plugins.plugin_utils.yaml_files import ENDINGS, is_certificate, short
 
 _KINDS = ("group", "host")
 
@@ -139,6 +139,8 @@ class Replay(InventoryData):
         self._loader = loader
         super().__init__()
         for self._file in files(sources):
+            if is_certificate(self._file, loader):
+                continue
             if not os.access(self._file, os.X_OK) or os.path.splitext(self._file)[1] in (*ENDINGS[1:], ".ini"):
                 self._read(self._file)
         self.reconcile_inventory()

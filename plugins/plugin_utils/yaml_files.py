@@ -17,6 +17,7 @@ from ansible.parsing.utils.addresses import parse_address
 from ansible.plugins.inventory import detect_range, expand_hostname_range
 
 from ansible_collections.holdfast.storage.plugins.module_utils.core.errors import Finding, HoldfastError
+from ansible_collections.holdfast.storage.plugins.module_utils.core.foundations import pem
 from ansible_collections.holdfast.storage.plugins.module_utils.core.inventory.schema import (
     did_you_mean,
     shown,
@@ -26,6 +27,9 @@ from ansible_collections.holdfast.storage.plugins.plugin_utils import secret_sto
 _DIRECTORIES = ("group_vars", "host_vars")
 _YAML_ENDINGS = (".yml", ".yaml", ".json")
 ENDINGS = ("", *_YAML_ENDINGS)
+_CERTIFICATE_ENDINGS = (
+    ".pem", ".crt", ".cer", ".cert", ".der", ".key", ".csr", ".p7b", ".p7c", ".p12", ".pfx", ".jks",
+)  # fmt: skip
 _GROUP_KEYS = ("hosts", "children", "vars")
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _NO_KEY = 'Write the key as plain text, and an expression in quotes: "{{ name }}".'
@@ -124,8 +128,23 @@ def is_yaml(path: str, loader: DataLoader | None) -> bool:
     return not isinstance(content, Finding) and isinstance(_composed(path, content), yaml.MappingNode)
 
 
+def is_certificate(path: str, loader: DataLoader | None) -> bool:
+    """Whether a file is one of certificates or keys: by its name or content. What is in a vault a loader opens."""
+    if path.lower().endswith(_CERTIFICATE_ENDINGS):
+        return True
+    try:
+        with open(path, "rb") as stream:
+            return pem.is_all_of(secret_store.decrypted(loader, stream.read(), path))
+    except (OSError, HoldfastError):
+        return False
+
+
 def problems(path: str, loader: DataLoader | None) -> list[Finding]:
     """What is wrong with a file of variables: unreadable, undecipherable, no YAML, no mapping, or a key twice."""
+    if is_certificate(path, loader):
+        what = "This is a file of certificates or keys, and Ansible reads it as variables here."
+        fix = "Move it into the directory tls beside the inventory's hosts, and correct the variable that names it."
+        return [Finding("error", "inventory.certificate", short(path), what, fix)]
     content = _content(path, loader)
     return [content] if isinstance(content, Finding) else _problems_of(path, content)
 

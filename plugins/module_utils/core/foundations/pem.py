@@ -63,6 +63,13 @@ def blocks(content: bytes) -> list[Block]:
     return found if len(found) == text.count("-----BEGIN ") else []
 
 
+def is_all_of(content: bytes) -> bool:
+    """Whether a file is of certificates or keys, in PEM or in DER, and not one of YAML that holds some."""
+    if content[:2] in (b"\x30\x80", b"\x30\x81", b"\x30\x82", b"\x30\x83"):
+        return True
+    return re.search(rb"^-----BEGIN [A-Z0-9 ]+-----\s*$", content, re.M) is not None
+
+
 def certificates(content: bytes) -> str:
     """The certificates in a file as PEM: never a key that stands beside them."""
     return "".join(block.text for block in blocks(content) if block.is_certificate)
