@@ -10,7 +10,7 @@ from .. import flows
 from ..config import merge
 from ..errors import HoldfastError
 from ..inventory.draft import entries
-from ..inventory.secrets import Form
+from ..inventory.secrets import Named
 from ..model import Host, Model
 from . import values as ceph
 from .admin import ADMIN
@@ -195,11 +195,11 @@ def _listed_on(model: Model, host: Host) -> list[Mapping[str, Any]]:
     return [client for client in listed if {host.name, *host.groups}.intersection(client.get("hosts") or ())]
 
 
-def secrets_of_clients(inventory: Any) -> dict[str, Form]:
+def secrets_of_clients(inventory: Any) -> list[Named]:
     """The keys of clients of a ``Draft`` or ``Model``: of services, and of ``ceph_clients``."""
     listed = (client["name"] for _, client in entries(inventory.variables.get("ceph_clients")) if "name" in client)
     names = (*clients(inventory.claims, lambda group: bool(inventory.group(group))), *listed)
-    return {secret_name(name): FORMS["ceph_key"] for name in names}
+    return [Named(secret_name(name), f"the key of Ceph's client {name}", FORMS["ceph_key"]) for name in names]
 
 
 def wanted(model: Model, services: Any, secrets: Mapping[str, str]) -> dict[str, Any]:

@@ -4,24 +4,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import chain
 from typing import Any
 
 from ..backend import Backends
 from ..inventory.draft import entries
+from ..inventory.secrets import Named
 from ..model import Host, Model
 
 Backend = Mapping[str, Any]
 
 
-def secrets(inventory: Any) -> dict[str, None]:
+def secrets(inventory: Any) -> Iterator[Named]:
     """What the devices of back ends want of a ``Draft`` or ``Model``: only who has the device knows it."""
-    found = (
-        (backend.get("secret_options") or {}).values()
-        for host in inventory.group("cinder_volume")
-        for _, backend in entries(host.variables.get("cinder_backends"))
-    )
-    return dict.fromkeys(chain.from_iterable(found))
+    for host in inventory.group("cinder_volume"):
+        for index, backend in entries(host.variables.get("cinder_backends")):
+            for option, name in (backend.get("secret_options") or {}).items():
+                path = ("cinder_backends", index, "secret_options", option)
+                yield Named(name, "what a device of cinder_backends asks for", None, path, host)
 
 
 def portal_addresses(variables: Mapping[str, Any]) -> dict[str, Any]:

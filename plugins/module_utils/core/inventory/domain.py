@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -12,7 +12,7 @@ from .. import flows
 from ..backend import Backends
 from ..flows import uses
 from .schema import KeyPath
-from .secrets import Form
+from .secrets import Form, Named
 
 Addresses = Callable[[Mapping[str, Any]], Mapping[str, Sequence[str]]]
 """From a host's variables, by network, the addresses that it has there beside its own."""
@@ -20,8 +20,8 @@ Addresses = Callable[[Mapping[str, Any]], Mapping[str, Sequence[str]]]
 Outsiders = Callable[[Mapping[str, Any]], Iterator[tuple[KeyPath, Any]]]
 """From the deployment's variables, what names machines that are no hosts of the inventory, with places."""
 
-NamedSecrets = Callable[[Any], Mapping[str, Form | None]]
-"""The secrets that a ``Draft`` or a ``Model`` itself names: their forms, None for one that only others can make."""
+NamedSecrets = Callable[[Any], Iterable[Named]]
+"""The secrets that a ``Draft`` or a ``Model`` itself names, each as often as it does."""
 
 
 @dataclass(frozen=True)
@@ -77,9 +77,14 @@ class Domain:
         users = (user for service in self.services for user in service.get("identity", {}).get("users", ()))
         return tuple((user.get("domain", ""), user["name"]) for user in users)
 
+    def names_of_secrets(self, inventory: Any) -> list[Named]:
+        """Where a ``Draft`` or a ``Model`` itself names secrets; first those whose names follow from other values."""
+        found = [secret for secrets in self.secrets for secret in secrets(inventory)]
+        return sorted(found, key=lambda secret: bool(secret.path))
+
     def named_secrets(self, inventory: Any) -> dict[str, Form | None]:
-        """The secrets that a ``Draft`` or a ``Model`` itself names, beside those of services."""
-        return {name: form for named in self.secrets for name, form in named(inventory).items()}
+        """The secrets that a ``Draft`` or a ``Model`` itself names, beside those of services: their forms."""
+        return {secret.name: secret.form for secret in reversed(self.names_of_secrets(inventory))}
 
     def listed(self, key: str) -> Iterator[Any]:
         """The items that stand in the services' lists of that name."""

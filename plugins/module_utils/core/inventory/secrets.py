@@ -16,7 +16,7 @@ from itertools import pairwise
 from typing import Any
 
 from ..errors import HoldfastError
-from .schema import did_you_mean
+from .schema import KeyPath, did_you_mean
 
 BITS = 128
 """What a secret has at least, as far as its characters can tell."""
@@ -46,12 +46,33 @@ class Form:
         weakness: of a name and a value: what is wrong, or None.
         placeholder: of a name: always the same, and of the form.
         is_public: it is kept among the secrets because it must not be lost, and may be shown.
+        called: what a value of the form is that can be nothing else, in words; empty where values do not tell.
     """
 
     make: Callable[[], str]
     weakness: Callable[[str, str], str | None]
     placeholder: Callable[[str], str] = "({})".format
     is_public: bool = False
+    called: str = ""
+
+
+@dataclass(frozen=True)
+class Named:
+    """A secret that an inventory names.
+
+    Attributes:
+        name: its name.
+        purpose: what it is for. One secret is for one purpose.
+        form: its form; None where only others can make it.
+        path: where the inventory names it; empty where the name follows from other values.
+        host: the host whose value that is, of a ``Draft``; None of the deployment.
+    """
+
+    name: str
+    purpose: str
+    form: Form | None
+    path: KeyPath = ()
+    host: Any = None
 
 
 def required(descriptions: Iterable[Mapping[str, Any]], forms: Mapping[str, Form]) -> dict[str, Form]:
@@ -233,7 +254,7 @@ FORMS: Mapping[str, Form] = {
     "text": TEXT,
     "base64": Form(_base64, _weak_base64),
     "hexadecimal": Form(_hexadecimal, _weak_hexadecimal),
-    "ec_key": Form(_ec_key, _weak_ec_key, lambda name: _ec_key(sum(name.encode()))),
+    "ec_key": Form(_ec_key, _weak_ec_key, lambda name: _ec_key(sum(name.encode())), called="a private key in PEM"),
     "uuid": Form(
         lambda: str(uuid.uuid4()), _weak_uuid, lambda name: str(uuid.uuid5(uuid.NAMESPACE_URL, name)), is_public=True
     ),

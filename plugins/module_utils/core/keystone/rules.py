@@ -9,7 +9,7 @@ from typing import Any
 from ..errors import Finding
 from ..inventory.draft import Draft, DraftHost, entries, rule
 from ..inventory.schema import KeyPath, did_you_mean
-from ..inventory.secrets import PASSWORD, Form
+from ..inventory.secrets import PASSWORD, Named
 
 LIFETIME = "keystone_token_expiration_seconds"
 KEYS, ROTATION = "keystone_fernet_max_active_keys", "keystone_fernet_rotation_hours"
@@ -109,26 +109,11 @@ def references(draft: Draft) -> Iterator[Finding]:
                 yield from known((*path, "project"), "project of that domain", grant["project"], inside, PROJECTS)
 
 
-def secrets(inventory: Any) -> dict[str, Form]:
+def secrets(inventory: Any) -> Iterator[Named]:
     """The passwords of the users of a ``Draft`` or ``Model``."""
-    users = (user for _, user in entries(inventory.variables.get(USERS)))
-    return {user["secret"]: PASSWORD for user in users if "secret" in user}
-
-
-@rule
-def passwords(draft: Draft) -> Iterator[Finding]:
-    """Each user has a password of its own, and none is that of a service."""
-    owners = dict.fromkeys((*draft.required_secrets, *draft.known_secrets), "a service")
-    for index, user in entries(draft.variables.get(USERS)):
+    for index, user in entries(inventory.variables.get(USERS)):
         if "secret" in user:
-            owner = owners.setdefault(user["secret"], f"{USERS}[{index}]")
-            if owner != f"{USERS}[{index}]":
-                yield draft.error(
-                    "keystone.secret",
-                    (USERS, index, "secret"),
-                    f"is {user['secret']!r}, the secret of {owner}: who knows one password would know both.",
-                    "Name a secret of its own, such as site_<name>_password.",
-                )
+            yield Named(user["secret"], f"the password of {USERS}[{index}]", PASSWORD, (USERS, index, "secret"))
 
 
 @rule

@@ -28,4 +28,11 @@ def _weakness(_: str, value: str) -> str | None:
     return "is not a set of keystone's keys"
 
 
-FORMS = {"fernet_keys": Form(lambda: fernet.generate(random.token_bytes, time.time()), _weakness, _placeholder)}
+FORMS = {
+    "fernet_keys": Form(
+        lambda: fernet.generate(random.token_bytes, time.time()),
+        _weakness,
+        _placeholder,
+        called="a set of keystone's keys",
+    )
+}

@@ -125,9 +125,9 @@ def test_hosts_get_certificates_and_key_each_from_its_file_alone(loader: DataLoa
     pems = {
         name: made.certificate(name).public_bytes(Encoding.PEM).decode() for name in ("leaf", "intermediate", "root")
     }
-    assert found["haproxy_certificate"] == pems["leaf"] + pems["intermediate"]
-    assert found["haproxy_key"] == made.file("key").decode().replace(pems["leaf"], "")
-    assert found["haproxy_ca"] == pems["root"]
+    assert found["haproxy.certificate"] == pems["leaf"] + pems["intermediate"]
+    assert found["haproxy.key"] == made.file("key").decode().replace(pems["leaf"], "")
+    assert found["haproxy.ca"] == pems["root"]
 
 
 def test_a_file_that_is_gone_since_is_told_with_its_variable(loader: DataLoader, tmp_path: Path) -> None:

@@ -100,7 +100,7 @@ def clients_hosts(draft: Draft) -> Iterator[Finding]:
 @rule
 def keys(draft: Draft) -> Iterator[Finding]:
     """The keys of clients are keys of Ceph's: no description of a service has them."""
-    forms = secrets_of_clients(draft)
+    forms = {secret.name: secret.form for secret in secrets_of_clients(draft) if secret.form}
     given = {name: value for name, value in draft.secrets.items() if name in forms}
     for name, weakness in weaknesses(given, forms).items():
         yield draft.error(

@@ -22,9 +22,10 @@ BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
 OPENSSL = "/usr/bin/openssl"
 END = "-----END CERTIFICATE-----"
 
-# The secrets that the certificates are made of. The site's own ones are empty when Holdfast makes all.
+# The secrets that the certificates are made of. The site's own ones are empty when Holdfast makes all; they come from
+# files, and no secret of the vault can have such a name.
 AUTHORITY_KEY = "pki_ca_key"
-SITE_CERTIFICATE, SITE_KEY, SITE_AUTHORITY = "haproxy_certificate", "haproxy_key", "haproxy_ca"
+SITE_CERTIFICATE, SITE_KEY, SITE_AUTHORITY = "haproxy.certificate", "haproxy.key", "haproxy.ca"
 
 
 @functools.lru_cache(maxsize=8)

@@ -43,6 +43,36 @@ def once(draft: Draft) -> Iterator[Finding]:
 
 
 @rule
+def purposes(draft: Draft) -> Iterator[Finding]:
+    """A secret of one purpose is used for no other: who learns it where it serves one has the other."""
+    purposes = dict.fromkeys((*draft.required_secrets, *draft.known_secrets), "a secret of a service")
+    marked = {form.called: form for form in draft.known_secrets.values() if form.called}
+    for named in draft.domain.names_of_secrets(draft):
+        path = named.path or (VARIABLE, named.name)
+        fix = "Name a secret of its own, such as site_<name>_password."
+        first = purposes.setdefault(named.name, named.purpose)
+        if first != named.purpose:
+            yield draft.error(
+                "secrets.purpose",
+                path,
+                f"is {named.name!r}, which is {first}: it is not for {named.purpose} as well.",
+                fix if named.path else "Give one of the two another name: the secret's name follows from it.",
+                named.host,
+            )
+            continue
+        value = draft.secrets.get(named.name)
+        for called, form in marked.items():
+            if named.form is secrets.PASSWORD and isinstance(value, str) and not form.weakness(named.name, value):
+                yield draft.error(
+                    "secrets.purpose",
+                    path,
+                    f"is {named.name!r}, whose value is {called}: it is not for {named.purpose}.",
+                    "Name another secret; Holdfast makes a password where there is none of that name.",
+                    named.host,
+                )
+
+
+@rule
 def known(draft: Draft) -> Iterator[Finding]:
     """A secret whose name nothing uses is a misspelt one: the right one would be made anew."""
     names = {*draft.required_secrets, *draft.known_secrets, *draft.domain.named_secrets(draft)}
