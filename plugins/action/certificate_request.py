@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
-from ansible_collections.holdfast.storage.plugins.module_utils.core.foundations import wants
+from ansible_collections.holdfast.storage.plugins.module_utils.core.foundations import chain, pem, wants
 from ansible_collections.holdfast.storage.plugins.module_utils.core.foundations.kinds import certificate
 from ansible_collections.holdfast.storage.plugins.module_utils.core.plan import planning
 from ansible_collections.holdfast.storage.plugins.plugin_utils import secret_store
@@ -32,9 +33,19 @@ class ActionModule(DeploymentAction):
             "authority_name": f"Holdfast authority of {model.deployment}"[:64],
             "authority_key": secrets[certificate.AUTHORITY_KEY],
             "authority_path": str(authority),
-            "authority_certificate": authority.read_text() if authority.exists() else "",
+            "authority_certificate": _kept(authority),
             "authority_days": wants.authority_days(model),
             "site_authority": certificate.normal(secrets.get(certificate.SITE_AUTHORITY, "")),
             "site_certificate": certificate.normal(secrets[certificate.SITE_CERTIFICATE]) if brings_own else "",
             "site_key": certificate.normal(secrets[certificate.SITE_KEY]) if brings_own else "",
         }
+
+
+def _kept(path: Path) -> str:
+    """The authority's certificate as a run has kept it. Nothing of what is none: it is made anew, of the same key."""
+    try:
+        text = pem.certificates(path.read_bytes())
+        chain.certificate(text)
+    except (FileNotFoundError, chain.UnreadableError):
+        return ""
+    return text

@@ -15,6 +15,7 @@ from ansible_collections.holdfast.storage.plugins.module_utils.core.foundations.
 from ansible_collections.holdfast.storage.plugins.module_utils.core.keystone import fernet
 from ansible_collections.holdfast.storage.plugins.module_utils.core.swift import wants
 from ansible_collections.holdfast.storage.plugins.plugin_utils import secret_store
+from ansible_collections.holdfast.storage.tests.unit.module_utils.core.certificates import Site
 
 from .conftest import secrets_of
 
@@ -143,13 +144,22 @@ def test_a_module_that_failed_is_told_with_its_host(controller: Any) -> None:
 def test_a_certificate_is_asked_for_as_the_plan_and_the_secrets_say(controller: Any) -> None:
     secrets = controller.begin().secrets
     controller.planned("control1", certificates__certificate=[f"{certificate.DIRECTORY}/host.pem"])
-    (controller.directory / "group_vars/all/ca.pem").write_text("the authority\n")
+    kept = Site({}).file("ca")
+    (controller.directory / "group_vars/all/ca.pem").write_bytes(kept)
     result = controller.act("certificate_request")
     assert (result["serves"], result["common_name"]) == (True, "control1")
     assert {"DNS:control1", "IP:172.29.236.11", "IP:172.29.236.10"} <= set(result["names"])
     assert result["authority_key"] == secrets["pki_ca_key"]
-    assert result["authority_certificate"] == "the authority\n"
+    assert result["authority_certificate"] == kept.decode()
     assert (result["site_certificate"], result["site_key"]) == ("", "")
+
+
+@pytest.mark.parametrize("part", ["=the authority", "=\n", "root.der", "root.damaged", "root.cut"])
+def test_an_authority_whose_certificate_was_damaged_makes_another(controller: Any, part: str) -> None:
+    controller.begin()
+    controller.planned("control1", certificates__certificate=[f"{certificate.DIRECTORY}/host.pem"])
+    (controller.directory / "group_vars/all/ca.pem").write_bytes(Site({"ca": [part]}).file("ca"))
+    assert controller.act("certificate_request")["authority_certificate"] == ""
 
 
 def test_a_host_whose_certificate_stands_makes_none(controller: Any) -> None:
