@@ -44,14 +44,11 @@ def own_certificate(draft: Draft) -> Iterator[Finding]:
     site = _Site(draft, {name: str(draft.variables[name]) for name in given})
     held = {name: blocks for name in given if (blocks := site.blocks(name))}
     site.forms(held)
-    if site.findings:
-        yield from site.findings
-        return
-    for name in (CERTIFICATE, AUTHORITY):
-        site.parse(name, held.get(name, []))
-    site.parse_key(held.get(KEY, []))
+    for name, blocks in held.items():
+        if name not in site.wrong:
+            site.parse(name, blocks)
     sent = site.certificates.get(CERTIFICATE)
-    if sent and not site.findings and (leaf := site.leaf(sent)):
+    if sent and (leaf := site.leaf(sent)):
         site.server(leaf)
         if trusted := site.certificates.get(AUTHORITY):
             site.chain(leaf, sent, trusted)
@@ -76,10 +73,12 @@ class _Site:
         self.files: dict[str, ControllerFile] = {}
         self.now = datetime.now(UTC)
         self.findings: list[Finding] = []
+        self.wrong: set[str] = set()
         self.certificates: dict[str, list[Certificate]] = {}
         self.key: Any = None
 
     def error(self, code: str, variable: str, what: str, fix: str) -> None:
+        self.wrong.add(variable)
         self.findings.append(self.draft.error(code, (variable,), f"is {self.paths[variable]!r}, {what}.", fix))
 
     def advice(self, code: str, variable: str, what: str, fix: str) -> None:
@@ -110,12 +109,11 @@ class _Site:
             and not any(block.is_key for block in held.get(KEY, ()))
         )
         for variable, blocks in held.items():
-            for block in blocks:
-                if block.other:
-                    what, command = block.other
-                    self.error("certificates.form", variable, f"which holds {what}", self._remade(variable, command))
-                    return
-            if variable == KEY:
+            useful = any(block.is_key or block.is_certificate for block in blocks)
+            if not useful and (other := next((block.other for block in blocks if block.other), None)):
+                what, command = other
+                self.error("certificates.form", variable, f"which holds {what}", self._remade(variable, command))
+            elif variable == KEY:
                 self._form_of_key(blocks, swapped)
             else:
                 self._form_of_certificates(variable, blocks, swapped)
@@ -150,30 +148,26 @@ class _Site:
             self.error("certificates.form", variable, what, "Give the file of the certificate.")
 
     def parse(self, variable: str, blocks: Sequence[pem.Block]) -> None:
-        """Have the certificates of a file."""
+        """Have the certificates of a file, or its key; nothing of one in which something is damaged."""
         from . import chain
 
         found = []
         for number, block in enumerate((block for block in blocks if block.is_certificate), 1):
             try:
-                found.append(chain.certificate(block.text))
+                if variable != KEY:
+                    found.append(chain.certificate(block.text))
             except chain.UnreadableError as error:
                 what = f"whose certificate {number} is damaged: {error}"
                 self.error("certificates.form", variable, what, "Get the file again from whoever issued it.")
-        if found:
-            self.certificates[variable] = found
-
-    def parse_key(self, blocks: Sequence[pem.Block]) -> None:
-        """Have the key."""
-        from . import chain
-
         for block in blocks:
-            if block.is_key:
-                try:
+            try:
+                if variable == KEY and block.is_key:
                     self.key = chain.private_key(block.text)
-                except chain.UnreadableError as error:
-                    what = f"whose private key is damaged: {error}"
-                    self.error("certificates.form", KEY, what, "Put the key back from where it was made.")
+            except chain.UnreadableError as error:
+                what = f"whose private key is damaged: {error}"
+                self.error("certificates.form", variable, what, "Put the key back from where it was made.")
+        if found and variable not in self.wrong:
+            self.certificates[variable] = found
 
     # -- what clients think of them
 

@@ -64,6 +64,7 @@ GOOD: dict[str, dict[str, Any]] = {
     "indented": {"certificate": ["leaf.indented", "intermediate"]},
     "as openssl shows it": {"certificate": ["leaf.shown", "intermediate.shown"]},
     "the key's file with the certificate": {"key": ["leaf.key", "leaf"]},
+    "the key's file with the request and the public key": {"key": ["leaf.csr", "leaf.public", "leaf.key"]},
     "in range of what its authority may sign": {"root": {"allow": ["172.29.0.0/16", "example.org"]}},
     "out of range of what its authority may not sign": {"intermediate": {"deny": ["10.0.0.0/8"]}},
 }
