@@ -48,15 +48,15 @@ def purposes(draft: Draft) -> Iterator[Finding]:
     purposes = dict.fromkeys((*draft.required_secrets, *draft.known_secrets), "a secret of a service")
     marked = {form.called: form for form in draft.known_secrets.values() if form.called}
     for named in draft.domain.names_of_secrets(draft):
-        path = named.path or (VARIABLE, named.name)
-        fix = "Name a secret of its own, such as site_<name>_password."
         first = purposes.setdefault(named.name, named.purpose)
+        if not named.path:
+            continue  # Whose names follow from others tells by itself which are one.
         if first != named.purpose:
             yield draft.error(
                 "secrets.purpose",
-                path,
+                named.path,
                 f"is {named.name!r}, which is {first}: it is not for {named.purpose} as well.",
-                fix if named.path else "Give one of the two another name: the secret's name follows from it.",
+                "Name a secret of its own, such as site_<name>_password.",
                 named.host,
             )
             continue
@@ -65,7 +65,7 @@ def purposes(draft: Draft) -> Iterator[Finding]:
             if named.form is secrets.PASSWORD and isinstance(value, str) and not form.weakness(named.name, value):
                 yield draft.error(
                     "secrets.purpose",
-                    path,
+                    named.path,
                     f"is {named.name!r}, whose value is {called}: it is not for {named.purpose}.",
                     "Name another secret; Holdfast makes a password where there is none of that name.",
                     named.host,
