@@ -17,6 +17,7 @@ from ansible.parsing.splitter import parse_kv
 from ansible.parsing.vault import EncryptedString
 
 from ansible_collections.holdfast.storage.plugins.module_utils.controller import sealed
+from ansible_collections.holdfast.storage.plugins.module_utils.core.config import holds_secret
 from ansible_collections.holdfast.storage.plugins.module_utils.core.inventory.build import (
     HostProblem,
     RawHost,
@@ -162,10 +163,12 @@ class InventoryReader:
     def _refuse_open_secrets(self, host: str, variables: Mapping[str, Any]) -> None:
         """Secrets of the site that anybody reads who can read the inventory. Holdfast's own are told by themselves."""
         for name, value in variables.items():
-            if self._roles.is_reserved(name) and not name.endswith("_conf_overrides"):
+            overrides = name.endswith("_conf_overrides")
+            if self._roles.is_reserved(name) and not overrides:
                 continue
             for path, leaf in _leaves((name,), value):
-                if _SECRET.fullmatch(str(path[-1])) and _is_open(leaf):
+                secret = _SECRET.fullmatch(str(path[-1])) or (overrides and holds_secret(str(path[-1]), leaf))
+                if secret and _is_open(leaf):
                     self.problems.append(
                         HostProblem(
                             "secrets.open",

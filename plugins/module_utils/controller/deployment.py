@@ -21,7 +21,7 @@ from typing import Any
 
 from ..core.backend import Backends
 from ..core.description.claims import claims
-from ..core.description.load import Description, backends_of, load, protected_of
+from ..core.description.load import Description, backends_of, load, overrides_of
 from ..core.description.services import Services
 from ..core.errors import HoldfastError
 from ..core.inventory import secrets as secret_forms
@@ -69,7 +69,7 @@ def domain() -> Domain:
     """What checking an inventory needs to know of the services and subjects that there are."""
     found = descriptions()
     contents = tuple(description.content for description in found)
-    return Domain(contents, backends(), claims, ADDRESSES, OUTSIDERS, NAMED_SECRETS, protected_of(found))
+    return Domain(contents, backends(), claims, ADDRESSES, OUTSIDERS, NAMED_SECRETS, overrides_of(found))
 
 
 class RunDirectory:

@@ -134,6 +134,8 @@ class Backends:
         group: the hosts that have them.
         types: by name.
         called: what the operator calls one.
+        options: what is written for an entry of any type, before what its type has.
+        reserved: sections of the service's configuration: an entry of such a name would be written over one.
     """
 
     service: str
@@ -141,6 +143,8 @@ class Backends:
     group: str
     types: Mapping[str, BackendType]
     called: str = "back end"
+    options: Mapping[str, Any] = field(default_factory=dict)
+    reserved: frozenset[str] = frozenset()
 
     def listed(self, groups: Iterable[str], variables: Mapping[str, Any]) -> Iterator[tuple[BackendType, Entry]]:
         """The entries of a host of known types, each with its type."""

@@ -1,39 +1,170 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Configuration files from data: oslo and paste INI, JSON, YAML-free text; and what of them may be shown."""
+"""Configuration files from data, each as its reader reads it; and what of them may be shown."""
 
 from __future__ import annotations
 
 import configparser
+import fnmatch
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
+
+from .errors import HoldfastError
 
 Sections = Mapping[str, Mapping[str, Any]]
 
 _SENSITIVE_KEY = re.compile(
-    r"(pass(word|phrase)?|secret|token|cookie|connection|transport_url|credential|private"
+    r"(pass(word|wd|phrase)?|pwd|secret|token|cookie|connection|transport_url|credential|private|apikey|accesskey"
     r"|hash_path_(pre|suf)fix|(^|_)key)$",
     re.IGNORECASE,
 )
 _SENSITIVE_URL = re.compile(r"://([^:/@\s]+):[^@\s]+@")
 _ASSIGNMENT = re.compile(r"^(\s*[\"']?)([\w.\-:]+)([\"']?\s*[=:]\s*)(.+)$")
+_WORD_WITHIN = re.compile(r"(?:^|[\s,;&?{])[\"']?([\w.\-]+)[\"']?\s*[:=]\s*[\"']?([^\s,;&}\"']+)")
 _HIDDEN = "(hidden)"
 
 
-def render_ini(sections: Sections) -> str:
-    """Oslo configuration (also paste's). Order is kept; None leaves an option out.
+@dataclass(frozen=True)
+class Format:
+    """A kind of file of options, and how whoever reads it has values.
 
-    A list becomes comma-separated; ``{"each": [a, b]}`` repeats the option, for oslo's MultiOpt.
+    Attributes:
+        text: a text as it has to be written to be read as it is. Raises ValueError with the reason when it can not be.
+        true, false: the words for truth.
+        numbered: an option that repeats has numbers behind its name.
+        abbreviates: names of options may be cut short, and have a word such as `skip-` or `loose-` before them.
     """
-    blocks = []
-    for section, options in sections.items():
-        lines = [f"[{section}]"]
+
+    text: Callable[[str], str]
+    true: str = "true"
+    false: str = "false"
+    numbered: bool = False
+    abbreviates: bool = False
+
+    def value(self, value: Any) -> str:
+        """A value as it is written: lists with commas, numbers without an exponent.
+
+        Raises ValueError with the reason for which the reader would take it for something else.
+        """
+        if isinstance(value, bool):
+            return self.true if value else self.false
+        if isinstance(value, float):
+            return format(Decimal(repr(value)), "f")
+        if isinstance(value, (list, tuple)):
+            items = [str(item) if isinstance(item, str) else self.value(item) for item in value]
+            if len(items) > 1 and any("," in item for item in items):
+                raise ValueError("is a list of which an item has a comma, as stands between items")
+            return self.text(",".join(items))
+        return self.text(str(value))
+
+    def lines(self, options: Mapping[str, Any]) -> list[str]:
+        """A line for each option. None leaves one out; ``{"each": [a, b]}`` repeats it, for oslo's MultiOpt.
+
+        Raises ValueError with the option and the reason.
+        """
+        lines = []
         for name, value in options.items():
-            values = value["each"] if isinstance(value, Mapping) else [value]
-            lines += [f"{name} = {ini_value(item)}" for item in values if item is not None]
-        blocks.append("\n".join(lines) + "\n")
-    return "\n".join(blocks)
+            repeats = isinstance(value, Mapping)
+            try:
+                for number, item in enumerate(value["each"] if repeats else [value], 1):
+                    if item is not None:
+                        lines.append(f"{name}{f'.{number}' if repeats and self.numbered else ''} = {self.value(item)}")
+            except ValueError as error:
+                raise ValueError(f"{name} {error}") from None
+        return lines
+
+    def render(self, sections: Sections) -> str:
+        """The text of a file with sections. Order is kept. Raises HoldfastError with the option and the reason."""
+        blocks = []
+        for section, options in sections.items():
+            try:
+                blocks.append("\n".join([f"[{section}]", *self.lines(options)]) + "\n")
+            except ValueError as error:
+                raise HoldfastError(f"[{section}] {error}. Fix: give it another value.") from None
+        return "\n".join(blocks)
+
+    def render_flat(self, options: Mapping[str, Any]) -> str:
+        """The text of a file without sections. Raises HoldfastError with the option and the reason."""
+        try:
+            return "\n".join(self.lines(options)) + "\n"
+        except ValueError as error:
+            raise HoldfastError(f"{error}. Fix: give it another value.") from None
+
+
+def _one_line(text: str) -> str:
+    if re.search(r"[\r\n\0]", text):
+        raise ValueError("is of several lines, of which the next would be an option of its own")
+    return text
+
+
+def _bare(text: str) -> str:
+    if text != _one_line(text).strip():
+        raise ValueError("has white space at an end, which its reader takes away")
+    return text
+
+
+def _oslo(text: str) -> str:
+    """oslo.config: ``$`` names another option, a pair of quotes around all is taken away, as is white space."""
+    if "\\$" in _one_line(text):
+        raise ValueError("has a backslash before a dollar sign, which oslo.config reads as the sign alone")
+    quoted = text != text.strip() or (text[:1] in ("'", '"') and text[0] == text[-1])
+    return (f'"{text}"' if quoted else text).replace("$", "$$")
+
+
+def _paste(text: str) -> str:
+    """What Swift and paste read: ``%(`` begins a reference, and only where there is one two percent signs are one."""
+    return _bare(text).replace("%", "%%") if "%(" in text else _bare(text)
+
+
+def _configparser(text: str) -> str:
+    """What a plain ConfigParser of Python reads: each percent sign begins something."""
+    return _bare(text).replace("%", "%%")
+
+
+def _swift_reference(text: str) -> str:
+    """glance's references to Swift: a plain ConfigParser's, and a pair of quotes around all is taken away."""
+    quoted = text != _one_line(text).strip() or text[:1] in ("'", '"')
+    return (f'"{text}"' if quoted else text).replace("%", "%%")
+
+
+def _mariadb(text: str) -> str:
+    """MariaDB: ``#`` ends a line anywhere, a backslash begins a special character, quotes around all are taken away."""
+    if re.fullmatch(r"[A-Za-z0-9_./:,+@%=-]*", _one_line(text)):
+        return text
+    return '"{}"'.format(text.replace("\\", "\\\\").replace('"', '\\"'))
+
+
+def _rabbitmq(text: str) -> str:
+    """RabbitMQ: ``#`` ends a line anywhere outside single quotes, within which none can stand."""
+    if "$(" in _one_line(text):
+        raise ValueError("has `$(`, which begins a reference to another option of RabbitMQ")
+    if text and text == text.strip() and "#" not in text and not text.startswith("'"):
+        return text
+    if "'" in text:
+        raise ValueError("has a single quote beside what has to be put into such quotes for RabbitMQ")
+    return f"'{text}'"
+
+
+def _ceph(text: str) -> str:
+    """Ceph: ``#`` and ``;`` end a line anywhere, quotes begin and a backslash hides. ``$host`` and such are its own."""
+    escaped = re.sub(r"([\\#;])", r"\\\1", _bare(text))
+    return f"\\{escaped}" if escaped[:1] in ("'", '"') else escaped
+
+
+FORMATS: Mapping[str, Format] = {
+    "ini": Format(_bare),
+    "oslo": Format(_oslo),
+    "paste": Format(_paste),
+    "configparser": Format(_configparser),
+    "swift_reference": Format(_swift_reference),
+    "mariadb": Format(_mariadb, "ON", "OFF", abbreviates=True),
+    "rabbitmq": Format(_rabbitmq, numbered=True),
+    "ceph": Format(_ceph),
+}
+"""Files of options by who reads them: ``ini`` is anybody who takes a line as it stands."""
 
 
 def parse_ini(text: str) -> dict[str, dict[str, str]]:
@@ -42,15 +173,6 @@ def parse_ini(text: str) -> dict[str, dict[str, str]]:
     parser.optionxform = str  # type: ignore[assignment,method-assign]
     parser.read_string(text)
     return {section: dict(parser.items(section)) for section in parser.sections()}
-
-
-def ini_value(value: Any) -> str:
-    """A value as INI has it: true and false, lists with commas, further lines indented."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, (list, tuple)):
-        return ",".join(ini_value(item) for item in value)
-    return str(value).replace("\n", "\n    ")
 
 
 def render_json(content: Any) -> str:
@@ -64,7 +186,27 @@ def render_text(content: Any) -> str:
     return text if text.endswith("\n") or not text else text + "\n"
 
 
-RENDERERS: Mapping[str, Callable[[Any], str]] = {"ini": render_ini, "json": render_json, "text": render_text}
+def repeated(sections: Sections, patterns: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """The sections, where a list stands for lines of their own if ``section.option`` matches one of the patterns."""
+
+    def lines(section: str, option: str, value: Any) -> Any:
+        place = f"{section}.{option}".lower()
+        many = isinstance(value, (list, tuple)) and any(fnmatch.fnmatchcase(place, each.lower()) for each in patterns)
+        return {"each": value} if many else value
+
+    return {
+        section: {option: lines(section, option, value) for option, value in options.items()}
+        for section, options in sections.items()
+    }
+
+
+RENDERERS: Mapping[str, Callable[[Any], str]] = {
+    **{name: form.render for name, form in FORMATS.items()},
+    "rabbitmq": FORMATS["rabbitmq"].render_flat,
+    "json": render_json,
+    "text": render_text,
+}
+"""By the format of a file, its text from its content."""
 
 
 def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
@@ -79,6 +221,22 @@ def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
 def is_sensitive(option: str) -> bool:
     """Whether an option holds a secret, by its name."""
     return bool(_SENSITIVE_KEY.search(option))
+
+
+def holds_secret(option: str, value: Any) -> bool:
+    """Whether an option's value is a secret, by its name, or has one within: ``password:x`` or a URL with a password.
+
+    A path is none: what it leads to is.
+    """
+    if isinstance(value, (list, tuple)):
+        return any(holds_secret(option, item) for item in value)
+    if isinstance(value, bool) or not isinstance(value, (str, int)) or value == "":
+        return False
+    text = str(value)
+    if _SENSITIVE_URL.search(text):
+        return True
+    words = ((option, text), *_WORD_WITHIN.findall(text))
+    return any(is_sensitive(name) and not word.startswith("/") for name, word in words)
 
 
 def redact(text: str) -> str:

@@ -18,9 +18,15 @@ def secrets(inventory: Any) -> Iterator[Named]:
     """What the devices of back ends want of a ``Draft`` or ``Model``: only who has the device knows it."""
     for host in inventory.group("cinder_volume"):
         for index, backend in entries(host.variables.get("cinder_backends")):
-            for option, name in (backend.get("secret_options") or {}).items():
+            for option, name in secret_options(backend):
                 path = ("cinder_backends", index, "secret_options", option)
                 yield Named(name, "what a device of cinder_backends asks for", None, path, host)
+
+
+def secret_options(backend: Backend) -> Iterator[tuple[str, str]]:
+    """Each option of a back end whose value is a secret, with the secret's name; several for one that repeats."""
+    for option, named in (backend.get("secret_options") or {}).items():
+        yield from ((option, name) for name in ([named] if isinstance(named, str) else named))
 
 
 def portal_addresses(variables: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,19 +3,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from ..backend import Backends, BackendType, Way
-from ..config import ini_value
 from ..model import Host, Model
 from . import schema
 
 
-def load(service: str, where: Mapping[str, str], documents: Mapping[str, Mapping[str, Any]]) -> Backends:
-    """The types of a service. ``where`` is its description's ``backends``; documents are the files, by type."""
+def load(
+    service: str, where: Mapping[str, Any], documents: Mapping[str, Mapping[str, Any]], sections: Iterable[str] = ()
+) -> Backends:
+    """The types of a service.
+
+    ``where`` is its description's ``backends``; documents are the files, by type; sections are those that it writes.
+    """
     types = {name: _type(name, content) for name, content in documents.items()}
-    return Backends(service, types=types, **where)
+    taken = frozenset((*where.get("reserved", ()), *sections))
+    return Backends(service, types=types, **{**where, "reserved": taken})
 
 
 def _type(name: str, content: Mapping[str, Any]) -> BackendType:
@@ -42,14 +47,18 @@ def _problems(content: Any, where: str) -> Iterator[str]:
 
 
 def expressions(
-    backends: Backends, model: Model, host: Host, evaluate: Callable[[Any, Mapping[str, Any]], Any]
+    backends: Backends,
+    model: Model,
+    host: Host,
+    evaluate: Callable[[Any, Mapping[str, Any]], Any],
+    secret: Callable[[str], str],
 ) -> Mapping[str, Callable[..., Any]]:
     """What expressions can ask of a host's back ends. ``evaluate`` gives a value with its expressions, of an ``item``.
 
     ``backends(type)``
         The host's entries, or those of a type, each with ``clustered`` and the ``protocol`` by which it is served.
-    ``backend_options(entry)``
-        What is written for one, by option, as text, with its own ``options`` laid over it.
+    ``backend_sections()``
+        What is written for each, by its name and by option, with its own ``options`` and ``secret_options`` over it.
     ``backend_inputs()``
         The files that all of them read, each once.
     """
@@ -66,10 +75,12 @@ def expressions(
             if wanted in (None, kind.name)
         ]
 
-    def options(entry: Mapping[str, Any]) -> dict[str, str]:
-        written = evaluate(backends.types[entry["type"]].options, entry)
+    def options(entry: Mapping[str, Any]) -> dict[str, Any]:
+        written = dict(evaluate({**backends.options, **backends.types[entry["type"]].options}, entry))
         written.update(entry.get("options") or {})
-        return {name: ini_value(value) for name, value in written.items() if value is not None}
+        for name, of in (entry.get("secret_options") or {}).items():
+            written[name] = secret(of) if isinstance(of, str) else [secret(each) for each in of]
+        return written
 
     def inputs() -> list[str]:
         found = (evaluate(list(backends.types[entry["type"]].inputs), entry) for entry in listed())
@@ -77,6 +88,6 @@ def expressions(
 
     return {
         "backends": listed,
-        "backend_options": options,
+        "backend_sections": lambda: {entry["name"]: options(entry) for entry in listed()},
         "backend_inputs": inputs,
     }

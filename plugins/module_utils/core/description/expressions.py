@@ -138,6 +138,7 @@ def names(view: View, handed_in: Iterable[Names]) -> dict[str, Any]:
                 view.model,
                 view.host,
                 lambda value, item: evaluate(value, {**found, "item": item}, f"{where}/{item['type']}.yml"),
+                view.secret,
             )
         )
     return found

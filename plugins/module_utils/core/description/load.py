@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -15,6 +16,7 @@ import yaml
 from ..backend import Backends
 from ..errors import HoldfastError
 from ..flows import uses
+from ..inventory.domain import Overrides, Protection
 from ..inventory.schema import did_you_mean
 from . import backends, schema
 
@@ -51,15 +53,45 @@ class Description:
     def backend_types(self) -> Backends | None:
         """The types of its back ends; None for a service that has none."""
         where = self.content.get("backends")
-        return backends.load(self.name, where, self.backends) if where else None
+        return backends.load(self.name, where, self.backends, self.sections) if where else None
+
+    @cached_property
+    def used(self) -> tuple[Mapping[str, Any], ...]:
+        """The fragments of its components."""
+        keys = {key for component in self.content.get("components", ()) for key in component if key in self.fragments}
+        return tuple(self.fragments[key] for key in sorted(keys))
+
+    @cached_property
+    def repeats(self) -> tuple[str, ...]:
+        """Patterns of the options of which each value has a line of its own."""
+        return tuple(self.content.get("repeats", ()))
+
+    @cached_property
+    def sections(self) -> frozenset[str]:
+        """The sections of its configuration that it writes itself."""
+        given = [each["conf"] for each in self.content.get("components", ()) if "conf" in each]
+        pieces = {name: content for each in self.used for name, content in each.get("sections", {}).items()}
+        chosen = [pieces[name] for conf in given for name in conf.get("oslo", ()) if name in pieces]
+        return frozenset(name for each in (*chosen, *(conf.get("content", {}) for conf in given)) for name in each)
 
     @property
-    def protected(self) -> Mapping[str, str]:
-        """Patterns of the options that its overrides leave alone, with reasons: its own, and those of its fragments."""
-        used = {key for component in self.content.get("components", ()) for key in component if key in self.fragments}
-        said = [self.content, *(self.fragments[key] for key in sorted(used))]
-        entries = (entry for each in said for entry in each.get("protected", ()))
-        return {option: str(entry["because"]) for entry in entries for option in entry["options"]}
+    def overrides(self) -> Overrides:
+        """What is known of the variable that is laid over its configuration."""
+        variable = f"{self.name}_conf_overrides"
+        entries = [entry for each in (self.content, *self.used) for entry in each.get("protected", ())]
+        files = [file for component in self.content.get("components", ()) for file in component.get("files", ())]
+        over = [file for file in files if variable in str(file.get("overrides"))]
+        formats = {_key(file["overrides"]): file["format"] for file in over}
+        for each in self.used:
+            formats |= dict.fromkeys([""] if "sections" in each else [], each["files"][0].get("format"))
+        return Overrides(
+            protected=tuple(
+                Protection(option, str(entry["because"]), tuple(entry.get("unless", ())))
+                for entry in entries
+                for option in entry["options"]
+            ),
+            formats=formats,
+        )
 
     @property
     def phase(self) -> str:
@@ -84,9 +116,15 @@ def backends_of(descriptions: Iterable[Description]) -> dict[str, Backends]:
     return {found.name: found.backend_types for found in descriptions if found.backend_types}
 
 
-def protected_of(descriptions: Iterable[Description]) -> dict[str, Mapping[str, str]]:
-    """By variable of overrides, patterns of the options that they leave alone, each with the reason."""
-    return {f"{found.name}_conf_overrides": found.protected for found in descriptions}
+def overrides_of(descriptions: Iterable[Description]) -> dict[str, Overrides]:
+    """By variable of overrides, what is known of it."""
+    return {f"{found.name}_conf_overrides": found.overrides for found in descriptions}
+
+
+def _key(expression: str) -> str:
+    """The key of a variable of overrides that an expression takes; empty when it takes all of it."""
+    found = re.search(r"\.get\('([^']+)'", expression)
+    return found.group(1) if found else ""
 
 
 def groups(component: Mapping[str, Any]) -> tuple[str, ...]:

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ..backend import Backends
-from ..config import RENDERERS, merge, parse_ini
+from ..config import FORMATS, RENDERERS, merge, parse_ini, repeated
+from ..errors import HoldfastError
 from ..model import Host, Model
 from .expressions import Names, View, evaluate, names, render
 from .fragments import parts
@@ -146,10 +147,16 @@ def _render_file(
     form = result.pop("format", "text")
     if "template" in entry:
         text = render(description.templates[entry["template"]], context, f"{where}: {entry['template']}")
-        content: Any = parse_ini(text) if form == "ini" else text
+        content: Any = parse_ini(text) if form in FORMATS else text
     elif result.get("state", "file") in ("file", "block"):
         content = evaluate(entry["content"], context, f"{where}: {result['path']}")
     else:
         return result
-    result["content"] = RENDERERS[form](merge(content, overrides) if overrides else content)
+    content = merge(content, overrides) if overrides else content
+    if description.repeats and form in FORMATS:
+        content = repeated(content, description.repeats)
+    try:
+        result["content"] = RENDERERS[form](content)
+    except HoldfastError as error:
+        raise HoldfastError(f"{context['host'].name}: {result['path']}: {error}") from None
     return result

@@ -5,14 +5,16 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import combinations
+from typing import Any
 
 from ..ceph.rules.cluster import known_pools
+from ..config import FORMATS
 from ..errors import Finding
 from ..inventory.directories import overlap, why_taken
 from ..inventory.draft import Draft, entries, listed, rule
-from ..inventory.schema import KeyPath, did_you_mean
+from ..inventory.schema import KeyPath, did_you_mean, shown
 from ..inventory.shares import Use
 from ..nfs import clients
 
@@ -41,6 +43,7 @@ def stores(draft: Draft) -> Iterator[Finding]:
                     f"is {store['name']!r}, as in {STORES}[{first}].",
                     "Give each store a name of its own.",
                 )
+        yield from _description(draft, path, store)
         kind = store.get("type")
         if kind == "file":
             if (
@@ -80,6 +83,19 @@ def stores(draft: Draft) -> Iterator[Finding]:
             (STORES,),
             f"has {swift_stores} swift stores, and this deployment has one object storage.",
             "Leave one of them.",
+        )
+
+
+def _description(draft: Draft, path: KeyPath, store: Mapping[str, Any]) -> Iterator[Finding]:
+    """Users read of a store what the site says of it."""
+    try:
+        FORMATS["oslo"].value(store.get("description", ""))
+    except ValueError as reason:
+        yield draft.error(
+            "glance.store-description",
+            (*path, "description"),
+            f"is {shown(store['description'])}, which {reason}.",
+            "Say it without that.",
         )
 
 

@@ -25,6 +25,38 @@ NamedSecrets = Callable[[Any], Iterable[Named]]
 
 
 @dataclass(frozen=True)
+class Protection:
+    """Options that overrides leave alone.
+
+    Attributes:
+        pattern: places of options, as ``section.option``; ``*`` stands for anything.
+        because: the reason, as the end of a sentence.
+        unless: the values that may be given all the same.
+    """
+
+    pattern: str
+    because: str
+    unless: tuple[Any, ...] = ()
+
+
+@dataclass(frozen=True)
+class Overrides:
+    """What is known of a variable of overrides.
+
+    Attributes:
+        protected: the options that it leaves alone.
+        formats: how the files are written over which it is laid, by its keys that name them; by ``""`` for one file.
+    """
+
+    protected: tuple[Protection, ...] = ()
+    formats: Mapping[str, str] = field(default_factory=dict)
+
+    def format(self, path: Sequence[Any]) -> str:
+        """The format of the file to which a place belongs: the path of an option, without the variable."""
+        return self.formats.get(str(path[0]), self.formats.get("", "ini"))
+
+
+@dataclass(frozen=True)
 class Domain:
     """The services that there are, and what subjects say of a host.
 
@@ -35,7 +67,7 @@ class Domain:
         addresses: see ``Addresses``.
         outsiders: see ``Outsiders``.
         secrets: see ``NamedSecrets``.
-        protected: by variable of overrides, patterns of options that they leave alone, each with the reason.
+        overrides: by variable of overrides, what is known of it.
     """
 
     services: tuple[Mapping[str, Any], ...] = ()
@@ -44,7 +76,7 @@ class Domain:
     addresses: tuple[Addresses, ...] = ()
     outsiders: tuple[Outsiders, ...] = ()
     secrets: tuple[NamedSecrets, ...] = ()
-    protected: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    overrides: Mapping[str, Overrides] = field(default_factory=dict)
 
     @cached_property
     def uses(self) -> flows.Uses:

@@ -12,7 +12,7 @@ VALUES = st.one_of(st.integers(), st.from_regex(r"[A-Za-z0-9/:@.\-]{1,20}", full
 
 
 def test_values_as_oslo_reads_them():
-    text = config.render_ini(
+    text = config.FORMATS["oslo"].render(
         {"DEFAULT": {"debug": False, "left_out": None, "stores": ["a:b", "c"]}, "x": {"m": {"each": [1, 2]}}}
     )
     assert text == "[DEFAULT]\ndebug = false\nstores = a:b,c\n\n[x]\nm = 1\nm = 2\n"
@@ -21,7 +21,7 @@ def test_values_as_oslo_reads_them():
 @given(st.dictionaries(NAMES, st.dictionaries(NAMES, VALUES, max_size=4), min_size=1, max_size=4))
 def test_what_is_written_is_what_is_read(sections):
     parser = configparser.ConfigParser(interpolation=None, default_section="NONE")
-    parser.read_string(config.render_ini(sections))
+    parser.read_string(config.FORMATS["oslo"].render(sections))
     assert {name: dict(parser[name]) for name in parser.sections()} == {
         name: {key: str(value) for key, value in options.items()} for name, options in sections.items()
     }

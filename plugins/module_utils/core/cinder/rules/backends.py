@@ -10,12 +10,12 @@ from typing import Any
 
 from ...backend import BackendType
 from ...ceph.rules.cluster import known_pools
-from ...config import is_sensitive
+from ...config import FORMATS, holds_secret
 from ...errors import Finding
 from ...inventory.draft import Draft, DraftHost, entries, listed, rule
 from ...inventory.rules.backends import listed as listed_entries
 from ...inventory.schema import KeyPath, did_you_mean, shown
-from ..backends import types_of
+from ..backends import secret_options, types_of
 
 BACKENDS, TYPES = "cinder_backends", "cinder_volume_types"
 _DRIVERS = "cinder.volume.drivers."
@@ -74,18 +74,26 @@ def options(draft: Draft) -> Iterator[Finding]:
         written = {"volume_backend_name": "name"}
         if kind := known.get(str(backend.get("type"))):
             written |= kind.made_from
+        for option in backend.get("secret_options") or {}:
+            if option in written or option in (backend.get("options") or {}):
+                yield draft.error(
+                    "cinder.option",
+                    (*path, "secret_options", option),
+                    f"names an option that {'the key ' + written[option] if option in written else '`options`'} says.",
+                    "Take it out of one of them.",
+                    host,
+                )
         for option, value in (backend.get("options") or {}).items():
             where = (*path, "options", option)
-            if option in written:
+            if (spelt := option.lower().replace("-", "_")) in written:
                 yield draft.error(
                     "cinder.option",
                     where,
-                    f"is {shown(value, where)}, and Holdfast writes it from the key {written[option]}.",
-                    f"Take it out, and say it by {written[option]}.",
+                    f"is {shown(value, where)}, and Holdfast writes it from the key {written[spelt]}.",
+                    f"Take it out, and say it by {written[spelt]}.",
                     host,
                 )
-            elif is_sensitive(option) and isinstance(value, str) and value and not value.startswith("/"):
-                # A path, as of san_private_key, is no secret itself.
+            elif holds_secret(option, value):
                 yield draft.error(
                     "cinder.option-secret",
                     where,
@@ -93,14 +101,34 @@ def options(draft: Draft) -> Iterator[Finding]:
                     f"Put it into the vault file, and name it: secret_options: {{{option}: NAME}}.",
                     host,
                 )
-            if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_.-]*", option) or "\n" in str(value) or "\r" in str(value):
+            why = _unreadable(value, repeats=f"*.{option}" in _repeats(draft))
+            if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_.-]*", option):
+                why = "has a name that is none of an option"
+            if why:
                 yield draft.error(
                     "cinder.option",
                     where,
-                    "is no option with a value in one line.",
-                    "Write the name of the option and one line.",
+                    f"{why}.",
+                    "Write the name of the option and a value in one line, without that.",
                     host,
                 )
+
+
+def _unreadable(value: Any, *, repeats: bool = False) -> str:
+    """Why cinder would not read a value as it is; empty when it does. ``repeats``: of a list each by itself."""
+    try:
+        for each in value if repeats and isinstance(value, list) else [value]:
+            FORMATS["oslo"].value(each)
+    except ValueError as reason:
+        return str(reason)
+    return ""
+
+
+def _repeats(draft: Draft) -> list[str]:
+    """The options of drivers that have a line for each value, as the description has them."""
+    return [
+        pattern for service in draft.domain.services if service["service"] == "cinder" for pattern in service["repeats"]
+    ]
 
 
 @rule
@@ -241,13 +269,21 @@ def references(draft: Draft) -> Iterator[Finding]:
         path: KeyPath = (BACKENDS, index)
         if "pool" in backend and backend.get("type") == "rbd":
             yield from _known_pool(draft, (*path, "pool"), backend["pool"], pools, host)
-        for option, secret in (backend.get("secret_options") or {}).items():
+        for option, secret in secret_options(backend):
             if secret not in draft.secrets:
                 yield draft.error(
                     "cinder.secret-missing",
                     (*path, "secret_options", option),
                     f"is {secret!r}, and there is no such secret: Holdfast can not make up what another device knows.",
                     "Enter it under holdfast_secrets with `ansible-vault edit`.",
+                    host,
+                )
+            elif why := _unreadable(draft.secrets[secret]):
+                yield draft.error(
+                    "cinder.secret-unreadable",
+                    (*path, "secret_options", option),
+                    f"is {secret!r}, which {why}.",
+                    "Give the device another password, and enter it.",
                     host,
                 )
     if draft.group("cinder_backup"):

@@ -11,6 +11,15 @@ from ...inventory.draft import Draft, DraftHost, address_of, entries, listed, ru
 from ...inventory.schema import KeyPath, dotted
 from .backends import BACKENDS, listed_backends
 
+_TRUE = ("true", "1", "yes", "on")
+_ADDRESSES = (
+    "target_ip_address",
+    "target_port",
+    "target_secondary_ip_addresses",
+    "iscsi_ip_address",
+    "iscsi_port",
+    "iscsi_secondary_ip_addresses",
+)
 PORTALS = "cinder_portal_addresses"
 WAIT = "cinder_volumes_wait_seconds"
 GIVE_UP = ("attach_give_up_seconds", "attach_give_up_one_way_seconds")
@@ -94,8 +103,8 @@ def options(draft: Draft) -> Iterator[Finding]:
     for host, index, backend in listed_backends(draft):
         if backend.get("type") != "lvm":
             continue
-        given = {name: str(value).lower() for name, value in (backend.get("options") or {}).items()}
-        if _protocol(draft, backend) == "iscsi" and given.get("use_chap_auth", "true") != "true":
+        given = backend.get("options") or {}
+        if _protocol(draft, backend) == "iscsi" and str(given.get("use_chap_auth", True)).lower() not in _TRUE:
             yield draft.error(
                 "lvm.chap-off",
                 (BACKENDS, index, "options", "use_chap_auth"),
@@ -103,8 +112,8 @@ def options(draft: Draft) -> Iterator[Finding]:
                 "Take it out: cinder makes the credentials of each volume itself.",
                 host,
             )
-        for name in ("target_ip_address", "target_secondary_ip_addresses", "iscsi_ip_address", "target_port"):
-            if name in given:
+        for name in given:
+            if name.lower().replace("-", "_") in _ADDRESSES:
                 yield draft.error(
                     "lvm.address",
                     (BACKENDS, index, "options", name),

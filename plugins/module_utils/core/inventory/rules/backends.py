@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import json
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -26,6 +27,15 @@ def keys(draft: Draft) -> Iterator[Finding]:
             kind = of.types.get(str(entry.get("type")))
             if kind is None:
                 continue
+            name = str(entry.get("name", ""))
+            if any(fnmatch.fnmatchcase(name.lower(), section.lower()) for section in ("DEFAULT", *of.reserved)):
+                yield draft.error(
+                    f"{of.service}.{slug}-reserved",
+                    (*path, "name"),
+                    f"is {name!r}, a section of {of.service}'s own configuration, which would be written over.",
+                    "Give it another name.",
+                    host,
+                )
             for key in kind.needs:
                 if key not in entry and not draft.was_refused((*path, key), host):
                     yield draft.error(

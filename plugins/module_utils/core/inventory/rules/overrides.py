@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Rules about conf_overrides: they reach any option but those that hold the deployment together."""
+"""Rules about conf_overrides: they reach any option but those that hold the deployment together, and have an effect."""
 
 from __future__ import annotations
 
@@ -8,26 +8,41 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ...backend import Backends
+from ...config import FORMATS, Format
 from ...errors import Finding
-from ..draft import Draft, DraftHost, rule
-from ..schema import KeyPath, dotted, shown
+from ..domain import Overrides, Protection
+from ..draft import Draft, DraftHost, entries, rule
+from ..schema import KeyPath, shown
 
 # Of any service. What else a service's overrides leave alone, its description says, and what it is made of.
-_ADDRESSES = ("*.bind_ip", "*.bind_port", "*.bind_host")
-_ANYWHERE = dict.fromkeys(_ADDRESSES, "addresses and ports are those of the flow table, which the firewall knows")
+_ANYWHERE = tuple(
+    Protection(pattern, "addresses and ports are those of the flow table, which the firewall knows")
+    for pattern in ("*bind_ip", "*bind_port", "*bind_host")
+)
 
 # What a section and an option may be called so that the file still means the same. Ansible evaluates no keys.
 _SECTION = re.compile(r"(?!.*\{\{)[^\s\[\]]([^\[\]\r\n]*[^\s\[\]])?")
 _OPTION = re.compile(r"(?!.*\{\{)[^\s=:\[\]#;]([^=:\[\]\r\n]*[^\s=:\[\]])?")
 
+# Words before an option that leave it the same one: paste's for all sections, and those of MariaDB.
+_SETS = re.compile(r"set +")
+_MODIFIERS = re.compile(r"((loose|maximum|skip|enable|disable|autoset)_)+")
+_TRUTH = {"1": "true", "yes": "true", "on": "true", "0": "false", "no": "false", "off": "false"}
+
 
 @rule
 def protected(draft: Draft) -> Iterator[Finding]:
-    """Overrides leave alone what the rest of the deployment relies on."""
+    """Overrides leave alone what the rest of the deployment relies on, in whatever spelling."""
     for owner, path, wanted in _overrides(draft):
-        option = dotted(path[1:]).lower()
-        patterns = {**_ANYWHERE, **draft.domain.protected.get(str(path[0]), {})}
-        for reason in {why for pattern, why in patterns.items() if fnmatch.fnmatchcase(option, pattern.lower())}:
+        known = _known(draft, path)
+        form = FORMATS[known.format(path[1:])]
+        reasons = {
+            each.because
+            for each in (*_ANYWHERE, *known.protected)
+            if _is_of(path[1:], each.pattern, form) and _word(wanted) not in map(_word, each.unless)
+        }
+        for reason in sorted(reasons):
             yield draft.error(
                 "overrides.protected",
                 path,
@@ -39,7 +54,7 @@ def protected(draft: Draft) -> Iterator[Finding]:
 
 @rule
 def names(draft: Draft) -> Iterator[Finding]:
-    """Sections and options have names, and values are one line: none of them can write another option."""
+    """Sections and options have names, and values are read as they are: none of them can write another option."""
     for owner, path, wanted in _overrides(draft):
         for key in path[1:]:
             form = _OPTION if key == path[-1] else _SECTION
@@ -51,14 +66,101 @@ def names(draft: Draft) -> Iterator[Finding]:
                     "Write names without brackets, equals signs, colons, expressions and line breaks.",
                     owner,
                 )
-        if isinstance(wanted, str) and re.search(r"[\r\n]", wanted):
+        try:
+            FORMATS[_known(draft, path).format(path[1:])].value(wanted)
+        except ValueError as reason:
             yield draft.error(
                 "overrides.value",
                 path,
-                f"is {shown(wanted, path)}, of several lines: the next one would be an option of its own.",
-                "Write the value in one line.",
+                f"{shown(wanted, path)} {reason}.",
+                "Write a value in one line, without that.",
                 owner,
             )
+
+
+@rule
+def sections(draft: Draft) -> Iterator[Finding]:
+    """What is given to a section is read: it is no other spelling of a section, and none that stands elsewhere."""
+    for owner, path, wanted in _overrides(draft):
+        if len(path) < 3 or _known(draft, path).format(path[1:]) != "oslo":
+            continue
+        section = str(path[1])
+        if section != "DEFAULT" and section.upper() == "DEFAULT":
+            yield draft.error(
+                "overrides.section",
+                path,
+                f"is {shown(wanted, path)}, in a section {section!r}, which is not that of all options.",
+                "Write DEFAULT.",
+                owner,
+            )
+        for of in draft.domain.backends.values():
+            if path[0] == f"{of.service}_conf_overrides":
+                yield from _of_backends(draft, of, path, wanted, owner)
+
+
+def _of_backends(draft: Draft, of: Backends, path: KeyPath, wanted: Any, owner: DraftHost | None) -> Iterator[Finding]:
+    """What is said of the section of a back end: in the variable that lists it, or else as it is written there."""
+    section = str(path[1])
+    lists = (draft.variables, *(host.variables for host in draft.group(of.group)))
+    found = [entry for each in lists for _, entry in entries(each.get(of.variable)) if "name" in entry]
+    named = {str(entry["name"]): entry for entry in found if str(entry["name"]).lower() == section.lower()}
+    if not named:
+        return
+    name = section if section in named else next(iter(named))
+    said = f"{shown(wanted, path)}, in the section of the {of.called} {name!r}"
+    if "options" in named[name]:
+        yield draft.error(
+            "overrides.unread",
+            path,
+            f"is {said}: it would stand in a file over which that {of.called}'s own goes.",
+            f"Write it under `options` of {name!r} in {of.variable}.",
+            owner,
+        )
+    elif name != section:
+        yield draft.error(
+            "overrides.section",
+            path,
+            f"is {said}, which is spelt otherwise.",
+            f"Write the section as {name!r}.",
+            owner,
+        )
+    elif (kind := of.types.get(str(named[name].get("type")))) and path[2] in (*kind.protected, *of.options):
+        yield draft.error(
+            "overrides.protected",
+            path,
+            f"is {said}, and may not be overridden: {of.variable} says it.",
+            "Take it out.",
+            owner,
+        )
+
+
+def _is_of(path: KeyPath, pattern: str, form: Format) -> bool:
+    """Whether a pattern means an option: in any case, with dashes or underscores, and in all that its reader takes."""
+    *sections_, option = (_spelt(key) for key in path)
+    option = _SETS.sub("", option)
+    wanted = _spelt(pattern)
+    if fnmatch.fnmatchcase(".".join((*sections_, option)), wanted):
+        return True
+    if not form.abbreviates:
+        return False
+    bare = _MODIFIERS.sub("", option)
+    place = ".".join((*sections_, bare))
+    known = wanted.rpartition(".")[2].removeprefix("skip_")
+    return fnmatch.fnmatchcase(place, wanted) or (len(bare) > 2 and known.startswith(bare))
+
+
+def _spelt(name: Any) -> str:
+    return re.sub(r":\s+", ":", str(name).lower().replace("-", "_"))
+
+
+def _word(value: Any) -> str:
+    """A value for comparison: one word for truth."""
+    word = str(value).strip().lower()
+    return _TRUTH.get(word, word)
+
+
+def _known(draft: Draft, path: KeyPath) -> Overrides:
+    return draft.domain.overrides.get(str(path[0]), Overrides())
 
 
 def _overrides(draft: Draft) -> Iterator[tuple[DraftHost | None, KeyPath, Any]]:

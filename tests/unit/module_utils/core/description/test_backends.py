@@ -163,7 +163,7 @@ def test_a_new_type_is_a_file(tmp_path: Path) -> None:
     content = {
         "service": "store",
         "title": "Store",
-        "backends": {"variable": "store_backends", "group": "store"},
+        "backends": {"variable": "store_backends", "group": "store", "options": {"is": "{{ item.name }}"}},
         "components": [
             {
                 "group": "store",
@@ -174,7 +174,8 @@ def test_a_new_type_is_a_file(tmp_path: Path) -> None:
     }
     (role / "service.yml").write_text(yaml.safe_dump(content))
     (role / "templates/store.conf.j2").write_text(
-        "{% for entry in backends('tape') %}{{ entry.name }} {{ entry.protocol }} {{ backend_options(entry) }}\n"
+        "{% for entry in backends('tape') %}\n"
+        "{{ entry.name }} {{ entry.protocol }} {{ backend_sections()[entry.name] }}\n"
         "{% endfor %}"
     )
     (role / "backends/tape.yml").write_text(NEW)
@@ -183,7 +184,8 @@ def test_a_new_type_is_a_file(tmp_path: Path) -> None:
     host = Host("a", frozenset({"store"}), {}, {}, {"store_backends": entries})
     model = Model("t", {}, {"a": host}, {})
     component, more = Services([described], model, {}).components(host)
-    assert component["files"][0]["content"] == "one tape {'robot': 'r1', 'slots': '9', 'eject': 'true'}\n"
+    options = {"is": "one", "robot": "r1", "slots": 9, "eject": True, "label": None}
+    assert component["files"][0]["content"] == f"one tape {options}\n"
     assert more["packages"] == ["mtx"]
     assert component["units"][0]["inputs"] == ["/etc/robots/r1"]
 

@@ -14,10 +14,11 @@ from ansible_collections.holdfast.storage.plugins.module_utils.core.description.
     Description,
     load,
     ordered,
-    protected_of,
+    overrides_of,
     read,
 )
 from ansible_collections.holdfast.storage.plugins.module_utils.core.errors import HoldfastError
+from ansible_collections.holdfast.storage.plugins.module_utils.core.inventory.domain import Overrides, Protection
 from ansible_collections.holdfast.storage.plugins.module_utils.core.subjects import ORDER
 
 SERVICE = {
@@ -40,7 +41,7 @@ BAD = [
     ("components/0/pakages", ["x"], "components[0].pakages: is no key", "Did you mean packages?"),
     ("components/0/packages", "x", "components[0].packages: is 'x', and must be a list", "Packages of Debian"),
     ("components/0/packages/0", 7, "components[0].packages[0]: is 7, and must be text", "Correct it"),
-    ("components/0/files/0/format", "yaml", "components[0].files[0].format: is 'yaml'", "text, ini, json"),
+    ("components/0/files/0/format", "yaml", "components[0].files[0].format: is 'yaml'", "text, json, ini, oslo"),
     ("components/0/files/0/mode", "640", "components[0].files[0].mode: is '640'", "Four digits"),
     ("components/0/files/0/pth", "/x", "components[0].files[0].pth: is no key", "Take one of: path, owner"),
     ("components/0/units/0/state", "runing", "components[0].units[0].state: is 'runing'", "Started, stopped"),
@@ -174,7 +175,7 @@ def test_the_roles_are_read_once_in_a_process_and_well_formed():
 
 
 def test_what_overrides_leave_alone_is_said_of_variables_that_there_are():
-    protecting = [description for description in descriptions() if description.protected]
+    protecting = [description for description in descriptions() if description.overrides.protected]
     assert protecting
     for description in protecting:
         declared = read(COLLECTION / f"roles/{description.role}/defaults/main.yml")
@@ -183,10 +184,32 @@ def test_what_overrides_leave_alone_is_said_of_variables_that_there_are():
 
 def test_overrides_leave_alone_what_fragments_write():
     entry = {"options": ["database.connection"], "because": "it is said elsewhere"}
-    own = {"options": ["DEFAULT.host"], "because": "it is its name"}
+    own = {"options": ["DEFAULT.host"], "because": "it is its name", "unless": ["a"]}
     content = {**SERVICE, "protected": [own], "components": [{"group": "placement", "conf": {}}]}
-    fragments = {"conf": {"protected": [entry]}, "api": {"protected": [{**entry, "options": ["x"]}]}}
+    conf = {"protected": [entry], "sections": {}, "files": [{"path": "/x", "format": "oslo"}]}
+    fragments = {"conf": conf, "api": {"protected": [{**entry, "options": ["x"]}]}}
     described = Description("placement", content, {}, fragments=fragments)
-    assert protected_of([described]) == {
-        "placement_conf_overrides": {"DEFAULT.host": "it is its name", "database.connection": "it is said elsewhere"}
+    assert overrides_of([described]) == {
+        "placement_conf_overrides": Overrides(
+            (
+                Protection("DEFAULT.host", "it is its name", ("a",)),
+                Protection("database.connection", "it is said elsewhere"),
+            ),
+            {"": "oslo"},
+        )
     }
+
+
+def test_overrides_are_laid_over_files_that_have_formats():
+    formats = {name: found.formats for name, found in overrides_of(descriptions()).items() if found.formats}
+    assert formats["cinder_conf_overrides"] == formats["keystone_conf_overrides"] == {"": "oslo"}
+    assert formats["mariadb_conf_overrides"] == {"": "mariadb"}
+    assert formats["rabbitmq_conf_overrides"] == {"": "rabbitmq"}
+    assert formats["ceph_conf_overrides"] == {"": "ceph"}
+    swift = formats["swift_conf_overrides"]
+    assert swift["swift.conf"] == swift["dispersion.conf"] == "configparser"
+    files = read(COLLECTION / "roles/swift/meta/variables.yml")["swift_conf_overrides"]["properties"]
+    assert set(swift) == set(files)
+    assert {form for name, form in swift.items() if name not in ("swift.conf", "dispersion.conf")} == {"paste"}
+    declared = {found.role for found in descriptions()} - {"attach"}
+    assert {name.removesuffix("_conf_overrides") for name in formats} <= declared

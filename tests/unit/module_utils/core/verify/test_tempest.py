@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.holdfast.storage.plugins.module_utils.core.config import parse_ini, render_ini
+from ansible_collections.holdfast.storage.plugins.module_utils.core.config import FORMATS, parse_ini
 from ansible_collections.holdfast.storage.plugins.module_utils.core.model import Host, Model
 from ansible_collections.holdfast.storage.plugins.module_utils.core.subjects import CHAPTERS
 from ansible_collections.holdfast.storage.plugins.module_utils.core.verify import chapter, tempest
@@ -34,7 +34,7 @@ def told(name: str, **changes: Any) -> dict[str, dict[str, str]]:
     deployed = chapter.told(CHAPTERS, model)
     tests = [one for subject, one in KNOWN.items() if subject in deployed]
     content = tempest.configuration(model, CLOUD, tests=tests, absent=ABSENT, image="i", directory="/lab/tempest")
-    return parse_ini(render_ini(content))
+    return parse_ini(FORMATS["oslo"].render(content))
 
 
 def test_services_are_tested_where_they_are() -> None:
