@@ -77,7 +77,7 @@ def test_a_service_reads_an_override_as_it_was_given(value: str, tmp_path: Path)
         ("block", "cinder", "/etc/cinder/cinder.conf", "DEFAULT"),
         ("placement", "placement", "/etc/placement/placement.conf", "placement"),
     ):
-        content = changed(base, set={f"hosts/control1/{name}_conf_overrides": {section: {"x_y": value}}})
+        content = changed(base, {f"hosts/control1/{name}_conf_overrides": {section: {"x_y": value}}})
         (file,) = on_disk(tmp_path, files(content, {}, "control1"), path)
         assert read([file], section, "x_y") == value
 
