@@ -254,11 +254,17 @@ def test_secrets_of_the_site_in_the_open_are_refused_and_not_shown(inventory, va
     with (directory / MAIN).open("a") as stream:
         stream.write(f"ansible_become_password: {secret}\nsite_smtp: {{user: a, password: {secret}}}\n")
         stream.write(f"keystone_conf_overrides: {{ldap: {{password: {secret}}}}}\n")
+        stream.write(f"glance_conf_overrides: {{x: {{hosts: 'ip:10.0.0.1,api_token:{secret}'}}}}\n")
         stream.write('ansible_ssh_pass: \'{{ lookup("env", "NO_SUCH") }}\'\nsite_token_file: x\nsite_pass: /etc/pass\n')
     (directory / "group_vars/nobody.yml").write_text(f"holdfast_secrets: {{a: {secret}}}\n")
     status, output = validate("-i", directory, "-vvv")
     assert status != 0
-    for place in ("ansible_become_password", "site_smtp.password", "keystone_conf_overrides.ldap.password"):
+    for place in (
+        "ansible_become_password",
+        "site_smtp.password",
+        "keystone_conf_overrides.ldap.password",
+        "glance_conf_overrides.x.hosts",
+    ):
         assert f"{place}: is (a secret, not shown), in a file that is not encrypted." in output
     assert "nobody.yml: holdfast_secrets: sets secrets in a file that is not encrypted" in output
     assert "ansible_ssh_pass" not in output

@@ -27,7 +27,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..config import is_sensitive
+from ..config import holds_secret, is_sensitive
 from ..errors import HoldfastError
 
 KeyPath = tuple[str | int, ...]
@@ -166,7 +166,8 @@ def is_hidden(path: KeyPath) -> bool:
 
 def shown(value: Any, path: KeyPath = ()) -> str:
     """A value as messages show it: short, and not at all when its key says that it is a secret."""
-    if isinstance(value, str) and (is_hidden(path) or _SECRET_URL.search(value)):
+    within = _SECRET_URL.search(str(value)) or holds_secret(str(path[-1]) if path else "", value)
+    if isinstance(value, (str, int, float)) and not isinstance(value, bool) and (is_hidden(path) or within):
         return "(a secret, not shown)"
     if isinstance(value, Mapping):
         return f"a mapping of {len(value)} key{'' if len(value) == 1 else 's'}"
