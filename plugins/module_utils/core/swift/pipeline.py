@@ -98,5 +98,5 @@ def _overrides(draft: Draft) -> Iterator[tuple[DraftHost | None, Mapping[str, An
 def _written(draft: Draft, file: str) -> Mapping[str, Any]:
     """The sections of a file of Swift, as its description has them; empty for one of a template."""
     service = next(each for each in draft.domain.services if each["service"] == "swift")
-    files = [entry for component in service["components"] for entry in component["files"]]
+    files = [entry for component in service["components"] for entry in component.get("files", ())]
     return next((entry.get("content", {}) for entry in files if entry["path"] == f"/etc/swift/{file}"), {})

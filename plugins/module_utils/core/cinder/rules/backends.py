@@ -278,7 +278,8 @@ def references(draft: Draft) -> Iterator[Finding]:
                     "Enter it under holdfast_secrets with `ansible-vault edit`.",
                     host,
                 )
-            elif why := _unreadable(draft.secrets[secret]):
+            elif str(draft.secrets[secret]).isprintable() and (why := _unreadable(draft.secrets[secret])):
+                # What can not be printed is weak in itself.
                 yield draft.error(
                     "cinder.secret-unreadable",
                     (*path, "secret_options", option),
