@@ -35,7 +35,7 @@ def test_what_is_wrong_elsewhere_is_told_beside_a_file_that_can_not_be_read(inve
 def test_every_file_beside_hosts_that_is_none_is_told(inventory, validate):
     directory = inventory(cases.good("lab"))
     (directory / "others").mkdir()
-    (directory / "others/logo.bin").write_bytes(b"logo\x82\x05\xff\x00")
+    (directory / "others/mark.x").write_bytes(b"logo\x82\x05\xff\x00")
     (directory / "notes").write_text("ask the network team about vlans\n")
     (directory / "more.yml").write_text(
         "all: {hosts: {on: {}, ~: {}, 1.5: {}, 2024-01-01: {}, 12: {no: 1}, 'a[3:1]': , 'b[1:': , 'c[x:2]': },"
@@ -44,7 +44,7 @@ def test_every_file_beside_hosts_that_is_none_is_told(inventory, validate):
     status, output = validate("-i", directory)
     assert status == 4
     for text in (
-        "others/logo.bin: This is no file of hosts. The byte 0x82 is not UTF-8. Fix: If it is no file of hosts, move it",
+        "others/mark.x: This is no file of hosts. The byte 0x82 is not UTF-8. Fix: If it is no file of hosts, move it",
         "notes:1: This is not INI of hosts",
         "more.yml:1: on is a truth value to YAML, and no name of a host.",
         "more.yml:1: ~ is nothing to YAML, and no name of a host.",
