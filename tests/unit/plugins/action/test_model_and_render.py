@@ -6,6 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 from ansible_collections.holdfast.storage.plugins.plugin_utils import secret_store
@@ -68,7 +69,9 @@ def test_check_mode_makes_no_secret_and_takes_no_lock(controller: Any) -> None:
     assert [name for name in files(controller.directory) if not name.startswith(".holdfast/")] == []
 
 
-def test_while_another_run_works_here_its_questions_stay(controller: Any) -> None:
+def test_while_another_run_works_here_its_questions_stay(controller: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    # The other run is process 1, and so is the parent of whatever was left running.
+    monkeypatch.setattr("os.getppid", lambda: 4)
     controller.begin()
     controller.inventory()
     controller.run_directory.write("questions/control1.json", {"bundle": "the other run's"})
