@@ -57,8 +57,7 @@ class Checked:
 
     def sealed(self) -> tuple[dict[str, Any], Sealed]:
         """The model as plain values without what came out of a vault, and that with its places."""
-        content, found = apart(self.model.as_dict(), self._is_secret)
-        return content, found
+        return apart(self.model.as_dict(), self._is_secret)
 
     def _is_secret(self, path: Place, value: Any) -> bool:
         if "variables" not in path or isinstance(value, bool) or not str(value):

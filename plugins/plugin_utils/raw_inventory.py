@@ -26,6 +26,7 @@ from ansible_collections.holdfast.storage.plugins.module_utils.core.inventory.sc
     KeyPath,
     RoleVariables,
     is_hidden,
+    leaves,
     shown,
 )
 from ansible_collections.holdfast.storage.plugins.plugin_utils import origins, secret_store, yaml_files
@@ -166,7 +167,7 @@ class InventoryReader:
             overrides = name.endswith("_conf_overrides")
             if self._roles.is_reserved(name) and not overrides:
                 continue
-            for path, leaf in _leaves((name,), value):
+            for path, leaf in leaves((name,), value):
                 secret = _SECRET.fullmatch(str(path[-1])) or (overrides and holds_secret(str(path[-1]), leaf))
                 if secret and _is_open(leaf):
                     self.problems.append(
@@ -235,15 +236,6 @@ def _connection_variables(raw: Mapping[str, Any]) -> list[str]:
         if name in _CONNECTION
         or (name in _NEEDED and isinstance(raw[name], str) and "{{" in raw[name] and not _ASKS_OTHERS.search(raw[name]))
     ]
-
-
-def _leaves(path: KeyPath, value: Any) -> Iterator[tuple[KeyPath, Any]]:
-    """The values below a mapping that are none themselves, each with its place."""
-    if isinstance(value, Mapping):
-        for key, inner in value.items():
-            yield from _leaves((*path, str(key)), inner)
-    else:
-        yield path, value
 
 
 def _is_open(value: Any) -> bool:

@@ -69,7 +69,15 @@ def domain() -> Domain:
     """What checking an inventory needs to know of the services and subjects that there are."""
     found = descriptions()
     contents = tuple(description.content for description in found)
-    return Domain(contents, backends(), claims, ADDRESSES, OUTSIDERS, NAMED_SECRETS, overrides_of(found))
+    return Domain(
+        services=contents,
+        backends=backends(),
+        claims=claims,
+        addresses=ADDRESSES,
+        outsiders=OUTSIDERS,
+        secrets=NAMED_SECRETS,
+        overrides=overrides_of(found),
+    )
 
 
 class RunDirectory:

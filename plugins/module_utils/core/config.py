@@ -36,6 +36,7 @@ class Format:
         true, false: the words for truth.
         numbered: an option that repeats has numbers behind its name.
         abbreviates: names of options may be cut short, and have a word such as `skip-` or `loose-` before them.
+        spaced: names of options may have blanks.
     """
 
     text: Callable[[str], str]
@@ -43,6 +44,7 @@ class Format:
     false: str = "false"
     numbered: bool = False
     abbreviates: bool = False
+    spaced: bool = False
 
     def value(self, value: Any) -> str:
         """A value as it is written: lists with commas, numbers without an exponent.
@@ -157,12 +159,12 @@ def _ceph(text: str) -> str:
 FORMATS: Mapping[str, Format] = {
     "ini": Format(_bare),
     "oslo": Format(_oslo),
-    "paste": Format(_paste),
+    "paste": Format(_paste, spaced=True),
     "configparser": Format(_configparser),
     "swift_reference": Format(_swift_reference),
     "mariadb": Format(_mariadb, "ON", "OFF", abbreviates=True),
     "rabbitmq": Format(_rabbitmq, numbered=True),
-    "ceph": Format(_ceph),
+    "ceph": Format(_ceph, spaced=True),
 }
 """Files of options by who reads them: ``ini`` is anybody who takes a line as it stands."""
 

@@ -177,6 +177,15 @@ def shown(value: Any, path: KeyPath = ()) -> str:
     return text if len(text) <= 80 else f"{text[:60]}... ({len(text)} characters)"
 
 
+def leaves(path: KeyPath, value: Any) -> Iterator[tuple[KeyPath, Any]]:
+    """The values below a mapping that are none themselves, each with its place."""
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from leaves((*path, str(key)), inner)
+    else:
+        yield path, value
+
+
 def dotted(path: Sequence[str | int]) -> str:
     """A key path as messages show it: ``networks_bridges.mgmt.dns[0]``."""
     text = ""

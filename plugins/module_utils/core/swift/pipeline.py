@@ -9,7 +9,8 @@ from typing import Any
 from ..description.expressions import evaluate
 from ..errors import Finding
 from ..inventory.draft import Draft, DraftHost, mapping, rule
-from ..inventory.schema import KeyPath, shown
+from ..inventory.rules.overrides import spelt
+from ..inventory.schema import leaves, shown
 
 OVERRIDES = "swift_conf_overrides"
 PROXY, PIPELINE = "proxy-server.conf", "pipeline:main"
@@ -27,16 +28,21 @@ def pipeline(draft: Draft) -> Iterator[Finding]:
     usual = str(evaluate(_written(draft, PROXY)[PIPELINE]["pipeline"], {"swift_encryption": encrypted}, PROXY)).split()
     for owner, content in _overrides(draft):
         own = mapping(content.get(PROXY))
-        given = own.get(PIPELINE, {}).get("pipeline")
-        if given is not None and (wrong := _wrong(str(given).split(), usual, own, _written(draft, PROXY))):
-            path: KeyPath = (OVERRIDES, PROXY, PIPELINE, "pipeline")
-            yield draft.error(
-                "swift.pipeline",
-                path,
-                f"is {shown(given, path)}, which {wrong}.",
-                f"Keep these in this order, with your own between them: {' '.join(usual)}.",
-                owner,
+        for path, given in leaves((OVERRIDES, PROXY), own):
+            if [*map(spelt, path[2:])] != [PIPELINE, "pipeline"]:
+                continue
+            wrong = (
+                f"stands for {PIPELINE} and pipeline in another spelling" if path[2:] != (PIPELINE, "pipeline") else ""
             )
+            wrong = wrong or _wrong(str(given).split(), usual, own, _written(draft, PROXY))
+            if wrong:
+                yield draft.error(
+                    "swift.pipeline",
+                    path,
+                    f"is {shown(given, path)}, which {wrong}.",
+                    f"Give {PIPELINE} these in this order, with your own between them: {' '.join(usual)}.",
+                    owner,
+                )
 
 
 def _wrong(given: list[str], usual: list[str], own: Mapping[str, Any], written: Mapping[str, Any]) -> str:
@@ -56,14 +62,32 @@ def _wrong(given: list[str], usual: list[str], own: Mapping[str, Any], written: 
         section = f"filter:{name}"
         if section not in own and section not in written:
             return f"names {name}, of which there is no section"
-        if str(own.get(section, {}).get("use", "")).endswith("#tempauth"):
-            return f"has {name}, which lets users of a file in"
     known = [name for name in filters if name in usual and name != _ANYWHERE]
     right = sorted(known, key=usual.index)
     wrong = next((name for name, wanted in zip(known, right, strict=True) if name != wanted), None)
     if wrong:
         return f"has {wrong} in another place than it works in"
     return "has a filter twice" if len(set(known)) != len(known) else ""
+
+
+@rule
+def filters(draft: Draft) -> Iterator[Finding]:
+    """A filter that Holdfast writes stays what it is, and none lets users of a file in."""
+    written = {*map(spelt, _written(draft, PROXY))}
+    for owner, content in _overrides(draft):
+        for path, given in leaves((OVERRIDES, PROXY), mapping(content.get(PROXY))):
+            section, option = map(spelt, path[2:]) if len(path) == 4 else ("", "")
+            if not section.startswith("filter:") or option != "use":
+                continue
+            if section in written or str(given).endswith("#tempauth"):
+                why = "users of a file would be let in" if str(given).endswith("#tempauth") else "others count on it"
+                yield draft.error(
+                    "overrides.protected",
+                    path,
+                    f"is {shown(given, path)}, and may not be overridden: {why}.",
+                    "Give a filter of your own a name of its own, and put it into the pipeline.",
+                    owner,
+                )
 
 
 @rule

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from ...backend import Backends
@@ -13,7 +13,7 @@ from ...config import FORMATS, Format
 from ...errors import Finding
 from ..domain import Overrides, Protection
 from ..draft import Draft, DraftHost, entries, rule
-from ..schema import KeyPath, shown
+from ..schema import KeyPath, leaves, shown
 
 # Of any service. What else a service's overrides leave alone, its description says, and what it is made of.
 _ANYWHERE = tuple(
@@ -23,7 +23,7 @@ _ANYWHERE = tuple(
 
 # What a section and an option may be called so that the file still means the same. Ansible evaluates no keys.
 _SECTION = re.compile(r"(?!.*\{\{)[^\s\[\]]([^\[\]\r\n]*[^\s\[\]])?")
-_OPTION = re.compile(r"(?!.*\{\{)[^\s=:\[\]#;]([^=:\[\]\r\n]*[^\s=:\[\]])?")
+_OPTION = re.compile(r"(?!.*\{\{)[^\s=:\[\]#;!]([^=:\[\]\r\n]*[^\s=:\[\]])?")
 
 # Words before an option that leave it the same one: paste's for all sections, and those of MariaDB.
 _SETS = re.compile(r"set +")
@@ -46,7 +46,7 @@ def protected(draft: Draft) -> Iterator[Finding]:
             yield draft.error(
                 "overrides.protected",
                 path,
-                f"is {shown(wanted, path)}, and may not be overridden: {reason}.",
+                f"is {shown(wanted, path[-1:])}, and may not be overridden: {reason}.",
                 "Take it out.",
                 owner,
             )
@@ -56,18 +56,20 @@ def protected(draft: Draft) -> Iterator[Finding]:
 def names(draft: Draft) -> Iterator[Finding]:
     """Sections and options have names, and values are read as they are: none of them can write another option."""
     for owner, path, wanted in _overrides(draft):
+        known = FORMATS[_known(draft, path).format(path[1:])]
         for key in path[1:]:
             form = _OPTION if key == path[-1] else _SECTION
-            if not form.fullmatch(str(key)):
+            torn = form is _OPTION and not known.spaced and re.search(r"\s", str(key))
+            if torn or not form.fullmatch(str(key)):
                 yield draft.error(
                     "overrides.name",
                     path,
                     f"{str(key)!r} is no name of {'an option' if form is _OPTION else 'a section'}.",
-                    "Write names without brackets, equals signs, colons, expressions and line breaks.",
+                    "Write names without blanks, brackets, equals signs, colons, expressions and line breaks.",
                     owner,
                 )
         try:
-            FORMATS[_known(draft, path).format(path[1:])].value(wanted)
+            known.value(wanted)
         except ValueError as reason:
             yield draft.error(
                 "overrides.value",
@@ -136,9 +138,8 @@ def _of_backends(draft: Draft, of: Backends, path: KeyPath, wanted: Any, owner: 
 
 def _is_of(path: KeyPath, pattern: str, form: Format) -> bool:
     """Whether a pattern means an option: in any case, with dashes or underscores, and in all that its reader takes."""
-    *sections_, option = (_spelt(key) for key in path)
-    option = _SETS.sub("", option)
-    wanted = _spelt(pattern)
+    *sections_, option = (spelt(key) for key in path)
+    wanted = spelt(pattern)
     if fnmatch.fnmatchcase(".".join((*sections_, option)), wanted):
         return True
     if not form.abbreviates:
@@ -149,8 +150,9 @@ def _is_of(path: KeyPath, pattern: str, form: Format) -> bool:
     return fnmatch.fnmatchcase(place, wanted) or (len(bare) > 2 and known.startswith(bare))
 
 
-def _spelt(name: Any) -> str:
-    return re.sub(r":\s+", ":", str(name).lower().replace("-", "_"))
+def spelt(name: Any) -> str:
+    """A section or an option in the one spelling that stands for all that its reader takes for it."""
+    return _SETS.sub("", re.sub(r":\s+", ":", str(name).lower().replace("-", "_")))
 
 
 def _word(value: Any) -> str:
@@ -169,13 +171,5 @@ def _overrides(draft: Draft) -> Iterator[tuple[DraftHost | None, KeyPath, Any]]:
         for name, value in {**draft.variables, **host.variables}.items():
             if name.endswith("_conf_overrides"):
                 owner = host if name in host.variables else None
-                for path, wanted in _leaves((name,), value):
+                for path, wanted in leaves((name,), value):
                     yield owner, path, wanted
-
-
-def _leaves(path: KeyPath, value: Any) -> Iterator[tuple[KeyPath, Any]]:
-    if isinstance(value, Mapping):
-        for key, inner in value.items():
-            yield from _leaves((*path, key), inner)
-    else:
-        yield path, value
