@@ -88,6 +88,13 @@ options:
         description: Addresses at the other end. Any when it is not given; an empty list is nobody.
         type: list
         elements: str
+      users:
+        description: >-
+          Users of the host whose processes may ask, beside root. Connections of others are dropped, also to a server on
+          the host itself. Anybody by default. One that the host does not have is left out.
+        type: list
+        elements: str
+        default: []
   rollback_seconds:
     description: Time in seconds after which the host undoes a change that nobody has confirmed.
     type: int
@@ -150,6 +157,7 @@ def main() -> None:
         "ports": {"type": "list", "elements": "str", "default": []},
         "address": {"type": "str"},
         "peers": {"type": "list", "elements": "str"},
+        "users": {"type": "list", "elements": "str", "default": []},
     }
     guarded.run(
         firewall,

@@ -38,6 +38,8 @@ class Flow:
         more_addresses: its servers listen on what ``Host.more_addresses`` has for the network, too.
         where_connected: its servers listen on ``Host.connect_ports`` where they have some, in place of ``ports``.
         tls: whose certificates of this deployment are shown: the servers' or those of ``both`` ends.
+        users: the only users of the system, beside root, that a client's process may be of; anybody when empty. For
+            servers that know their clients by nothing but the address.
     """
 
     id: str
@@ -55,6 +57,7 @@ class Flow:
     more_addresses: bool = False
     where_connected: bool = False
     tls: Literal["", "servers", "both"] = ""
+    users: tuple[str, ...] = ()
 
     @property
     def is_frontend(self) -> bool:
@@ -228,6 +231,7 @@ FLOWS: tuple[Flow, ...] = (
         ("swift_proxy", "swift_storage"),
         "swift-object",
         description="Object data, from the proxies and between the storage hosts' daemons",
+        users=("swift",),
     ),
     Flow(
         "swift_container",
@@ -239,6 +243,7 @@ FLOWS: tuple[Flow, ...] = (
         ("swift_proxy", "swift_storage"),
         "swift-container",
         description="Container listings and their updates",
+        users=("swift",),
     ),
     Flow(
         "swift_account",
@@ -250,6 +255,7 @@ FLOWS: tuple[Flow, ...] = (
         ("swift_proxy", "swift_storage"),
         "swift-account",
         description="Account listings and their updates",
+        users=("swift",),
     ),
     Flow(
         "swift_object_replication",
@@ -261,6 +267,7 @@ FLOWS: tuple[Flow, ...] = (
         ("swift_storage",),
         "swift-object-replication",
         description="Objects compared and rebuilt between storage hosts",
+        users=("swift",),
     ),
     Flow(
         "swift_container_replication",
@@ -272,6 +279,7 @@ FLOWS: tuple[Flow, ...] = (
         ("swift_storage",),
         "swift-container-replication",
         description="Container databases compared between storage hosts",
+        users=("swift",),
     ),
     Flow(
         "swift_account_replication",
@@ -283,6 +291,7 @@ FLOWS: tuple[Flow, ...] = (
         ("swift_storage",),
         "swift-account-replication",
         description="Account databases compared between storage hosts",
+        users=("swift",),
     ),
     Flow(
         "swift_rsync",
@@ -294,6 +303,7 @@ FLOWS: tuple[Flow, ...] = (
         ("swift_storage",),
         "rsync",
         description="Copies of objects and databases between storage hosts",
+        users=("swift",),
     ),
     Flow(
         "ceph_mon",

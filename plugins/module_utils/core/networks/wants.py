@@ -82,6 +82,7 @@ def firewall(model: Model, host: Host, services: Services, secrets: Mapping[str,
             "id": row.id,
             "bridge": model.networks[row.network].bridge,
             "protocol": row.protocol,
+            "users": list(row.users),
         }
         if role != "client":
             # One that listens on several addresses of the bridge is reached on whichever is the host's.

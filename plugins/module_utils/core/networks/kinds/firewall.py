@@ -5,6 +5,10 @@ What arrives on a bridge is dropped unless a flow has it there, from its own cli
 by the counter of the flow's name, in both directions and before anything accepts it. Other interfaces and other tables
 are left alone.
 
+Servers that know who asks by the address alone are asked by certain users of a host only: others' connections are
+dropped where they begin, those to the host's own server too. The numbers of these users are the host's, so it puts
+them before the rules.
+
 What stands is judged by the file that is loaded at boot and by what the kernel lists, against the listing that was
 taken when the file was loaded: a rule that was changed by hand differs.
 """
@@ -13,7 +17,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ...base.system import STATE, SYSTEMCTL
@@ -62,7 +66,7 @@ def rendered(wanted: dict[str, Any]) -> dict[str, str]:
 
 
 def question(wanted: dict[str, Any]) -> dict[str, Any]:
-    return {"source": _digest(render(wanted))}
+    return {"source": _digest(render(wanted)), "users": _users(wanted)}
 
 
 def read(io: IO, asked: dict[str, Any]) -> dict[str, Any]:
@@ -72,6 +76,9 @@ def read(io: IO, asked: dict[str, Any]) -> dict[str, Any]:
     ``recorded`` is the listing taken when the file was loaded, given when ``loaded`` is a text.
     """
     source = io.read_text(SOURCE)
+    numbers = _numbers(io, asked["users"])
+    if source is not None:
+        source = source.removeprefix(numbers)
     listed = io.run(_LIST, check=False)
     loaded = listed.out if listed.rc == 0 else None
     recorded = json.loads(io.read_text(LOADED) or "{}")
@@ -101,7 +108,7 @@ def _blocks(listing: str) -> list[str]:
 
 def plan(current: dict[str, Any], wanted: dict[str, Any]) -> Plan:
     text = render(wanted)
-    data = {"text": text}
+    data = {"text": text, "users": _users(wanted)}
     changes = []
     if current["pending"]:
         changes.append(Change(NAME, "undo", before="a change that was never confirmed", after="what was before it"))
@@ -123,7 +130,8 @@ def apply(io: IO, plan: Plan, arm: Arm) -> None:
 
     Counters keep their values. Raises HoldfastError, with nothing changed, when the kernel or nft refuses the rules.
     """
-    text = next(step.data["text"] for step in plan if "text" in step.data)
+    data = next(step.data for step in plan if "text" in step.data)
+    text = _numbers(io, data["users"]) + data["text"]
     if not io.exists(NFT):
         raise HoldfastError(f"{NFT} is missing. Fix: install the package nftables, which the phase packages does.")
     io.make_directory(STATE, mode="0700")
@@ -141,7 +149,7 @@ def apply(io: IO, plan: Plan, arm: Arm) -> None:
         # Something by hand stands in the way of the change in place: begin anew, and lose what was counted.
         io.run([NFT, "--file", "-"], stdin=f"table inet holdfast\ndelete table inet holdfast\n{text}")
     io.write(SOURCE, text, mode="0640")
-    io.write(LOADED, json.dumps({"source": _digest(text), "listing": io.run(_LIST).out}), mode="0600")
+    io.write(LOADED, json.dumps({"source": _digest(data["text"]), "listing": io.run(_LIST).out}), mode="0600")
     if io.read_text(_UNIT_PATH) != _UNIT or not io.exists(_ENABLED):
         io.write(_UNIT_PATH, _UNIT)
         io.run([SYSTEMCTL, "--quiet", "enable", "--now", UNIT])
@@ -161,7 +169,7 @@ def _lines(wanted: Mapping[str, Any]) -> Iterator[str]:
     sets, names_of = _sets(wanted)
     counters = list(dict.fromkeys(entry["id"] for entry in wanted["flows"]))
     counters += [f"{kind}_{network}" for network in chains.values() for kind in ("other", "dropped")]
-    names = ["input", "forward", "output"]
+    names = ["input", "forward", "output", "own_out"]
     names += [f"{network}_{way}" for network in chains.values() for way in ("in", "out")]
     hooks = {name: f"type filter hook {name} priority filter; policy accept; " for name in names[:3]}
 
@@ -184,8 +192,11 @@ def _lines(wanted: Mapping[str, Any]) -> Iterator[str]:
     for way, interface in (("input", "iifname"), ("output", "oifname")):
         suffix = "in" if way == "input" else "out"
         verdicts = ", ".join(f'"{bridge}" : jump {network}_{suffix}' for bridge, network in chains.items())
+        if way == "output":
+            verdicts += ', "lo" : jump own_out'
         yield from _chain(way, [f"{interface} vmap {{ {verdicts} }}"])
     yield from _chain("forward", _forward(chains))
+    yield from _chain("own_out", _own(bridges, wanted["flows"]))
     for bridge in bridges:
         entries = [entry for entry in wanted["flows"] if entry["bridge"] == bridge["bridge"]]
         yield from _chain(f"{bridge['network']}_in", _input(bridge, entries, names_of))
@@ -218,7 +229,7 @@ def _input(bridge: Mapping[str, Any], entries: list[Mapping[str, Any]], sets: _N
         rules.append(f"ip saddr != @{network}_sources {drop}")
     rules.append(f"ip daddr @{network}_elsewhere {drop}")
     for entry in entries:
-        rules += _rules(entry, sets, incoming=True)
+        rules += _rules(entry, sets, network, incoming=True)
     return [
         *rules,
         f"meta nfproto ipv4 ct state established,related counter name other_{network} accept",
@@ -228,12 +239,13 @@ def _input(bridge: Mapping[str, Any], entries: list[Mapping[str, Any]], sets: _N
 
 
 def _output(bridge: Mapping[str, Any], entries: list[Mapping[str, Any]], sets: _Names) -> list[str]:
-    return [rule for entry in entries for rule in _rules(entry, sets, incoming=False)] + [
-        f"counter name other_{bridge['network']}"
+    network = bridge["network"]
+    return [rule for entry in entries for rule in _rules(entry, sets, network, incoming=False)] + [
+        f"counter name other_{network}"
     ]
 
 
-def _rules(entry: Mapping[str, Any], sets: _Names, *, incoming: bool) -> list[str]:
+def _rules(entry: Mapping[str, Any], sets: _Names, network: str, *, incoming: bool) -> list[str]:
     """One flow's rule in one direction; none when nobody is at the other end."""
     if entry["peers"] == []:
         return []
@@ -254,7 +266,39 @@ def _rules(entry: Mapping[str, Any], sets: _Names, *, incoming: bool) -> list[st
         words.append(f"{entry['protocol']} {'dport' if toward_server else 'sport'} {ports}")
     if incoming and not server:
         words.append("ct state established,related")
-    return [" ".join([*words, f"counter name {entry['id']} accept"])]
+    rules = [" ".join([*words, f"counter name {entry['id']} accept"])]
+    if entry["users"] and toward_server and not incoming:
+        rules.insert(0, " ".join([*words, _of_others(entry, network)]))
+    return rules
+
+
+def _own(bridges: Sequence[Mapping[str, Any]], entries: Iterable[Mapping[str, Any]]) -> list[str]:
+    """What a host's own processes may not ask of its servers."""
+    networks = {bridge["bridge"]: bridge for bridge in bridges}
+    rules = []
+    for entry in entries:
+        if entry["users"] and entry["role"] == "server":
+            bridge = networks[entry["bridge"]]
+            own = ", ".join([entry["address"]] if entry["address"] else bridge["addresses"])
+            where = f"ip daddr {{ {own} }} {entry['protocol']} dport {{ {', '.join(map(str, entry['ports']))} }}"
+            rules.append(f"{where} {_of_others(entry, bridge['network'])}")
+    return rules
+
+
+def _of_others(entry: Mapping[str, Any], network: str) -> str:
+    """A connection that neither root nor one of the flow's users begins. What belongs to no process is none."""
+    users = ", ".join(["0", *(f"$user_{user}" for user in entry["users"])])
+    return f"ct state new meta skuid != {{ {users} }} counter name dropped_{network} drop"
+
+
+def _users(wanted: Mapping[str, Any]) -> list[str]:
+    return sorted({user for entry in wanted["flows"] for user in entry["users"]})
+
+
+def _numbers(io: IO, users: Sequence[str]) -> str:
+    """Lines for nft with the numbers of users. Root stands for one that the host does not have."""
+    found = {user: io.run(["/usr/bin/id", "-u", user], check=False) for user in users}
+    return "".join(f"define user_{user} = {said.out.strip() if said.rc == 0 else 0}\n" for user, said in found.items())
 
 
 def _sets(wanted: Mapping[str, Any]) -> tuple[dict[str, list[str]], _Names]:

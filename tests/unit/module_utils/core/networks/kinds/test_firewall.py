@@ -54,7 +54,7 @@ def rules(name: str, **variables: Any) -> str:
 
 @dataclass(frozen=True)
 class Packet:
-    """``way`` is in or out; ``port`` is the server's, ``answer`` tells that the packet comes from it."""
+    """``way`` is in or out; ``user`` has the process that sends it, if one does; ``port`` is the server's, ``answer`` tells that the packet comes from it."""
 
     bridge: str
     source: str
@@ -64,6 +64,7 @@ class Packet:
     answer: bool = False
     established: bool = False
     way: str = "in"
+    user: str | None = "root"
 
     def uses(self, ports: str) -> bool:
         """Whether its port is the one, or in the range."""
@@ -90,7 +91,9 @@ class Nft:
             elif words == ["}"]:
                 chain = None
             elif chain:
-                self.chains[chain].append(line.strip())
+                # Addresses in braces become one word.
+                named = re.sub(r"(daddr) \{ ([^}]*) \}", lambda m: f"{m[1]} {{{m[2].replace(' ', '')}}}", line.strip())
+                self.chains[chain].append(named)
 
     def judge(self, packet: Packet) -> bool:
         """Whether the packet passes; ``counted`` gets the counters that it was counted by."""
@@ -127,12 +130,17 @@ class Nft:
                 words = words[2:]
             elif word == "icmpv6":
                 return None
+            elif word == "meta" and words[0] == "skuid":
+                assert words[1] == "!="
+                users, words = self._braces(words[2:])
+                if packet.user is None or {"root": "0"}.get(packet.user, f"$user_{packet.user}") in users:
+                    return None
             elif word == "meta":
                 assert words[:2] == ["nfproto", "ipv4"]
                 words = words[2:]
             elif word == "ct":
-                assert words[:2] == ["state", "established,related"]
-                if not packet.established:
+                assert words[0] == "state"
+                if packet.established != {"established,related": True, "new": False}[words[1]]:
                     return None
                 words = words[2:]
             elif word == "counter":
@@ -146,6 +154,8 @@ class Nft:
 
     def _is(self, packet: Packet, field: str, expected: str) -> bool:
         address = ipaddress.ip_address(packet.source if field == "saddr" else packet.target)
+        if expected.startswith("{"):
+            return str(address) in expected.strip("{}").split(",")
         if expected.startswith("@"):
             return any(address in network for network in self.sets.get(expected[1:], ()))
         return str(address) == expected
@@ -227,6 +237,41 @@ def test_both_ends_count_every_packet_of_a_flow_in_both_directions() -> None:
             assert guards[name].counted == [flow], (name, packet)
 
 
+OBJECTS = [
+    ("br-storage", "10.1.0.11", "10.1.0.21", 6200, "control1"),
+    ("br-storage", "10.1.0.22", "10.1.0.21", 6201, "storage2"),
+    ("br-storage", "10.1.0.22", "10.1.0.21", 6202, "storage2"),
+    ("br-repl", "10.2.0.22", "10.2.0.21", 6210, "storage2"),
+    ("br-repl", "10.2.0.22", "10.2.0.21", 6211, "storage2"),
+    ("br-repl", "10.2.0.22", "10.2.0.21", 6212, "storage2"),
+    ("br-repl", "10.2.0.22", "10.2.0.21", 873, "storage2"),
+    ("lo", "10.1.0.21", "10.1.0.21", 6200, "storage1"),
+    ("lo", "10.2.0.21", "10.2.0.21", 873, "storage1"),
+]
+
+
+@pytest.mark.parametrize(("interface", "source", "target", "port", "host"), OBJECTS)
+def test_servers_that_trust_addresses_are_asked_by_their_own_users_only(
+    interface: str, source: str, target: str, port: int, host: str
+) -> None:
+    guard = Nft(rules(host))
+    question = Packet(interface, source, target, port, way="out")
+    for user in ("root", "swift", None):
+        assert guard.judge(replace(question, user=user)), user
+    for user in ("nobody", "cinder", "glance"):
+        assert not guard.judge(replace(question, user=user)), user
+        assert guard.counted == ["dropped_repl" if target.startswith("10.2.") else "dropped_storage"]
+        assert guard.judge(replace(question, user=user, established=True)), "what was let in stays"
+    answer = replace(question, source=target, target=source, answer=True, established=True, user="nobody")
+    assert Nft(rules("storage1")).judge(answer)
+
+
+def test_everybody_asks_servers_that_ask_who_it_is() -> None:
+    guard = Nft(rules("control1"))
+    assert guard.judge(Packet("br-mgmt", "10.0.0.11", "10.0.0.12", 3306, way="out", user="nobody"))
+    assert guard.judge(Packet("br-storage", "10.1.0.11", "10.1.0.21", 3300, way="out", user="nobody"))
+
+
 def test_an_answer_that_nobody_asked_for_is_dropped() -> None:
     guard = Nft(rules("control1"))
     answer = Packet("br-storage", "10.1.0.21", "10.1.0.11", 6200, answer=True)
@@ -261,6 +306,7 @@ def test_other_interfaces_are_left_alone() -> None:
     guard = Nft(rules("storage1"))
     assert guard.judge(Packet("docker0", "192.0.2.1", "10.1.0.21", 6200))
     assert guard.judge(Packet("lo", "10.1.0.21", "10.1.0.21", 6200))
+    assert guard.judge(Packet("lo", "127.0.0.1", "127.0.0.1", 6200, way="out", user="nobody"))
     assert guard.counted == []
 
 
@@ -341,6 +387,7 @@ class FakeHost:
         self.refuses: str = ""
         self.sent: list[str] = []
         self.armed: list[dict[str, Any]] = []
+        self.users = {"swift": 112}
 
     def run(self, argv: list[str], *, stdin: str | None = None, check: bool = True) -> Result:
         result = self._run(argv, stdin or "")
@@ -349,6 +396,9 @@ class FakeHost:
         return result
 
     def _run(self, argv: list[str], stdin: str) -> Result:
+        if argv[0] == "/usr/bin/id":
+            number = self.users.get(argv[-1])
+            return Result(0, f"{number}\n", "") if number else Result(1, "", "no such user")
         if argv[0] != firewall.NFT:
             if "enable" in argv:
                 self.disk[firewall._ENABLED] = ""
@@ -403,6 +453,20 @@ def test_a_bare_host_converges_and_stays() -> None:
     firewall.apply(host, planned, host.arm)
     assert firewall.SOURCE in host.armed[0]["paths"]
     assert host.armed[0]["undo"][-1].endswith("delete table inet holdfast")
+    assert not plan(host, wanted())
+
+
+def test_users_are_those_that_the_host_has() -> None:
+    host = FakeHost()
+    host.users = {}
+    firewall.apply(host, plan(host, wanted()), host.arm)
+    assert host.disk[firewall.SOURCE].startswith("define user_swift = 0\n"), "a file with a name would not load"
+    assert not plan(host, wanted())
+    host.users = {"swift": 113}
+    planned = plan(host, wanted())
+    assert planned.summary() == [f"update {firewall.SOURCE}"]
+    firewall.apply(host, planned, host.arm)
+    assert host.sent[-1].startswith("define user_swift = 113\n")
     assert not plan(host, wanted())
 
 
