@@ -30,6 +30,7 @@ ADDRESSES_FILE = "group_vars/all/addresses.yml"
 _ADDRESSES_NOTE = """\
 ---
 # Addresses that Holdfast has assigned. They stay as they are; take out a host here when it is gone for good.
+# holdfast_begun_with: variables whose present defaults the deployment began with.
 """
 
 
@@ -60,17 +61,21 @@ class ActionModule(InventoryAction):
         run_holder = None if self.check_mode else holder(self.playbook)
         required = {**checked.required, **secret_store.named_by(checked.model)}
         if run_holder:
+            # Secrets come last: with them the deployment counts as begun.
+            self._keep_assigned(checked)
             if secrets.missing(existing, required):
                 secret_store.save(self._loader, self.inventory_dir, secrets.complete(existing, required))
-            self._keep_addresses(checked)
         run = self.run_directory()
         content, sealed = checked.sealed()
         run.write("sealed.json", secret_store.seal(self._loader, sealed) if sealed else "")
         run.write("model.json", content)
         self.deployment().write_questions(run, run_holder)
 
-    def _keep_addresses(self, checked: Checked) -> None:
-        """Remember the addresses that nobody gave. What is remembered of hosts that are gone stays."""
+    def _keep_assigned(self, checked: Checked) -> None:
+        """Remember the addresses that nobody gave, and the defaults of services that begin now.
+
+        What is remembered of hosts that are gone stays.
+        """
         known = remembered(checked.hosts)
         kept = {host: dict(own) for host, own in known.items()}
         for name, host in checked.model.hosts.items():
@@ -78,11 +83,14 @@ class ActionModule(InventoryAction):
             for network, address in host.addresses.items():
                 if network != "mgmt" and network not in given:
                     kept.setdefault(name, {})[network] = address
-        if kept != known:
+        before = inventory.begun_with(checked.hosts)
+        begun = sorted({*before, *checked.beginning})
+        if kept != known or begun != sorted(before):
             path = Path(self.inventory_dir) / ADDRESSES_FILE
             path.parent.mkdir(parents=True, exist_ok=True)
             temporary = path.with_name(f".addresses-{os.getpid()}")
-            temporary.write_text(_ADDRESSES_NOTE + yaml.safe_dump({inventory.ADDRESSES: kept}), encoding="utf-8")
+            content = {inventory.ADDRESSES: kept, **({inventory.BEGUN_WITH: begun} if begun else {})}
+            temporary.write_text(_ADDRESSES_NOTE + yaml.safe_dump(content), encoding="utf-8")
             temporary.replace(path)
 
 

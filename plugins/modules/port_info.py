@@ -28,6 +28,10 @@ options:
     description: Seconds after which a port counts as filtered.
     type: float
     default: 2.0
+  user:
+    description: User of the host that asks. The one of the module by default, and another only when that is root.
+    type: str
+    version_added: "1.1.0"
 """
 
 EXAMPLES = r"""
@@ -48,7 +52,7 @@ ports:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.holdfast.storage.plugins.module_utils.host.ports import states
+from ansible_collections.holdfast.storage.plugins.module_utils.host.ports import acting_as, states
 
 
 def main() -> None:
@@ -57,10 +61,17 @@ def main() -> None:
             "addresses": {"type": "list", "elements": "str", "required": True},
             "ports": {"type": "list", "elements": "int", "required": True},
             "timeout": {"type": "float", "default": 2.0},
+            "user": {"type": "str"},
         },
         supports_check_mode=True,
     )
-    module.exit_json(changed=False, ports=states(**module.params))
+    user = module.params.pop("user")
+    try:
+        with acting_as(user):
+            ports = states(**module.params)
+    except (KeyError, PermissionError) as error:
+        module.fail_json(msg=f"This host can not be asked as the user {user}: {error}.")
+    module.exit_json(changed=False, ports=ports)
 
 
 if __name__ == "__main__":

@@ -45,7 +45,10 @@ from ansible_collections.holdfast.storage.plugins.plugin_utils.yaml_files import
 
 @dataclass(frozen=True)
 class Checked:
-    """An inventory without errors: the model, advice, what Ansible had, and the secrets, existing and needed."""
+    """An inventory without errors: the model, advice, what Ansible had, and the secrets, existing and needed.
+
+    ``beginning`` are variables with a default of new deployments, of the services that get their first secrets now.
+    """
 
     model: Model
     findings: list[Finding]
@@ -53,6 +56,7 @@ class Checked:
     groups: Mapping[str, tuple[str, ...]]
     secrets: Mapping[str, Any]
     required: Mapping[str, Form]
+    beginning: tuple[str, ...]
     vaulted: frozenset[str] = frozenset()
 
     def sealed(self) -> tuple[dict[str, Any], Sealed]:
@@ -113,7 +117,12 @@ class InventoryAction(DeploymentAction):
             findings = [finding for finding in findings if _holds_anyway(finding)]
         if model is None:
             raise HoldfastError(_message(findings), findings)
-        return Checked(model, findings, hosts, groups, existing, required, reader.vaulted())
+        beginning = tuple(
+            variable.name
+            for variable in roles.variables.values()
+            if "x-before" in variable.schema and variable.is_begun(required) and not variable.is_begun(existing)
+        )
+        return Checked(model, findings, hosts, groups, existing, required, beginning, reader.vaulted())
 
     def _secrets(self) -> tuple[dict[str, Any], list[Finding]]:
         try:

@@ -3,11 +3,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import os
+import pwd
 import selectors
 import socket
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 
@@ -35,3 +38,17 @@ def states(addresses: Iterable[str], ports: Iterable[int], timeout: float = 2.0)
         for key in list(selector.get_map().values()):
             key.data[1].close()
     return [{"address": address, "port": port, "state": state} for (address, port), state in found.items()]
+
+
+@contextlib.contextmanager
+def acting_as(user: str | None) -> Iterator[None]:
+    """What is opened meanwhile belongs to ``user``; None is whoever runs this.
+
+    Raises KeyError for a user that the host does not have, PermissionError where another may not be taken on.
+    """
+    before = os.geteuid()
+    os.seteuid(pwd.getpwnam(user).pw_uid if user else before)
+    try:
+        yield
+    finally:
+        os.seteuid(before)

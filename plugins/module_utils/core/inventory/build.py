@@ -24,6 +24,7 @@ _NAMED = 4
 
 SECRETS = "holdfast_secrets"
 ADDRESSES = "holdfast_addresses"
+BEGUN_WITH = "holdfast_begun_with"
 
 
 @dataclass(frozen=True)
@@ -129,6 +130,12 @@ def build(
 def _is_controller(host: RawHost, domain: Domain) -> bool:
     """Whether a host is listed only for Ansible's sake, like a ``localhost`` with its interpreter."""
     return host.local and not host.groups & domain.groups and "networks_ports" not in host.variables
+
+
+def begun_with(hosts: Mapping[str, RawHost]) -> list[str]:
+    """The variables whose present defaults the deployment began with, as earlier runs left it."""
+    kept = next((raw.variables[BEGUN_WITH] for raw in hosts.values() if BEGUN_WITH in raw.variables), ())
+    return [name for name in kept if isinstance(name, str)] if isinstance(kept, (list, tuple)) else []
 
 
 class _Check:
@@ -237,9 +244,16 @@ class _Check:
             elif (host, variable.name) not in self.undefined:
                 self._default(variable, [host], own[host])
 
+    def _default_of(self, variable: Variable) -> Any:
+        """Its default, or the former one where the deployment began with that."""
+        older = "x-before" in variable.schema and variable.is_begun(self.raw.secrets)
+        if older and variable.name not in begun_with(self.raw.hosts):
+            return variable.schema["x-before"]
+        return variable.default
+
     def _default(self, variable: Variable, hosts: list[str], values: dict[str, Any]) -> None:
         if variable.has_default:
-            values[variable.name] = self.roles.complete(variable.name, variable.default)
+            values[variable.name] = self.roles.complete(variable.name, self._default_of(variable))
             return
         groups = variable.required_groups
         concerned = [host for host in hosts if groups is None or self.raw.hosts[host].groups & groups]

@@ -9,6 +9,8 @@ A role declares its variables in ``meta/variables.yml`` (name to JSON Schema, dr
     ``host``: each host has its own.
 ``x-groups``
     Without a default, the variable is required on the hosts of these groups only, and not everywhere.
+``x-before``
+    What stands in for the default in a deployment that had the service before this was the default.
 ``x-renamed-from``
     The name that it had. That one is refused with the new one, and its prefix stays reserved.
 """
@@ -65,6 +67,10 @@ class Variable:
     @property
     def is_host_scoped(self) -> bool:
         return bool(self.schema.get("x-scope") == "host")
+
+    def is_begun(self, secrets: Iterable[str]) -> bool:
+        """Whether a deployment with these secrets has the variable's service already: by then its default was fixed."""
+        return any(name.startswith(f"{self.role}_") for name in secrets)
 
     @property
     def required_groups(self) -> frozenset[str] | None:

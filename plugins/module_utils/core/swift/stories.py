@@ -17,7 +17,7 @@ from ..verify.payload import MIB, content, md5, sha256, sign_s3, temporary_url
 from ..verify.story import NOISE, PREFIX, Cloud, Scene, Story, expect, require
 
 OBJECT_SIZE = 8 * MIB
-REPLICATED, CODED, MISSED = "replicated", "coded", "while-a-host-was-lost"
+REPLICATED, CODED, MISSED, LINKED = "replicated", "coded", "while-a-host-was-lost", "linked"
 
 
 def facts(model: Model, services: Services) -> dict[str, Any]:
@@ -28,13 +28,20 @@ def facts(model: Model, services: Services) -> dict[str, Any]:
         for row in model.variables.get("swift_policies") or ()
         if row.get("type") == "erasure_coding" and not row.get("deprecated")
     )
+    rows = [row for row in flows.FLOWS if row.servers == "swift_storage"]
+    proxy = next(iter(model.group("swift_proxy")), None)
     return {
         "policy": next(coded, None),
         "region": model.variables["holdfast_region"],
-        "objects": {"replicated": REPLICATED, "coded": CODED, "missed": MISSED},
+        "objects": {"replicated": REPLICATED, "coded": CODED, "missed": MISSED, "linked": LINKED},
+        "proxy": proxy and f"http://{flows.bind_address(model, proxy, 'swift_proxy')}:{flows.port('swift_proxy')}",
+        "servers": {
+            "addresses": [host.addresses[network] for network in ("storage", "repl") for host in storage],
+            "asked_on": sorted({port for row in rows if row.network == "storage" for port in row.ports}),
+        },
         "hosts": {host.addresses["storage"]: host.name for host in storage},
         "mgmt_addresses": [host.addresses["mgmt"] for host in storage],
-        "ports": sorted({port for row in flows.FLOWS if row.servers == "swift_storage" for port in row.ports}),
+        "ports": sorted({port for row in rows for port in row.ports}),
     }
 
 
@@ -123,6 +130,20 @@ def closed_ports(cloud: Cloud, scene: Scene) -> dict[str, Any]:
     return evidence
 
 
+def closed_to_others(cloud: Cloud, scene: Scene) -> dict[str, Any]:
+    """What the storage hosts' own users reach of all storage servers from one of them, nobody else there does."""
+    answers = scene.fact("asked_by")
+    for said in answers.values():
+        require(said.get("ports"), f"The storage servers could not be asked: {said.get('msg') or 'no answer'}")
+    root, others = (
+        {f"{probe['address']}:{probe['port']}" for probe in answers[user]["ports"] if probe["state"] == "open"}
+        for user in ("root", "nobody")
+    )
+    require(root, "No storage server answers root, so a closed port tells nothing.")
+    require(not others, f"A process of any user reaches {', '.join(sorted(others))}.")
+    return {"open to root": len(root), "open to nobody": 0}
+
+
 def put_coded(cloud: Cloud, scene: Scene) -> dict[str, Any]:
     """A container of the erasure-coded policy takes an object and gives it back."""
     policy = scene.fact("policy")
@@ -172,17 +193,27 @@ def large(cloud: Cloud, scene: Scene) -> dict[str, Any]:
 
 def temporary(cloud: Cloud, scene: Scene) -> dict[str, Any]:
     """A link with a signature reads without a token; with another signature it does not."""
-    key = sha256(f"{scene.run}/{scene.now}".encode())
-    data = _data(scene, "linked", 1024)
+    key = scene.fact("key")
+    data = _data(scene, LINKED, 1024)
     _make_container(cloud, scene.name, {"X-Container-Meta-Temp-URL-Key": key})
-    _put(cloud, scene.name, "linked", data)
-    parts = urlsplit(_url(cloud, scene.name, "linked"))
+    _put(cloud, scene.name, LINKED, data)
+    parts = urlsplit(_url(cloud, scene.name, LINKED))
     link = f"https://{parts.netloc}{temporary_url(parts.path, key, 'GET', int(scene.now) + 300)}"
     answer = expect(cloud.request("GET", link, token=False), 200, doing="GET by a temporary URL")
     require(answer.body == data, "The temporary URL gave other content.")
     forged = link.replace("temp_url_sig=", "temp_url_sig=0")
     expect(cloud.request("GET", forged, token=False), 401, doing="GET by a forged temporary URL")
     return {"signed": "200", "forged": "401"}
+
+
+def without_credentials(cloud: Cloud, scene: Scene) -> dict[str, Any]:
+    """Of a request with credentials of every kind the storage servers get the object's name, and none of them."""
+    told = scene.told("carried", "statuses", "Nobody could look at what the proxy says to the storage servers")
+    refused = {method: status for method, status in told["statuses"].items() if status not in (200, 201)}
+    require(not refused, f"The signed requests were refused: {refused}.")
+    require(told["named"], f"The object's name was not among the {told['bytes']} bytes: the request was not seen.")
+    require(not told["seen"], f"In clear on the storage network: {', '.join(told['seen'])}.")
+    return {"looked for": told["sent"], "in bytes": told["bytes"]}
 
 
 def versions(cloud: Cloud, scene: Scene) -> dict[str, Any]:
@@ -300,6 +331,7 @@ STORIES = (
         most={"repl": NOISE},
     ),
     Story("object.closed_ports", "Storage ports are closed on br-mgmt", closed_ports, most={"repl": NOISE}),
+    Story("object.closed_to_others", "Storage servers are asked by Swift alone", closed_to_others),
     Story(
         "object.put_coded",
         "An object is written and read in the erasure-coded policy",
@@ -312,6 +344,7 @@ STORIES = (
     ),
     Story("object.large", "Large objects of segments, static and dynamic", large, least={"storage": 2 * MIB}),
     Story("object.temporary_url", "A signed link reads without a token", temporary),
+    Story("object.without_credentials", "No token and no signature crosses the storage network", without_credentials),
     Story("object.versions", "An overwritten object is kept", versions),
     Story("object.s3", "The S3 API writes and reads", s3),
     Story(

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
+import os
 import socket
+
+import pytest
 
 from ansible_collections.holdfast.storage.plugins.module_utils.host import ports
 
@@ -19,3 +22,14 @@ def test_a_port_that_never_answers_is_filtered(monkeypatch):
 
     monkeypatch.setattr(ports.selectors, "DefaultSelector", Silent)
     assert ports.states(["127.0.0.1"], [1], 0.01)[0]["state"] == "filtered"
+
+
+def test_who_asks_is_another_for_a_while(monkeypatch):
+    taken_on = []
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(os, "seteuid", taken_on.append)
+    with ports.acting_as("nobody"):
+        assert taken_on == [65534]
+    assert taken_on == [65534, 0]
+    with pytest.raises(KeyError), ports.acting_as("no-such-user-here"):
+        pass

@@ -134,13 +134,13 @@ class Controller:
         }
         self.run_directory.write("plan.json", {"hosts": {host: {"phases": [], "steps": changes}}, "findings": []})
 
-    def inventory(self) -> None:
-        """Have the variables of Ansible's inventory: the case as it is written."""
+    def inventory(self, **more: Any) -> None:
+        """Have the variables of Ansible's inventory: the case as it is written, and ``more`` of all hosts."""
         content = cases.good(self.case)
         manager = InventoryManager(loader=self.loader, sources=[], parse=False)
         for name, own in content["hosts"].items():
             manager.add_host(name)
-            for key, value in {**content["vars"], **(own or {})}.items():
+            for key, value in {**content["vars"], **more, **(own or {})}.items():
                 manager.hosts[name].set_variable(key, copy.deepcopy(value))
         for group, members in content["groups"].items():
             manager.add_group(group)

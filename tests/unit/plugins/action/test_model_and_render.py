@@ -55,6 +55,49 @@ def test_addresses_that_nobody_gave_are_remembered(controller: Any) -> None:
     assert kept["storage1"]["repl"] == model.hosts["storage1"].addresses["repl"]
 
 
+def assigned(controller: Any) -> dict[str, Any]:
+    return dict(yaml.safe_load((controller.directory / "group_vars/all/addresses.yml").read_text()))
+
+
+def test_a_deployment_that_begins_now_has_the_present_defaults_and_keeps_them(controller: Any) -> None:
+    controller.inventory()
+    controller.act("model")
+    assert controller.run_directory.model().variables["swift_encryption"] is True
+    assert assigned(controller)["holdfast_begun_with"] == ["swift_encryption"]
+    controller.inventory(**assigned(controller))
+    controller.act("model")
+    assert controller.run_directory.model().variables["swift_encryption"] is True
+    controller.inventory(**assigned(controller), swift_encryption=False)
+    controller.act("model")
+    assert controller.run_directory.model().variables["swift_encryption"] is False
+    assert assigned(controller)["holdfast_begun_with"] == ["swift_encryption"]
+
+
+@pytest.mark.parametrize("given", [{}, {"swift_encryption": True}, {"swift_encryption": False}])
+def test_a_deployment_that_is_older_than_a_default_keeps_what_it_had(controller: Any, given: dict[str, bool]) -> None:
+    controller.inventory()
+    controller.act("model")
+    older = {"holdfast_addresses": assigned(controller)["holdfast_addresses"]}
+    (controller.directory / "group_vars/all/addresses.yml").unlink()
+    for _ in range(2):
+        controller.inventory(**older, **given)
+        controller.act("model")
+        assert controller.run_directory.model().variables["swift_encryption"] is given.get("swift_encryption", False)
+
+
+def test_a_service_that_comes_later_begins_with_the_present_default(controller: Any) -> None:
+    controller.inventory()
+    controller.act("model")
+    made = secret_store.read(controller.loader, controller.directory)
+    others = {name: value for name, value in made.items() if not name.startswith("swift_")}
+    secret_store.save(controller.loader, controller.directory, others)
+    (controller.directory / "group_vars/all/addresses.yml").unlink()
+    controller.inventory()
+    controller.act("model")
+    assert controller.run_directory.model().variables["swift_encryption"] is True
+    assert assigned(controller)["holdfast_begun_with"] == ["swift_encryption"]
+
+
 def test_offline_nothing_is_written(controller: Any) -> None:
     controller.inventory()
     result = controller.act("model", offline=True)

@@ -190,6 +190,39 @@ def test_an_open_storage_port_on_mgmt_is_noticed():
         object_store.closed_ports(Cloud(), Scene(run="r", facts=facts))
 
 
+def asked_by(**states):
+    probe = {"address": "172.29.244.21", "port": 6200}
+    return {"asked_by": {user: {"ports": [{**probe, "state": state}]} for user, state in states.items()}}
+
+
+def test_a_storage_server_that_any_process_reaches_is_noticed():
+    facts = asked_by(root="open", nobody="filtered")
+    assert object_store.closed_to_others(Cloud(), Scene(run="r", facts=facts))["open to root"] == 1
+    for facts, problem in (
+        (asked_by(root="open", nobody="open"), "any user reaches 172.29.244.21:6200"),
+        (asked_by(root="refused", nobody="filtered"), "No storage server answers root"),
+        ({"asked_by": {"root": {"msg": "no such user"}, "nobody": {}}}, "could not be asked: no such user"),
+    ):
+        with pytest.raises(HoldfastError, match=problem):
+            object_store.closed_to_others(Cloud(), Scene(run="r", facts=facts))
+
+
+CARRIED = {"statuses": {"PUT": 201, "GET": 200}, "named": True, "seen": [], "sent": ["Cookie"], "bytes": 900}
+
+
+def test_credentials_on_the_storage_network_are_noticed():
+    scene = Scene(run="r", facts={"carried": CARRIED})
+    assert object_store.without_credentials(Cloud(), scene) == {"looked for": ["Cookie"], "in bytes": 900}
+    for lie, problem in (
+        ({"seen": ["X-Auth-Token"]}, "In clear on the storage network: X-Auth-Token"),
+        ({"named": False}, "the request was not seen"),
+        ({"statuses": {"PUT": 401}}, "were refused"),
+        ({"statuses": None, "msg": "no key"}, "Nobody could look .*: no key"),
+    ):
+        with pytest.raises(HoldfastError, match=problem):
+            object_store.without_credentials(Cloud(), Scene(run="r", facts={"carried": {**CARRIED, **lie}}))
+
+
 def test_a_sweep_removes_what_verifications_left_and_nothing_else():
     cloud = Cloud()
     cloud.containers = {"photos": {"a": b""}, f"{stories.PREFIX}old": {"x": b"", "y": b""}}

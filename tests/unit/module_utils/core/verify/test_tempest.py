@@ -69,6 +69,19 @@ def test_each_subject_looks_for_its_api_in_the_deployments_region() -> None:
     assert {sections[name]["region"] for name in ("image", "object-storage", "volume")} == {"north"}
 
 
+def test_of_object_storage_what_the_pipeline_has_is_tested() -> None:
+    """Names as Swift tells them of its filters, and the filters in the pipeline."""
+    path = "/etc/swift/proxy-server.conf"
+    services = cases.deployed(cases.good("lab"))
+    components = services.components(services.model.hosts["control1"])
+    found = next(entry for component in components for entry in component.get("files", ()) if entry["path"] == path)
+    filters = parse_ini(found["content"])["pipeline:main"]["pipeline"].split()
+    names = {"bulk_delete": "bulk", "bulk_upload": "bulk"}
+    offered = told("lab")["object-storage-feature-enabled"]["discoverable_apis"].split(",")
+    assert {names.get(name, name.replace("_", "-")) for name in offered} <= set(filters)
+    assert not {"crossdomain", "container_sync", "container-sync"} & {*filters, *offered}
+
+
 def test_a_subject_of_a_tests_own_is_told_and_chosen() -> None:
     post = tempest.RealmTests("post", lambda model: {"post": {"offices": len(model.hosts)}}, service="postman")
     model = Model("lab", {}, {"a": Host("a", frozenset({"letters"}), {}, {}, {})}, {})
