@@ -72,7 +72,7 @@ from urllib.parse import urlsplit
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.holdfast.storage.plugins.module_utils.core.verify.payload import temporary_url
+from ansible_collections.holdfast.storage.plugins.module_utils.core.swift.signed_url import temporary_url
 from ansible_collections.holdfast.storage.plugins.module_utils.host.capture import carried
 
 # An Authorization of S3 would be judged, and the request refused.

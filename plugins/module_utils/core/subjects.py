@@ -9,6 +9,7 @@ from .ceph.subject import SUBJECT as CEPH
 from .cinder.subject import SUBJECT as CINDER
 from .foundations.subject import SUBJECT as FOUNDATIONS
 from .glance.subject import SUBJECT as GLANCE
+from .hardening.subject import SUBJECT as HARDENING
 from .inventory.rules import disks
 from .inventory.secrets import FORMS
 from .keystone.subject import SUBJECT as KEYSTONE
@@ -24,6 +25,7 @@ from .swift.subject import SUBJECT as SWIFT
 SUBJECTS: tuple[Subject, ...] = (
     BASE,
     NETWORKS,
+    HARDENING,
     FOUNDATIONS,
     KEYSTONE,
     SWIFT,
@@ -59,7 +61,7 @@ PHASES = (
     Phase("preflight", "Preflight", ("platform",)),
     Phase("networks", "Networks", ("network",)),
     Phase("packages", "Packages", ("package",)),
-    Phase("firewall", "Firewall", ("firewall",)),
+    Phase("firewall", "Firewall", ("firewall", "hardening")),
     Phase("devices", "Devices", ("disk", "volume_group", "nfs_export")),
     Phase("certificates", "Certificates", ("certificate",)),
     Phase(

@@ -63,6 +63,7 @@ finish
 """
 
 _UNITS = {
+    # Kept from nothing: it may have to start what the site's own scripts of ifupdown start.
     "holdfast-guard@.service": f"""\
 [Unit]
 Description=Undo the change of %i that nobody confirmed
@@ -84,7 +85,9 @@ Conflicts=shutdown.target
 [Service]
 Type=oneshot
 ExecStart=/bin/sh {SCRIPT} --boot
-
+CapabilityBoundingSet=CAP_CHOWN CAP_DAC_OVERRIDE CAP_FOWNER CAP_FSETID
+RestrictAddressFamilies=AF_UNIX
+{system.CONFINED}
 [Install]
 WantedBy=sysinit.target
 """,

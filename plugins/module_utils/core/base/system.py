@@ -70,3 +70,16 @@ def recorded(io: IO, path: str) -> Any:
 def record(io: IO, path: str, value: Any) -> None:
     """Keep a value for later runs."""
     io.write(path, json.dumps(value, indent=1), mode="0600")
+
+CONFINED = """\
+NoNewPrivileges=yes
+SystemCallArchitectures=native
+SystemCallFilter=@system-service
+RestrictNamespaces=yes
+RestrictRealtime=yes
+RestrictSUIDSGID=yes
+LockPersonality=yes
+MemoryDenyWriteExecute=yes
+UMask=0077
+"""
+"""Lines of a unit that runs as root before anything else does: it gets no file system of its own."""

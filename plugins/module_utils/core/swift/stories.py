@@ -13,8 +13,9 @@ from .. import flows
 from ..description.services import Services
 from ..errors import HoldfastError
 from ..model import Model
-from ..verify.payload import MIB, content, md5, sha256, sign_s3, temporary_url
+from ..verify.payload import MIB, content, md5, sha256, sign_s3
 from ..verify.story import NOISE, PREFIX, Cloud, Scene, Story, expect, require
+from .signed_url import temporary_url
 
 OBJECT_SIZE = 8 * MIB
 REPLICATED, CODED, MISSED, LINKED = "replicated", "coded", "while-a-host-was-lost", "linked"

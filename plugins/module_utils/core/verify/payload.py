@@ -82,12 +82,6 @@ def vmdk_of_another_file(path: str) -> bytes:
     ).encode()
 
 
-def temporary_url(path: str, key: str, method: str, expires: int) -> str:
-    """``path`` with the signature of the object store's temporary URLs; ``expires`` in seconds since 1970."""
-    signature = hmac.new(key.encode(), f"{method}\n{expires}\n{path}".encode(), hashlib.sha256).hexdigest()
-    return f"{path}?temp_url_sig={signature}&temp_url_expires={expires}"
-
-
 def sign_s3(
     *, method: str, host: str, path: str, body: bytes, access: str, secret: str, region: str, when: str
 ) -> Mapping[str, str]:

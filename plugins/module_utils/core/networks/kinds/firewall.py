@@ -20,7 +20,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from ...base.system import STATE, SYSTEMCTL
+from ...base.system import CONFINED, STATE, SYSTEMCTL
 from ...change import Change, Plan
 from ...errors import HoldfastError
 from ...host_io import IO
@@ -52,7 +52,9 @@ ConditionPathExists={SOURCE}
 Type=oneshot
 RemainAfterExit=yes
 ExecStart={NFT} --file {SOURCE}
-
+CapabilityBoundingSet=CAP_NET_ADMIN
+RestrictAddressFamilies=AF_NETLINK AF_UNIX
+{CONFINED}
 [Install]
 WantedBy=sysinit.target
 """

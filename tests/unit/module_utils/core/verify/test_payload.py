@@ -5,6 +5,7 @@ import subprocess
 
 import pytest
 
+from ansible_collections.holdfast.storage.plugins.module_utils.core.swift.signed_url import temporary_url
 from ansible_collections.holdfast.storage.plugins.module_utils.core.verify import payload
 
 
@@ -65,7 +66,7 @@ def test_the_s3_signature_is_that_of_the_published_form():
 
 def test_a_temporary_url_depends_on_method_path_time_and_key():
     made = {
-        payload.temporary_url(*arguments)
+        temporary_url(*arguments)
         for arguments in (
             ("/v1/a/c/o", "key", "GET", 10),
             ("/v1/a/c/o", "key", "PUT", 10),

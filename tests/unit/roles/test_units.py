@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What systemd keeps the units from that Holdfast writes, or makes its own."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.holdfast.storage.plugins.module_utils.controller.deployment import Deployment, known_secrets
+from ansible_collections.holdfast.storage.plugins.module_utils.core.networks.kinds import firewall
+from ansible_collections.holdfast.storage.plugins.module_utils.host import guard
+from ansible_collections.holdfast.storage.tests.unit.module_utils.core import inventory_cases as cases
+
+WHERE = "/etc/systemd/system/"
+DROP_IN = "holdfast-hardening.conf"
+ANALYZE = shutil.which("systemd-analyze")
+# Of Debian's units, who runs them and how: what a drop-in lies over.
+DEBIANS = {"swift-": "User=swift\nGroup=swift\n", "etcd": "User=etcd\n", "rsync": ""}
+# The guard's own word says why.
+UNCONFINED = {"holdfast-guard@.service"}
+
+
+def written() -> dict[str, str]:
+    """Every file of systemd's that the good inventories have, below its directory."""
+    found: dict[str, str] = {}
+    for name in ("lab", "local", "placement"):
+        model, _ = cases.build(cases.raw(cases.good(name)))
+        assert model
+        names = {**known_secrets(), **cases.domain().named_secrets(model)}
+        services = Deployment.of(model, dict.fromkeys(names, "AQ==")).services
+        for host in model.hosts.values():
+            for component in services.components(host):
+                for entry in component.get("files", ()):
+                    if entry["path"].startswith(WHERE) and "content" in entry:
+                        found[entry["path"].removeprefix(WHERE)] = entry["content"]
+    return found
+
+
+@pytest.fixture(scope="module")
+def units() -> dict[str, str]:
+    found = written()
+    assert {"cinder-volume.service", "glance-api.service", "holdfast-nvmet.service", "keystone.service"} <= set(found)
+    return found
+
+
+def services(found: dict[str, str]) -> Iterator[str]:
+    """The services that are ours: those that we write, and those of Debian's that we keep from something."""
+    yield from sorted({name.removesuffix(f".d/{DROP_IN}") for name in found if name.endswith(f".service.d/{DROP_IN}")})
+
+
+def test_every_service_that_is_written_is_kept_from_something(units: dict[str, str]) -> None:
+    ours = {name for name in units if name.endswith(".service")}
+    assert ours <= set(services(units))
+
+
+def test_a_service_is_restarted_when_its_switches_change() -> None:
+    model, _ = cases.build(cases.raw(cases.good("lab")))
+    assert model
+    deployed = cases.deployed(cases.good("lab"))
+    seen = set()
+    for host in deployed.model.hosts.values():
+        for component in deployed.components(host):
+            files = {entry["path"] for entry in component["files"]}
+            for unit in component.get("units", ()):
+                own = f"{WHERE}{unit['name']}.d/{DROP_IN}"
+                if own in files:
+                    assert unit.get("files") is None or own in unit["files"], unit["name"]
+                    seen.add(unit["name"])
+    assert {"swift-proxy.service", "swift-object.service", "keystone.service", "glance-api.service"} <= seen
+
+
+@pytest.mark.skipif(not ANALYZE, reason="systemd-analyze is not on this machine")
+def test_systemd_finds_at_most_a_medium_exposure(units: dict[str, str], tmp_path: Path) -> None:
+    own = {firewall.UNIT: firewall._UNIT, **guard._UNITS}
+    for name, text in {**units, **own}.items():
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+    judged = sorted({*services(units), *(name for name in own if name.endswith(".service"))} - UNCONFINED)
+    for name in judged:
+        path = tmp_path / name
+        if not path.exists():
+            how = next(how for start, how in DEBIANS.items() if name.startswith(start))
+            path.write_text(f"[Service]\nExecStart=/bin/true\n{how}")
+    said = subprocess.run(
+        [str(ANALYZE), "security", "--offline=yes", "--threshold=50", "--no-pager", *(str(tmp_path / n) for n in judged)],
+        env={"SYSTEMD_UNIT_PATH": f"{tmp_path}:"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    levels = dict(re.findall(r"exposure level for (\S+): ([0-9.]+)", said.stdout))
+    assert set(levels) == set(judged), said.stderr[-300:]
+    assert {name: level for name, level in levels.items() if float(level) > 5.0} == {}
+    assert said.returncode == 0
+    assert len(judged) > 25
