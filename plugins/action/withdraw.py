@@ -7,7 +7,7 @@ from typing import Any
 
 from ansible_collections.holdfast.storage.plugins.module_utils.core.destroy import withdrawal
 from ansible_collections.holdfast.storage.plugins.module_utils.core.plan import planning
-from ansible_collections.holdfast.storage.plugins.module_utils.core.subjects import MOUNTS, ORDER
+from ansible_collections.holdfast.storage.plugins.module_utils.core.subjects import LEFT, MOUNTS, ORDER
 from ansible_collections.holdfast.storage.plugins.plugin_utils.deployment_action import DeploymentAction
 
 
@@ -22,7 +22,8 @@ class ActionModule(DeploymentAction):
         withdrawal.confirm(model, options.get("deployment"))
         host = planning.host_named(model, self.host)
         result: dict[str, Any] = {"changed": False, "actions": [], "diff": []}
-        for module, arguments in withdrawal.parts(ORDER, MOUNTS, model, host, deployment.services, deployment.secrets):
+        known = (ORDER, MOUNTS, LEFT)
+        for module, arguments in withdrawal.parts(*known, model, host, deployment.services, deployment.secrets):
             done = self._execute_module(f"holdfast.storage.{module}", module_args=arguments, task_vars=self.variables)
             result["changed"] |= bool(done.get("changed"))
             result["actions"] += done.get("actions", ())

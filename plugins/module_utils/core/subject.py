@@ -45,6 +45,7 @@ class Subject:
         chapter: what is told of it by verify.yml.
         disks: where the variables of a host name disks that are for this subject.
         shares: where an inventory names shares on other machines that are for this subject.
+        leaves: files that its kinds make on hosts and that go with the deployment, beside those of the kind ``file``.
         mounts: by phase, what that phase's services mount by themselves: it goes after they were stopped for good.
     """
 
@@ -60,4 +61,5 @@ class Subject:
     chapter: Chapter | None = None
     disks: Disks | None = None
     shares: Shares | None = None
+    leaves: tuple[str, ...] = ()
     mounts: Mapping[str, Mounts] = field(default_factory=dict)

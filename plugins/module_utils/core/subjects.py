@@ -40,6 +40,8 @@ SUBJECTS: tuple[Subject, ...] = (
 
 MOUNTS = tuple(item for subject in SUBJECTS for item in subject.mounts.items())
 
+LEFT = tuple(path for subject in SUBJECTS for path in subject.leaves)
+
 DISKS = tuple(subject.disks for subject in SUBJECTS if subject.disks)
 
 SHARES = tuple(subject.shares for subject in SUBJECTS if subject.shares)

@@ -16,7 +16,8 @@ from ansible_collections.holdfast.storage.tests.unit.module_utils.core import in
 SOURCE = Path(__file__).resolve().parents[3] / "roles/swift/templates/holdfast_swift.py.j2"
 CREDENTIALS = """
     X-Auth-Token X-Storage-Token X-Service-Token X-Subject-Token X-Auth-User X-Auth-Key X-Storage-User X-Storage-Pass
-    Authorization Proxy-Authorization X-Proxy-Authorization Cookie Cookie2 X-Api-Key X-OpenStack-Password X-Client-Secret
+    Authorization Proxy-Authorization X-Proxy-Authorization Cookie Cookie2 X-Api-Key
+    X-OpenStack-Password X-Client-Secret
     X-Amz-Security-Token X-Amz-Signature X-Amz-Credential X-Amz-Server-Side-Encryption-Customer-Key
     X-Amz-Copy-Source-Server-Side-Encryption-Customer-Key X-Amz-Access-Key X-Container-Sync-Auth X-Session-Token
 """

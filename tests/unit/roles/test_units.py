@@ -88,7 +88,14 @@ def test_systemd_finds_at_most_a_medium_exposure(units: dict[str, str], tmp_path
             how = next(how for start, how in DEBIANS.items() if name.startswith(start))
             path.write_text(f"[Service]\nExecStart=/bin/true\n{how}")
     said = subprocess.run(
-        [str(ANALYZE), "security", "--offline=yes", "--threshold=50", "--no-pager", *(str(tmp_path / n) for n in judged)],
+        [
+            str(ANALYZE),
+            "security",
+            "--offline=yes",
+            "--threshold=50",
+            "--no-pager",
+            *(str(tmp_path / n) for n in judged),
+        ],
         env={"SYSTEMD_UNIT_PATH": f"{tmp_path}:"},
         capture_output=True,
         text=True,

@@ -71,6 +71,7 @@ def record(io: IO, path: str, value: Any) -> None:
     """Keep a value for later runs."""
     io.write(path, json.dumps(value, indent=1), mode="0600")
 
+
 CONFINED = """\
 NoNewPrivileges=yes
 SystemCallArchitectures=native

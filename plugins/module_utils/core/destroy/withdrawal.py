@@ -30,6 +30,7 @@ def confirm(model: Model, name: Any) -> None:
 def parts(
     order: Order,
     mounts: Iterable[tuple[str, Mounts]],
+    left: Iterable[str],
     model: Model,
     host: Host,
     services: Services,
@@ -37,7 +38,7 @@ def parts(
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     """Modules and their arguments, in the order in which they are to run.
 
-    ``mounts``: see ``Subject.mounts``; each with its phase.
+    ``mounts``: see ``Subject.mounts``; each with its phase. ``left``: see ``Subject.leaves``.
     """
     mounts = tuple(mounts)
     steps = [step for step in reversed(order.steps) if step.kind in ("unit", "file")]
@@ -52,7 +53,8 @@ def parts(
         for units in (stopped, [_stopped_mount(place) for place in places]):
             if units:
                 yield "unit", {"units": units}
-    yield "file", {"files": [_without(entry) for entry in files]}
+    gone = [*(_without(entry) for entry in files), *({"path": path, "state": "absent"} for path in left)]
+    yield "file", {"files": gone}
 
 
 def _goes(file: Mapping[str, Any]) -> bool:

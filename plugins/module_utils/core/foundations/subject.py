@@ -22,5 +22,8 @@ SUBJECT = Subject(
     },
     expressions=expressions.names,
     outsiders=rules.outsiders,
+    leaves=tuple(
+        f"{certificate.DIRECTORY}/{name}" for name in ("host.key", "host.pem", "api.key", "api.pem", "ca.pem")
+    ),
     rules=rules_of(rules, own_certificate),
 )

@@ -12,7 +12,7 @@ from ansible_collections.holdfast.storage.plugins.module_utils.controller.deploy
 from ansible_collections.holdfast.storage.plugins.module_utils.core.destroy import withdrawal
 from ansible_collections.holdfast.storage.plugins.module_utils.core.errors import HoldfastError
 from ansible_collections.holdfast.storage.plugins.module_utils.core.model import Model
-from ansible_collections.holdfast.storage.plugins.module_utils.core.subjects import MOUNTS, ORDER
+from ansible_collections.holdfast.storage.plugins.module_utils.core.subjects import LEFT, MOUNTS, ORDER
 from ansible_collections.holdfast.storage.tests.unit.module_utils.core import inventory_cases as cases
 
 Parts = list[tuple[str, dict[str, Any]]]
@@ -27,7 +27,7 @@ def model() -> Model:
 
 def parts(model: Model, host: str) -> Parts:
     deployment = Deployment.of(model, collections.defaultdict(lambda: "s3cret"))
-    found = withdrawal.parts(ORDER, MOUNTS, model, model.hosts[host], deployment.services, deployment.secrets)
+    found = withdrawal.parts(ORDER, MOUNTS, LEFT, model, model.hosts[host], deployment.services, deployment.secrets)
     return list(found)
 
 
@@ -52,6 +52,13 @@ def test_services_go_before_what_they_stand_on_and_their_mounts_in_between(model
     attaching = [name for units in stopped(parts(model, "compute1")) for name in units]
     assert attaching
     assert not [name for name in attaching if "cinder" in name]
+
+
+def test_keys_of_hosts_go_too(model: Model) -> None:
+    module, last = parts(model, "control1")[-1]
+    gone = {entry["path"] for entry in last["files"] if entry["state"] == "absent"}
+    assert module == "file"
+    assert {f"/etc/holdfast/tls/{name}" for name in ("host.key", "host.pem", "api.key", "api.pem", "ca.pem")} <= gone
 
 
 def test_every_unit_is_stopped_for_good(model: Model) -> None:

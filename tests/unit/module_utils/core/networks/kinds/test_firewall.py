@@ -54,7 +54,10 @@ def rules(name: str, **variables: Any) -> str:
 
 @dataclass(frozen=True)
 class Packet:
-    """``way`` is in or out; ``user`` has the process that sends it, if one does; ``port`` is the server's, ``answer`` tells that the packet comes from it."""
+    """``way`` is in or out; ``user`` has the process that sends it, if one does.
+
+    ``port`` is the server's, ``answer`` tells that the packet comes from it.
+    """
 
     bridge: str
     source: str
