@@ -56,7 +56,9 @@ def test_an_ordinary_service_is_short_and_complete():
         "/etc/example/example.conf",
         "/etc/example/holdfast-uwsgi.ini",
         "/etc/systemd/system/example-api.service",
+        "/etc/systemd/system/example-api.service.d/holdfast-hardening.conf",
         "/etc/systemd/system/example-worker.service",
+        "/etc/systemd/system/example-worker.service.d/holdfast-hardening.conf",
         "/etc/tmpfiles.d/holdfast-example.conf",
     ]
 
@@ -133,7 +135,39 @@ def test_units_are_restarted_for_what_they_read():
     assert [entry["path"] for entry in worker["inputs"]] == [
         "/etc/example/example.conf",
         "/etc/systemd/system/example-worker.service",
+        "/etc/systemd/system/example-worker.service.d/holdfast-hardening.conf",
         "/etc/tmpfiles.d/holdfast-example.conf",
+    ]
+
+
+def switches(**given):
+    hardened = [{"unit": "x.service", **given}]
+    lines = files(hardened=hardened)["/etc/systemd/system/x.service.d/holdfast-hardening.conf"]["content"].splitlines()
+    assert lines[0] == "[Service]"
+    return [tuple(line.split("=", 1)) for line in lines[1:]]
+
+
+def test_what_a_unit_says_of_its_switches_lies_over_the_usual():
+    usual = dict(switches())
+    assert usual["NoNewPrivileges"] == "yes"
+    assert usual["CapabilityBoundingSet"] == ""
+    found = switches(hardening={"PrivateTmp": None, "UMask": "0077", "SystemCallFilter": ["@a", "~@b"], "New": "yes"})
+    assert "PrivateTmp" not in dict(found)
+    assert dict(found)["UMask"] == "0077"
+    assert [value for name, value in found if name == "SystemCallFilter"] == ["@a", "~@b"]
+    assert found[-1] == ("New", "yes")
+
+
+def test_who_has_helpers_of_roots_shares_the_hosts_file_systems_and_devices():
+    found = dict(switches(root_helpers=True))
+    own_mounts = {"ProtectSystem", "ProtectHome", "ProtectProc", "PrivateTmp", "PrivateDevices", "ProtectKernelLogs",
+                  "ProtectKernelTunables", "ProtectKernelModules", "ProtectControlGroups"}  # fmt: skip
+    assert not own_mounts & set(found)
+    assert "NoNewPrivileges" not in found
+    assert found["CapabilityBoundingSet"].startswith("~CAP_SYS_TIME ")
+    assert [value for name, value in switches(root_helpers=True) if name == "DeviceAllow"] == [
+        "block-* rwm",
+        "char-* rwm",
     ]
 
 
