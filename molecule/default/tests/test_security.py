@@ -46,6 +46,31 @@ def test_storage_ports_answer_on_their_own_network_only(host: Any) -> None:
             assert all(place.startswith(network) for place in places), places
 
 
+def test_rsync_takes_copies_and_gives_none(host: Any) -> None:
+    if not on(host, "storage"):
+        return
+    line = next(line for line in host.check_output("ss -Hltn sport = :873").splitlines())
+    where = f"rsync://{line.split()[3]}"
+    read = host.run(f"rsync {where}/object_d1/d1/objects/ /tmp/")
+    assert "module is write only" in read.stderr
+    beside = host.run(f"rsync --recursive /etc/swift {where}/object_d1/d1/accounts/")
+    assert beside.rc != 0
+    assert "excluded destination" in beside.stderr
+
+
+def test_the_ssh_server_takes_keys_only(host: Any) -> None:
+    options = host.check_output("sshd -T").splitlines()
+    assert {"passwordauthentication no", "permitrootlogin without-password", "x11forwarding no"} <= set(options)
+
+
+def test_units_are_kept_from_what_they_do_not_need(host: Any) -> None:
+    found = host.check_output("ls -d /etc/systemd/system/*.service.d/holdfast-hardening.conf").splitlines()
+    units = [path.split("/")[-2].removesuffix(".d") for path in found]
+    assert units
+    for unit in units:
+        assert host.run(f"systemd-analyze security --no-pager --threshold=50 {unit}").rc == 0, unit
+
+
 def test_the_bridges_drop_what_is_no_flow(host: Any) -> None:
     rules = host.check_output("nft list table inet holdfast")
     for bridge in ("mgmt", "storage", "repl") if on(host, "storage") else ("mgmt", "storage"):
