@@ -18,7 +18,7 @@ from ..description.services import Services
 from ..errors import HoldfastError
 from ..model import Host, Model
 from ..verify.payload import MIB, content, md5, sha256
-from ..verify.story import PREFIX, Answer, Cloud, Scene, Story, expect, require
+from ..verify.story import PREFIX, TAG, Answer, Cloud, Scene, Story, expect, require
 from . import backends
 
 VOLUME_SIZE = 16 * MIB
@@ -257,7 +257,8 @@ def image(cloud: Cloud, scene: Scene) -> dict[str, Any]:
     """A raw image goes into the store on RBD."""
     data = content(seed(scene.run, IMAGE), VOLUME_SIZE)
     base = f"{cloud.endpoint('image')}/v2/images"
-    body = {"name": _name(scene, IMAGE), "disk_format": "raw", "container_format": "bare", "visibility": "private"}
+    form = {"disk_format": "raw", "container_format": "bare", "visibility": "private"}
+    body = {"name": _name(scene, IMAGE), "tags": [TAG], **form}
     made = expect(
         cloud.request("POST", base, json.dumps(body).encode(), _JSON), 201, doing="Registering the image"
     ).json()

@@ -11,7 +11,7 @@ from ..description.services import Services
 from ..model import Model
 from ..nfs import shares as nfs
 from ..verify.payload import MIB, content, md5, qcow2, sha256, vmdk_of_another_file
-from ..verify.story import NOISE, PREFIX, Cloud, Scene, Story, expect, require
+from ..verify.story import NOISE, PREFIX, TAG, Cloud, Scene, Story, expect, require
 
 IMAGE_SIZE = 16 * MIB
 
@@ -45,7 +45,8 @@ def _image(scene: Scene) -> bytes:
 
 
 def _register(cloud: Cloud, name: str, disk_format: str) -> str:
-    body = {"name": name, "disk_format": disk_format, "container_format": "bare", "visibility": "private"}
+    form = {"disk_format": disk_format, "container_format": "bare", "visibility": "private"}
+    body = {"name": name, "tags": [TAG], **form}
     url = f"{cloud.endpoint('image')}/v2/images"
     answer = cloud.request("POST", url, json.dumps(body).encode(), {"Content-Type": "application/json"})
     return str(expect(answer, 201, doing=f"Registering the image {name}").json()["id"])
@@ -156,7 +157,7 @@ def refused(cloud: Cloud, scene: Scene) -> dict[str, Any]:
 
 def sweep(cloud: Cloud) -> int:
     """Remove every image of verifications. Returns how many there were."""
-    answer = cloud.request("GET", f"{cloud.endpoint('image')}/v2/images?limit=1000")
+    answer = cloud.request("GET", f"{cloud.endpoint('image')}/v2/images?tag={TAG}&limit=1000")
     found = answer.json()["images"] if answer.status == 200 else []
     ours = [image["id"] for image in found if (image.get("name") or "").startswith(PREFIX)]
     for image in ours:

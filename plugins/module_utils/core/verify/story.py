@@ -16,6 +16,8 @@ from ..errors import HoldfastError
 from .payload import MIB
 
 PREFIX = "holdfast-verify-"
+TAG = "holdfast-verify"
+"""Of images of verifications: it is asked for, as no list of a full cloud is."""
 NOISE = MIB
 """What may be on a network where a story leaves no data: requests, updates, health checks."""
 HOUSEKEEPING = 128 * 1024

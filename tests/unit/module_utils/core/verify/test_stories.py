@@ -90,8 +90,9 @@ class Cloud:
             self.images[number] = {**json.loads(body), "id": number, "status": "queued"}
             return Answer(201, {}, json.dumps(self.images[number]).encode())
         if not path:
-            wanted = parse_qs(parts.query).get("name", [None])[0]
-            found = [shown(row) for row in self.images.values() if wanted in (None, row["name"])]
+            wanted, tag = (parse_qs(parts.query).get(key, [None])[0] for key in ("name", "tag"))
+            rows = [row for row in self.images.values() if tag is None or tag in row.get("tags", ())]
+            found = [shown(row) for row in rows if wanted in (None, row["name"])]
             return Answer(200, {}, json.dumps({"images": found}).encode())
         number, _, rest = path.partition("/")
         row = self.images[number]
@@ -226,7 +227,10 @@ def test_credentials_on_the_storage_network_are_noticed():
 def test_a_sweep_removes_what_verifications_left_and_nothing_else():
     cloud = Cloud()
     cloud.containers = {"photos": {"a": b""}, f"{stories.PREFIX}old": {"x": b"", "y": b""}}
-    cloud.images = {"1": {"id": "1", "name": "debian"}, "2": {"id": "2", "name": f"{stories.PREFIX}old"}}
+    cloud.images = {
+        "1": {"id": "1", "name": "debian"},
+        "2": {"id": "2", "name": f"{stories.PREFIX}old", "tags": [stories.TAG]},
+    }
     assert (object_store.sweep(cloud), image.sweep(cloud)) == (1, 1)
     assert list(cloud.containers) == ["photos"]
     assert list(cloud.images) == ["1"]
