@@ -106,3 +106,14 @@ def test_systemd_finds_at_most_a_medium_exposure(units: dict[str, str], tmp_path
     assert {name: level for name, level in levels.items() if float(level) > 5.0} == {}
     assert said.returncode == 0
     assert len(judged) > 25
+
+
+def test_configuration_of_services_that_do_not_run_on_a_host_is_roots() -> None:
+    deployed = cases.deployed(cases.good("lab"))
+    own = {"keystone": "keystone", "glance": "glance_api", "swift": "swift_storage", "cinder": "cinder_api"}
+    for host in deployed.model.hosts.values():
+        files = {entry["path"]: entry for part in deployed.components(host) for entry in part.get("files", ())}
+        lines = files["/etc/tmpfiles.d/holdfast-owners.conf"]["content"].splitlines()
+        for service, group in own.items():
+            runs = group in host.groups or (service == "swift" and "swift_proxy" in host.groups)
+            assert (f"Z /etc/{service} ~0750 root {service}" in lines) != runs, (host.name, service)
