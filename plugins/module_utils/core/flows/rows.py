@@ -174,8 +174,9 @@ FLOWS: tuple[Flow, ...] = (
         "memcached",
         (),
         "memcached",
-        description="Services to their cache of tokens",
+        description="Services to what they keep at hand, by TLS at both ends",
         offers="cache",
+        tls="servers",
     ),
     Flow(
         "etcd",

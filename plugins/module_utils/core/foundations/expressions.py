@@ -8,10 +8,11 @@ from typing import Any
 
 from .. import flows
 from ..description.expressions import CA_BUNDLE, View
+from .secrets import certificate_of
 
 
 def names(view: View) -> Mapping[str, Any]:
-    """The URLs of a database and of a message queue."""
+    """The URLs of a database and of a message queue, and the certificate in a secret that has one."""
 
     def database_url(name: str) -> str:
         """The URL of a schema whose account has the same name, over TLS."""
@@ -27,4 +28,4 @@ def names(view: View) -> Mapping[str, Any]:
         user = f"{name}:{view.secret(f'{name}_message_queue_password')}"
         return "rabbit://" + ",".join(f"{user}@{to}" for to in view.dial("rabbitmq")) + f"/{name}"
 
-    return {"database_url": database_url, "queue_url": queue_url}
+    return {"database_url": database_url, "queue_url": queue_url, "certificate_of": certificate_of}

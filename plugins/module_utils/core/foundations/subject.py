@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from ..inventory.draft import rules_of
 from ..subject import Subject
-from . import expressions, own_certificate, rules, wants
+from . import expressions, own_certificate, rules, secrets, wants
 from .kinds import certificate, database, message_queue
 
 SUBJECT = Subject(
@@ -25,5 +25,6 @@ SUBJECT = Subject(
     leaves=tuple(
         f"{certificate.DIRECTORY}/{name}" for name in ("host.key", "host.pem", "api.key", "api.pem", "ca.pem")
     ),
+    secret_forms=secrets.FORMS,
     rules=rules_of(rules, own_certificate),
 )

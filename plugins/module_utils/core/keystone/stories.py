@@ -8,13 +8,18 @@ from urllib.parse import urlsplit
 
 from ..description.services import Services
 from ..model import Model
+from ..verify import caches
 from ..verify.story import Cloud, Scene, Story, expect, require
 
 
 def facts(model: Model, services: Services) -> dict[str, Any]:
-    """The types of service that the catalog has to list."""
+    """The types of service that the catalog has to list, and the host that has a cache."""
     entries = (entry for _, found in services.entries("identity") for entry in found.get("services", ()))
-    return {"services": sorted({entry["type"] for entry in entries if entry.get("endpoint")})}
+    members = model.group("keystone")
+    return {
+        "services": sorted({entry["type"] for entry in entries if entry.get("endpoint")}),
+        "cache_host": members[0].name if len(members) == 1 else None,
+    }
 
 
 def token(cloud: Cloud, scene: Scene) -> dict[str, Any]:
@@ -68,9 +73,15 @@ def plain_http(cloud: Cloud, scene: Scene) -> dict[str, Any]:
     return evidence
 
 
+def cache(cloud: Cloud, scene: Scene) -> dict[str, Any]:
+    """No other user of the host writes what the identity service keeps at hand."""
+    return caches.written_by_nobody_else(scene, "cache")
+
+
 STORIES = (
     Story("identity.token", "A user gets a token over TLS", token, least={"mgmt": 1000}),
     Story("identity.catalog", "The catalog names https endpoints, and each answers", catalog, least={"mgmt": 1000}),
     Story("identity.wrong_password", "A wrong password is refused", wrong_password),
     Story("identity.plain_http", "Requests without TLS are refused", plain_http),
+    Story("identity.cache", "Nobody else writes what the identity service keeps at hand", cache),
 )

@@ -13,6 +13,7 @@ from .. import flows
 from ..description.services import Services
 from ..errors import HoldfastError
 from ..model import Model
+from ..verify import caches
 from ..verify.payload import MIB, content, md5, sha256, sign_s3
 from ..verify.story import NOISE, PREFIX, Cloud, Scene, Story, expect, require
 from .signed_url import temporary_url
@@ -43,6 +44,7 @@ def facts(model: Model, services: Services) -> dict[str, Any]:
         "hosts": {host.addresses["storage"]: host.name for host in storage},
         "mgmt_addresses": [host.addresses["mgmt"] for host in storage],
         "ports": sorted({port for row in rows for port in row.ports}),
+        "cache": f"{model.group('memcached')[0].addresses['mgmt']}:{flows.port('memcached')}",
     }
 
 
@@ -143,6 +145,11 @@ def closed_to_others(cloud: Cloud, scene: Scene) -> dict[str, Any]:
     require(root, "No storage server answers root, so a closed port tells nothing.")
     require(not others, f"A process of any user reaches {', '.join(sorted(others))}.")
     return {"open to root": len(root), "open to nobody": 0}
+
+
+def cache(cloud: Cloud, scene: Scene) -> dict[str, Any]:
+    """Who is not the proxies' user writes nothing of what they keep at hand, such as who may read a container."""
+    return caches.written_by_nobody_else(scene, "attempts")
 
 
 def put_coded(cloud: Cloud, scene: Scene) -> dict[str, Any]:
@@ -333,6 +340,7 @@ STORIES = (
     ),
     Story("object.closed_ports", "Storage ports are closed on br-mgmt", closed_ports, most={"repl": NOISE}),
     Story("object.closed_to_others", "Storage servers are asked by Swift alone", closed_to_others),
+    Story("object.cache", "Nobody else writes what the proxies keep at hand", cache),
     Story(
         "object.put_coded",
         "An object is written and read in the erasure-coded policy",

@@ -78,7 +78,7 @@ def known(draft: Draft) -> Iterator[Finding]:
     names = {*draft.required_secrets, *draft.known_secrets, *draft.domain.named_secrets(draft)}
     if not draft.required_secrets:
         return
-    for name in sorted(set(draft.secrets) - names):
+    for name in sorted(set(draft.secrets) - names - set(draft.domain.listed("former_secrets"))):
         if name.startswith("ceph_client_") and name.endswith("_key"):
             continue  # The names of clients are the site's.
         hint = did_you_mean(name, names)

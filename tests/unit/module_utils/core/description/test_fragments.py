@@ -82,7 +82,11 @@ def test_the_configuration_has_the_named_sections_among_its_own():
     assert sections["database"]["connection"].startswith("mysql+pymysql://example:s3cret@10.0.0.11:3306/example?")
     assert sections["database"]["max_pool_size"] == "9"
     assert sections["oslo_messaging_rabbit"]["rabbit_transient_quorum_queue"] == "true"
-    assert sections["oslo_policy"] == {"policy_dirs": "/etc/example/policy.d", "enforce_scope": "true"}
+    assert sections["oslo_policy"] == {
+        "enforce_new_defaults": "true",
+        "enforce_scope": "true",
+        "policy_dirs": "/etc/example/policy.d",
+    }
 
 
 def test_an_api_listens_at_its_flow_and_takes_further_options_in_their_place():

@@ -84,8 +84,8 @@ def test_what_it_uses_follows_from_it(manila: Description) -> None:
     services = (manila.content,)
     rows = {row.id: row for row in flows.complete(Domain(services).uses)}
     assert {"manila_api", "manila_share"} <= set(rows["mariadb"].clients) & set(rows["rabbitmq"].clients)
-    assert "manila_api" in rows["memcached"].clients
-    assert {"manila_database_password", "manila_identity_password", "manila_memcache_key"} <= set(secrets_of([manila]))
+    assert "manila_api" not in rows["memcached"].clients
+    assert {"manila_database_password", "manila_identity_password"} <= set(secrets_of([manila]))
 
 
 def test_its_back_ends_are_clients_of_ceph_with_rights_of_their_own(manila: Description) -> None:

@@ -153,7 +153,7 @@ def test_groups_of_a_component_may_follow_from_the_table() -> None:
     assert uses.groups_of(["a", "b"], table) == ("a", "b")
     assert uses.groups_of({"asks": "etcd"}, table) == ("cinder_api", "cinder_volume")
     assert uses.groups_of({"asks": "etcd_peer"}, table) == ("etcd",)
-    assert set(uses.groups_of({"serves": "tls"})) == {"mariadb", "rabbitmq", "etcd", "haproxy"}
+    assert set(uses.groups_of({"serves": "tls"})) == {"mariadb", "rabbitmq", "memcached", "etcd", "haproxy"}
 
 
 def test_a_certificate_is_shown_by_servers_and_by_clients_of_whom_both_ends_show_theirs() -> None:

@@ -20,3 +20,8 @@ from ansible_collections.holdfast.storage.tests.unit.module_utils.core import in
 def test_the_catalog_has_to_list_every_service_that_is_deployed(name: str, listed: list[str]) -> None:
     services = cases.deployed(cases.good(name))
     assert identity.facts(services.model, services)["services"] == listed
+
+
+def test_a_lone_member_has_a_cache() -> None:
+    services = cases.deployed(cases.good("lab"))
+    assert identity.facts(services.model, services)["cache_host"] == services.model.group("keystone")[0].name

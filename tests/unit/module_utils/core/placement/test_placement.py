@@ -37,7 +37,8 @@ def test_it_has_its_own_section_for_the_database_and_no_queue() -> None:
     assert "database" not in conf
     assert "transport_url" not in conf["DEFAULT"]
     assert (conf["api"]["auth_strategy"], conf["keystone_authtoken"]["username"]) == ("keystone", "placement")
-    assert conf["keystone_authtoken"]["memcache_security_strategy"] == "ENCRYPT"
+    assert "memcached_servers" not in conf["keystone_authtoken"]
+    assert conf["keystone_authtoken"]["token_cache_time"] == "60"
     assert "placement" not in files("control2")["/etc/placement/placement.conf"]
     assert conf["placement"] == {"randomize_allocation_candidates": "true"}
 
