@@ -7,7 +7,7 @@ import functools
 import re
 import uuid
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import jinja2
@@ -93,21 +93,23 @@ class View:
         """The host's own, the same in every run."""
         return str(uuid.uuid5(uuid.NAMESPACE_URL, f"holdfast:{self.model.deployment}/{self.host.name}"))
 
-    def balancers(self) -> list[dict[str, Any]]:
-        """The front ends of the load balancer: what descriptions say, with ``{name, port, servers}``."""
+    def balancers(self, seen: Callable[[View], Mapping[str, Any]]) -> list[dict[str, Any]]:
+        """The front ends of the load balancer: what descriptions say, with ``{name, port, public, servers}``.
+
+        ``seen`` is what expressions see there; those of another service see its first server.
+        """
         return [
             {
-                **entry,
+                **evaluate(entry, seen(replace(self, description=other, host=servers[0])), other.where),
                 "name": entry["flow"],
                 "port": flows.port(entry["flow"]),
-                "servers": [
-                    {"name": server.name, "address": server.addresses["mgmt"]}
-                    for server in flows.servers(self.model, flows.flow(entry["flow"]))
-                ],
+                "public": self.url(entry["flow"]).removeprefix("https://"),
+                "servers": [{"name": server.name, "address": server.addresses["mgmt"]} for server in servers],
             }
             for other in self.deployed
             for entry in other.content.get("balancer", ())
             if flows.servers(self.model, flows.flow(f"{entry['flow']}{flows.FRONTEND}"))
+            and (servers := flows.servers(self.model, flows.flow(entry["flow"])))
         ]
 
 
@@ -128,6 +130,8 @@ def names(view: View, handed_in: Iterable[Names]) -> dict[str, Any]:
         "port_range": flows.port_range,
         **{name: getattr(view, name) for name in _FUNCTIONS},
     }
+    handed_in = tuple(handed_in)
+    found["balancers"] = lambda: view.balancers(lambda other: names(other, handed_in))
     for more in handed_in:
         found.update(more(view))
     if types := view.description.backend_types:

@@ -9,7 +9,7 @@ from ..inventory.disks import labelled
 from ..inventory.draft import rules_of
 from ..subject import Subject
 from ..verify.chapter import Chapter
-from . import pipeline, rules, stories, tempest, wants
+from . import expressions, pipeline, rules, stories, tempest, wants
 from .kinds import swift_ring, swift_ring_copy
 
 SUBJECT = Subject(
@@ -23,6 +23,7 @@ SUBJECT = Subject(
         "swift_ring": wants.swift_ring,
         "swift_ring_copy": wants.swift_ring_copy,
     },
+    expressions=expressions.names,
     rules=rules_of(rules, pipeline),
     chapter=Chapter(
         group="swift_proxy",
