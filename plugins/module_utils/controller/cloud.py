@@ -6,14 +6,17 @@ Small on purpose: each step of a verification is a process of its own, and the S
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import http.client
 import json
+import socket
 import ssl
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import yaml
 
@@ -23,6 +26,37 @@ from ..host import ports as ports_io
 
 TIMEOUT = 300
 """Seconds to an answer. An attachment is answered when the back end has made it."""
+
+
+class Begun:
+    """A request that was begun. See ``core.verify.story.Unfinished``."""
+
+    def __init__(self, connection: ssl.SSLSocket) -> None:
+        self.connection = connection
+
+    def status(self) -> int:
+        """That of the answer, or 0 when the connection was closed without one."""
+        try:
+            answer = http.client.HTTPResponse(self.connection)
+            answer.begin()
+        except (OSError, http.client.HTTPException):
+            return 0
+        return answer.status
+
+
+def _connected(parts: SplitResult) -> socket.socket:
+    return socket.create_connection((parts.hostname, parts.port or 443), TIMEOUT)
+
+
+def _is_open(connection: socket.socket) -> bool:
+    """Whether the other end, which never speaks first, still holds a connection."""
+    connection.setblocking(False)
+    try:
+        return bool(connection.recv(1))
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
 
 
 class Client:
@@ -115,6 +149,43 @@ class Client:
             raise HoldfastError(f"{method} {parts.netloc}{parts.path}: no answer: {error!r}") from error
         finally:
             connection.close()
+
+    def another(self, user: str, password: str, project: str) -> Client:
+        """The same cloud as another user of the domain Default, in a project of that domain."""
+        domains = {"user_domain_name": "Default", "project_domain_name": "Default"}
+        auth = {"auth_url": self.auth["auth_url"], "username": user, "password": password, "project_name": project}
+        return Client({**self.entry, "auth": {**auth, **domains}})
+
+    @contextlib.contextmanager
+    def unfinished(self, url: str, count: int, length: int) -> Iterator[list[Begun]]:
+        """``count`` requests by POST over verified TLS that say ``length`` bytes follow, and send one of them."""
+        parts = urlsplit(url)
+        head = (
+            f"POST {parts.path or '/'} HTTP/1.1\r\nHost: {parts.netloc}\r\nContent-Type: application/json\r\n"
+            f"Content-Length: {length}\r\n\r\n{{"
+        ).encode()
+        with contextlib.ExitStack() as stack:
+            begun = []
+            for _ in range(count):
+                plain = stack.enter_context(_connected(parts))
+                secure = stack.enter_context(self.context.wrap_socket(plain, server_hostname=parts.hostname))
+                secure.sendall(head)
+                begun.append(Begun(secure))
+            yield begun
+
+    def open_connections(self, url: str, count: int) -> tuple[str, int]:
+        """Our own address, and how many of ``count`` connections are held at once. Nothing is sent on them."""
+        with contextlib.ExitStack() as stack:
+            parts = urlsplit(url)
+            held = []
+            for _ in range(count):
+                try:
+                    held.append(stack.enter_context(_connected(parts)))
+                except OSError:
+                    break
+            time.sleep(1)  # the server takes a connection before it lets it go
+            mine = str(held[0].getsockname()[0]) if held else ""
+            return mine, sum(_is_open(one) for one in held)
 
     def port_states(self, addresses: Iterable[str], ports: Iterable[int]) -> list[dict[str, Any]]:
         """Which TCP ports can be reached from the controller."""

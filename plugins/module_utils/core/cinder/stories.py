@@ -328,7 +328,7 @@ def sweep(cloud: Cloud) -> int:
         left = [
             (collection, entry)
             for collection in ("backups", "volumes")
-            for entry in call(cloud, "GET", f"/{collection}/detail", 200, doing="Looking for leftovers")[collection]
+            for entry in _everywhere(cloud, collection)
             if (entry.get("name") or "").startswith(PREFIX)
         ]
         if not left:
@@ -343,6 +343,12 @@ def sweep(cloud: Cloud) -> int:
                 cloud.request("DELETE", url, None, {**_JSON, **_VERSION})
         time.sleep(1)
     return len(ours)
+
+
+def _everywhere(cloud: Cloud, collection: str) -> list[dict[str, Any]]:
+    """Those of all projects."""
+    path = f"/{collection}/detail?all_tenants=1"
+    return list(call(cloud, "GET", path, 200, doing="Looking for leftovers")[collection])
 
 
 def _take_back(cloud: Cloud, volume: str) -> None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from ..inventory.draft import rules_of
 from ..subject import Subject
 from ..verify.chapter import Chapter
-from . import expressions, shares, stories, tempest, wants
+from . import expressions, roles, shares, stories, tempest, wants
 from .backends import portal_addresses, secrets
 from .disks import disks
 from .kinds import driver_option, volume_takeover, volume_type
@@ -29,7 +29,7 @@ SUBJECT = Subject(
     shares=nfs.shares,
     chapter=Chapter(
         group="cinder_api",
-        stories=lambda facts: stories.STORIES,
+        stories=lambda facts: (*stories.STORIES, *roles.STORIES),
         facts=stories.facts,
         sweep=stories.sweep,
         degraded=stories.degraded,

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..description.services import Services
+from ..keystone import people
 from ..model import Model
 from ..nfs import shares as nfs
 from ..verify.payload import MIB, content, md5, qcow2, sha256, vmdk_of_another_file
@@ -155,6 +156,29 @@ def refused(cloud: Cloud, scene: Scene) -> dict[str, Any]:
     return evidence
 
 
+def roles(cloud: Cloud, scene: Scene) -> dict[str, Any]:
+    """A reader sees the image that a member makes, and changes nothing; a member makes none for everybody."""
+    name, form = f"{scene.name}-roles", {"Content-Type": "application/json"}
+    patch = {"Content-Type": "application/openstack-images-v2.1-json-patch"}
+    renamed = json.dumps([{"op": "replace", "path": "/name", "value": f"{name}-again"}]).encode()
+    about = {"name": name, "disk_format": "raw", "container_format": "bare"}
+    own, public = (json.dumps({**about, "visibility": kind}).encode() for kind in ("private", "public"))
+    with people.of_a_project(cloud, scene, "image") as who:
+        reader, member = who[people.READER], who[people.MEMBER]
+        base = f"{member.endpoint('image')}/v2/images"
+        expect(reader.request("POST", base, own, form), 403, doing="Registering an image as a reader")
+        expect(member.request("POST", base, public, form), 403, doing="Registering an image for everybody as a member")
+        url = f"{base}/{_register(member, name, 'raw')}"
+        try:
+            expect(reader.request("GET", url), 200, doing="Looking at the member's image as a reader")
+            expect(reader.request("PATCH", url, renamed, patch), 403, doing="Renaming it as a reader")
+            expect(reader.request("DELETE", url), 403, doing="Deleting it as a reader")
+            expect(member.request("PATCH", url, renamed, patch), 200, doing="Renaming it as a member")
+        finally:
+            expect(member.request("DELETE", url), 204, doing="Deleting the image as a member")
+    return {"a reader": "sees images; refused: making, renaming, deleting one", "a member": "did all of that"}
+
+
 def sweep(cloud: Cloud) -> int:
     """Remove every image of verifications. Returns how many there were."""
     answer = cloud.request("GET", f"{cloud.endpoint('image')}/v2/images?tag={TAG}&limit=1000")
@@ -202,4 +226,5 @@ def stories(facts: Mapping[str, Any]) -> tuple[Story, ...]:
             most={"storage": NOISE, "repl": NOISE},
         ),
         Story("image.refused", "Dangerous and mislabelled images are refused", refused),
+        Story("image.roles", "A reader reads, a member changes images", roles),
     )

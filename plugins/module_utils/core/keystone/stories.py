@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -10,6 +11,7 @@ from ..description.services import Services
 from ..model import Model
 from ..verify import caches
 from ..verify.story import Cloud, Scene, Story, expect, require
+from . import front, people
 
 
 def facts(model: Model, services: Services) -> dict[str, Any]:
@@ -19,6 +21,7 @@ def facts(model: Model, services: Services) -> dict[str, Any]:
     return {
         "services": sorted({entry["type"] for entry in entries if entry.get("endpoint")}),
         "cache_host": members[0].name if len(members) == 1 else None,
+        **front.facts(model),
     }
 
 
@@ -78,10 +81,26 @@ def cache(cloud: Cloud, scene: Scene) -> dict[str, Any]:
     return caches.written_by_nobody_else(scene, "cache")
 
 
+def roles(cloud: Cloud, scene: Scene) -> dict[str, Any]:
+    """Who has a role in a project only sees and makes no users; an administrator does."""
+    body = json.dumps({"user": {"name": f"{scene.name}-more", "domain_id": "default"}}).encode()
+    with people.of_a_project(cloud, scene, "identity") as who:
+        for name in (people.READER, people.MEMBER):
+            url = f"{who[name].endpoint('identity')}/users"
+            expect(who[name].request("GET", url), 403, doing=f"Listing users as a {name}")
+            made = who[name].request("POST", url, body, {"Content-Type": "application/json"})
+            expect(made, 403, doing=f"Making a user as a {name}")
+        admin = who[people.ADMIN]
+        expect(admin.request("GET", f"{admin.endpoint('identity')}/users"), 200, doing="Listing users as administrator")
+    return {"reader and member": "403 Forbidden", "admin": "users are listed"}
+
+
 STORIES = (
     Story("identity.token", "A user gets a token over TLS", token, least={"mgmt": 1000}),
     Story("identity.catalog", "The catalog names https endpoints, and each answers", catalog, least={"mgmt": 1000}),
     Story("identity.wrong_password", "A wrong password is refused", wrong_password),
     Story("identity.plain_http", "Requests without TLS are refused", plain_http),
     Story("identity.cache", "Nobody else writes what the identity service keeps at hand", cache),
+    Story("identity.roles", "Users of a project do not administer users", roles),
+    *front.STORIES,
 )

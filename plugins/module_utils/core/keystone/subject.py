@@ -6,7 +6,7 @@ from __future__ import annotations
 from ..inventory.draft import rules_of
 from ..subject import Subject
 from ..verify.chapter import Chapter
-from . import expressions, rules, secrets, stories, tempest, wants
+from . import expressions, people, rules, secrets, stories, tempest, wants
 from .kinds import catalog, fernet_repository
 
 SUBJECT = Subject(
@@ -27,6 +27,7 @@ SUBJECT = Subject(
         group="keystone",
         stories=lambda facts: stories.STORIES,
         facts=stories.facts,
+        sweep=people.sweep,
         tests=tempest.TESTS,
     ),
 )

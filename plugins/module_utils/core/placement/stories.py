@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from ..keystone import people
 from ..verify.story import NOISE, PREFIX, Cloud, Scene, Story, expect, require
 
 
@@ -40,6 +41,14 @@ def provider(cloud: Cloud, scene: Scene) -> dict[str, Any]:
     }
 
 
+def roles(cloud: Cloud, scene: Scene) -> dict[str, Any]:
+    """What hosts have to give is for services and administrators."""
+    with people.of_a_project(cloud, scene, "placement") as who:
+        for name, status in ((people.READER, 403), (people.MEMBER, 403), (people.ADMIN, 200)):
+            expect(who[name].request("GET", _url(who[name])), status, doing=f"Listing resource providers as {name}")
+    return {"reader and member": "403 Forbidden", "admin": "providers are listed"}
+
+
 def sweep(cloud: Cloud) -> int:
     """Delete every resource provider of verifications. Returns how many there were."""
     answer = cloud.request("GET", _url(cloud))
@@ -58,4 +67,5 @@ STORIES = (
         least={"mgmt": 1000},
         most={"storage": NOISE, "repl": NOISE},
     ),
+    Story("placement.roles", "Users of a project do not see providers", roles),
 )

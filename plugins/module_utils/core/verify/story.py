@@ -8,7 +8,8 @@ behave. ``cloud`` is the client's side of the APIs, injected (``controller.cloud
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -36,6 +37,13 @@ class Answer:
         import json
 
         return json.loads(self.body)
+
+
+class Unfinished(Protocol):
+    """A request that was begun."""
+
+    def status(self) -> int:
+        """That of the answer, which came although the request never ended; 0 when the connection was closed."""
 
 
 class Cloud(Protocol):
@@ -67,6 +75,15 @@ class Cloud(Protocol):
 
     def authenticate(self, user: str, password: str) -> Answer:
         """Ask for a token."""
+
+    def another(self, user: str, password: str, project: str) -> Cloud:
+        """The same APIs as another user of the domain Default sees them, in a project of that domain."""
+
+    def unfinished(self, url: str, count: int, length: int) -> AbstractContextManager[Sequence[Unfinished]]:
+        """``count`` requests by POST, of which each says that ``length`` bytes follow, and sends one."""
+
+    def open_connections(self, url: str, count: int) -> tuple[str, int]:
+        """Our own address, and how many of ``count`` connections to the port of ``url`` are held at once."""
 
 
 @dataclass(frozen=True)

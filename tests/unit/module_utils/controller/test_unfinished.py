@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Requests that do not end, and connections that are held, against servers of a few lines."""
+
+from __future__ import annotations
+
+import datetime
+import ipaddress
+import socket
+import ssl
+import threading
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from ansible_collections.holdfast.storage.plugins.module_utils.controller import cloud as controller
+from ansible_collections.holdfast.storage.plugins.module_utils.core.errors import HoldfastError
+
+
+@pytest.fixture(name="certificate")
+def _certificate(tmp_path: Path) -> Path:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "api")])
+    now, day = datetime.datetime.now(datetime.UTC), datetime.timedelta(days=1)
+    where = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now - day, now + day)
+        .add_extension(where, critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    pem = serialization.Encoding.PEM
+    private = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    path = tmp_path / "api.pem"
+    path.write_bytes(private + certificate.public_bytes(pem))
+    return path
+
+
+def client(certificate: Path | None = None) -> controller.Client:
+    entry = {"auth": {"auth_url": "https://127.0.0.1:1", "username": "admin", "password": "x", "project_name": "admin"}}
+    return controller.Client({**entry, "cacert": str(certificate)} if certificate else entry)
+
+
+@pytest.mark.parametrize(
+    ("answer", "status"), [(b"HTTP/1.1 413 Payload Too Large\r\nContent-Length: 0\r\n\r\n", 413), (b"", 0)]
+)
+def test_a_request_that_does_not_end_is_answered_or_not(certificate: Path, answer: bytes, status: int) -> None:
+    heads: list[bytes] = []
+    server = socket.create_server(("127.0.0.1", 0))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+
+    def serve() -> None:
+        for _ in range(2):
+            plain, _ = server.accept()
+            with context.wrap_socket(plain, server_side=True) as connection:
+                heads.append(connection.recv(4096))
+                connection.sendall(answer)
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    url = f"https://127.0.0.1:{server.getsockname()[1]}/v3/auth/tokens"
+    with client(certificate).unfinished(url, 2, 4711) as begun:
+        assert [one.status() for one in begun] == [status, status]
+    thread.join(5)
+    server.close()
+    for head in heads:
+        assert head.startswith(b"POST /v3/auth/tokens HTTP/1.1\r\n")
+        assert b"\r\nContent-Length: 4711\r\n" in head
+        assert head.endswith(b"\r\n\r\n{")
+
+
+def test_connections_that_are_let_go_are_not_held() -> None:
+    server = socket.create_server(("127.0.0.1", 0))
+    kept: list[socket.socket] = []
+
+    def serve() -> None:
+        for number in range(5):
+            connection, _ = server.accept()
+            if number < 3:
+                kept.append(connection)
+            else:
+                connection.close()
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    mine, held = client().open_connections(f"https://127.0.0.1:{server.getsockname()[1]}", 5)
+    thread.join(5)
+    for connection in (*kept, server):
+        connection.close()
+    assert (mine, held) == ("127.0.0.1", 3)
+
+
+def test_another_user_has_a_token_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    other = client().another("alice", "secret", "garden")
+    assert other.auth["auth_url"] == "https://127.0.0.1:1"
+    assert (other.auth["username"], other.auth["project_name"]) == ("alice", "garden")
+    with pytest.raises(HoldfastError):
+        _ = other.token_details
