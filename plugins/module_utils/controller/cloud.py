@@ -24,6 +24,9 @@ from ..core.errors import HoldfastError
 from ..core.verify.story import Answer
 from ..host import ports as ports_io
 
+# Swift answers with more than a hundred headers where a container has as much metadata as it may have.
+http.client._MAXHEADERS = 4096  # type: ignore[attr-defined]
+
 TIMEOUT = 300
 """Seconds to an answer. An attachment is answered when the back end has made it."""
 

@@ -119,6 +119,24 @@ def get(cloud: Cloud, scene: Scene) -> dict[str, Any]:
     return {"sha256": _get(cloud, scene.name, REPLICATED, _data(scene, REPLICATED))}
 
 
+def metadata(cloud: Cloud, scene: Scene) -> dict[str, Any]:
+    """A container and an object take as much metadata as Swift allows, and give it back whole."""
+    parts = urlsplit(cloud.endpoint("object-store"))
+    url = f"https://{parts.netloc}/info"
+    limits = expect(cloud.request("GET", url, token=False), 200, doing="Asking Swift for its limits").json()["swift"]
+    count, each = limits["max_meta_count"], limits["max_meta_overall_size"] // limits["max_meta_count"]
+    pieces = {f"Limit-{number:04d}": "v" * (each - len("Limit-0000")) for number in range(count)}
+    container, evidence = f"{scene.name}-metadata", {}
+    for what, place in (("Container", _url(cloud, container)), ("Object", _url(cloud, container, "o"))):
+        sent = {f"X-{what}-Meta-{name}": value for name, value in pieces.items()}
+        expect(cloud.request("PUT", place, b"", sent), 201, doing=f"Making a {what.lower()} with {count} pieces")
+        answer = expect(cloud.request("HEAD", place), 200, 204, doing=f"Reading the metadata of the {what.lower()}")
+        found = {name: answer.headers.get(f"x-{what.lower()}-meta-{name.lower()}") for name in pieces}
+        require(found == pieces, f"{list(found.values()).count(None)} of {count} pieces of metadata are missing.")
+        evidence[what.lower()] = f"{count} pieces, {count * each} bytes"
+    return evidence
+
+
 def closed_ports(cloud: Cloud, scene: Scene) -> dict[str, Any]:
     """The storage servers' ports, asked for on br-mgmt, from a host and from the controller."""
     evidence = {}
@@ -351,6 +369,7 @@ STORIES = (
     Story(
         "object.fragments", "Its fragments are on as many devices", fragments, most={"storage": NOISE, "repl": NOISE}
     ),
+    Story("object.metadata", "As much metadata as Swift allows is given back", metadata),
     Story("object.large", "Large objects of segments, static and dynamic", large, least={"storage": 2 * MIB}),
     Story("object.temporary_url", "A signed link reads without a token", temporary),
     Story("object.without_credentials", "No token and no signature crosses the storage network", without_credentials),

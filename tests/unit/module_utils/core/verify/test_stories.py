@@ -28,7 +28,8 @@ class Cloud:
 
     def __init__(self, lie=None):
         self.lie = lie or (lambda method, url, answer: answer)
-        self.containers, self.images = {}, {}
+        self.containers, self.images, self.kept, self.most = {}, {}, {}, None
+        self.limits = {"max_meta_count": 90, "max_meta_overall_size": 4096}
         self.token_details = {
             "catalog": json.loads(json.dumps(CATALOG)),
             "user": {"name": "admin", "id": "u"},
@@ -56,6 +57,12 @@ class Cloud:
         return self.lie(method, url, answer)
 
     def swift(self, method, parts, body, headers):
+        if parts.path == "/info":
+            return Answer(200, {}, json.dumps({"swift": self.limits}).encode())
+        if method == "PUT" and "metadata" in parts.path:
+            self.kept[parts.path] = {name.lower(): value for name, value in headers.items()}
+        if method == "HEAD":
+            return Answer(204, dict(list(self.kept[parts.path].items())[: self.most]), b"")
         names = unquote(parts.path).removeprefix("/v1/AUTH_p").strip("/").split("/", 1)
         query = parse_qs(parts.query, keep_blank_values=True)
         if names == [""] or not names[0]:
@@ -277,6 +284,22 @@ def test_endpoints_have_to_be_https_and_there():
     del cloud.token_details["catalog"][2]
     with pytest.raises(HoldfastError, match="lacks image"):
         identity.catalog(cloud, Scene(run="r", facts=services))
+
+
+def test_metadata_that_is_not_given_back_is_noticed():
+    cloud = Cloud()
+    found = object_store.metadata(cloud, SCENE)
+    assert found == {"container": "90 pieces, 4050 bytes", "object": "90 pieces, 4050 bytes"}
+    for sent in cloud.kept.values():
+        pieces = {name.rpartition("-meta-")[2]: value for name, value in sent.items() if "-meta-" in name}
+        assert len(pieces) == 90
+        assert sum(map(len, (*pieces, *pieces.values()))) == 4050
+    cloud.most = 88
+    with pytest.raises(HoldfastError, match="2 of 90 pieces of metadata are missing"):
+        object_store.metadata(cloud, SCENE)
+    bad = Cloud(lambda method, url, answer: Answer(502, {}, b"") if method == "HEAD" else answer)
+    with pytest.raises(HoldfastError, match="status 502"):
+        object_store.metadata(bad, SCENE)
 
 
 def test_a_wrong_password_that_is_accepted_is_noticed():
