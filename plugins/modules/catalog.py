@@ -122,6 +122,9 @@ options:
         description: Whether it may sign in.
         type: bool
         default: true
+      lockable:
+        description: Whether wrong passwords lock it for a while. Left as it is when not told.
+        type: bool
       state:
         description: Whether it is there.
         type: str
@@ -279,6 +282,7 @@ def main() -> None:
             email=text,
             password={"type": "str", "no_log": True},
             enabled=enabled,
+            lockable={"type": "bool"},
         ),
         "services": entries(type=name, name=name, description=text, enabled=enabled),
         "endpoints": entries(type=name, service=name, region=name, interface=interface, url=text, enabled=enabled),

@@ -147,5 +147,20 @@ def _lifetimes(draft: Draft) -> Iterator[tuple[DraftHost | None, KeyPath, int]]:
             yield host, ("keystone_conf_overrides", "token", "expiration"), int(str(seconds))
 
 
+@rule
+def long_enough(draft: Draft) -> Iterator[Finding]:
+    """Users have passwords that the identity service takes."""
+    least = draft.variables.get("keystone_password_length") or 0
+    for index, user in entries(draft.variables.get(USERS)):
+        password = draft.secrets.get(user.get("secret", ""))
+        if isinstance(password, str) and 0 < len(password) < least:
+            yield draft.error(
+                "keystone.password-length",
+                (USERS, index, "secret"),
+                f"is {user['secret']!r}, of {len(password)} characters, and keystone_password_length is {least}.",
+                f"Give it {least} characters or more in the vault file, or lower keystone_password_length.",
+            )
+
+
 def _folded(name: str | tuple[str, str]) -> Any:
     return name.casefold() if isinstance(name, str) else tuple(part.casefold() for part in name)

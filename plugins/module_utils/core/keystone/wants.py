@@ -23,6 +23,8 @@ def catalog(model: Model, host: Host, services: Services, secrets: Mapping[str, 
     wanted: dict[str, Any] = {name: [] for name in (*catalog_kind.COLLECTIONS, "assignments")}
     wanted["regions"].append({"name": region})
     wanted["projects"].append({"name": SERVICE_PROJECT, "description": "Accounts of the services"})
+    # Nobody guesses what Holdfast made, and who could lock these accounts could stop the cloud.
+    wanted["users"].append({"name": "admin", "lockable": False})
     roles: dict[str, None] = {}
     for description, entry in services.entries("identity"):
         wanted["domains"] += entry.get("domains", ())
@@ -45,7 +47,8 @@ def _add_user(
 ) -> None:
     """An account of a service, with its roles: in the project of the services, or all over a domain of its own."""
     own = {"domain": user["domain"]} if "domain" in user else {}
-    wanted["users"].append({"name": user["name"], **own, "password": secrets[f"{user['name']}_identity_password"]})
+    password = secrets[f"{user['name']}_identity_password"]
+    wanted["users"].append({"name": user["name"], **own, "password": password, "lockable": False})
     for role in user.get("roles", ()):
         roles[role] = None
         holds = {"user_domain": user["domain"], **own} if own else {"project": SERVICE_PROJECT}

@@ -45,7 +45,7 @@ ATTRIBUTES: Mapping[str, tuple[str, ...]] = {
     "domains": ("description", "enabled"),
     "roles": (),
     "projects": ("description", "enabled"),
-    "users": ("description", "email", "enabled"),
+    "users": ("description", "email", "enabled", "options"),
     "services": ("description", "enabled"),
     "endpoints": ("url", "enabled"),
 }
@@ -156,7 +156,7 @@ def _changes(current: dict[str, Any], wanted: dict[str, Any]) -> list[Change]:
                     removals.insert(0, Change(subject, "delete", _shown(found), data=data))
                 continue
             body = _attributes(collection, entry)
-            differing = {name: value for name, value in body.items() if (found or {}).get(name) != value}
+            differing = {name: value for name, value in body.items() if not _has(found or {}, name, value)}
             before, after = {name: (found or {}).get(name) for name in differing}, dict(differing)
             if entry.get("password") and not _is_recorded(current, label, entry["password"], bool(found)):
                 before["password"], after["password"] = "another, or unknown", "as wanted"
@@ -177,6 +177,12 @@ def _changes(current: dict[str, Any], wanted: dict[str, Any]) -> list[Change]:
     return removals + changes
 
 
+def _has(found: Mapping[str, Any], name: str, value: Any) -> bool:
+    """Whether an attribute is as wanted. Of options, those that are not named are left alone."""
+    has = found.get(name)
+    return bool(value.items() <= (has or {}).items() if isinstance(value, dict) else has == value)
+
+
 def _is_recorded(current: dict[str, Any], label: str, password: str, exists: bool) -> bool:
     record = current["passwords"].get(label)
     return exists and bool(record) and record == _record(password, record["salt"])
@@ -188,6 +194,8 @@ def _record(password: str, salt: str) -> dict[str, str]:
 
 def _attributes(collection: str, entry: dict[str, Any]) -> dict[str, Any]:
     given = {"enabled": True, **{name: value for name, value in entry.items() if value is not None}}
+    if "lockable" in given:
+        given["options"] = {"ignore_lockout_failure_attempts": not given["lockable"]}
     return {name: given[name] for name in ATTRIBUTES[collection] if name in given}
 
 

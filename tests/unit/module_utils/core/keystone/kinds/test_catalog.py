@@ -189,6 +189,22 @@ def test_a_new_password_is_set_once_and_never_shown(keystone, io):
     assert not converge(io, changed)
 
 
+def test_an_account_that_is_not_locked_is_told_so_once(keystone, io):
+    wanted = {**WANTED, "users": [{"name": "glance", "password": "correct horse", "lockable": False}]}
+    converge(io, WANTED)
+    user = next(iter(keystone.objects["users"].values()))
+    assert converge(io, wanted).summary() == ["update user Default/glance"]
+    assert user["options"] == {"ignore_lockout_failure_attempts": True}
+    # What somebody else set besides stays as it is.
+    user["options"]["ignore_password_expiry"] = True
+    assert not converge(io, wanted)
+    # Who says nothing leaves it.
+    assert not converge(io, WANTED)
+    lockable = {**wanted, "users": [{**wanted["users"][0], "lockable": True}]}
+    assert converge(io, lockable).summary() == ["update user Default/glance"]
+    assert user["options"]["ignore_lockout_failure_attempts"] is False
+
+
 def test_a_user_whose_password_is_not_on_record_is_given_it(keystone, io):
     converge(io, WANTED)
     del io[kind.RECORDS]
