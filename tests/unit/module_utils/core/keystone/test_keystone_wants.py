@@ -58,8 +58,9 @@ def test_a_service_has_several_places_accounts_and_a_domain():
     }
     assert wanted["domains"] == [{"name": "heat", "description": "Stacks"}]
     assert wanted["users"] == [
-        {"name": "heat", "password": "a"},
-        {"name": "heat_domain_admin", "domain": "heat", "password": "b"},
+        {"name": "admin", "lockable": False},
+        {"name": "heat", "password": "a", "lockable": False},
+        {"name": "heat_domain_admin", "domain": "heat", "password": "b", "lockable": False},
     ]
     assert wanted["assignments"] == [
         {"user": "heat", "role": "service", "project": "service"},
