@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,6 +16,8 @@ from ..verify.payload import MIB, content, md5, qcow2, sha256, vmdk_of_another_f
 from ..verify.story import NOISE, PREFIX, TAG, Cloud, Scene, Story, expect, require
 
 IMAGE_SIZE = 16 * MIB
+IMPORT_SECONDS = 120
+"""Within which an import has ended."""
 
 
 def facts(model: Model, services: Services) -> dict[str, Any]:
@@ -28,6 +31,7 @@ def facts(model: Model, services: Services) -> dict[str, Any]:
         "container": "glance" if chosen == "swift" else None,
         "cache": (model.variables.get("glance_image_cache") or {}).get("enabled", False),
         "servers": len(model.group("glance_api")),
+        "staged": "glance-direct" in (model.variables.get("glance_import_methods") or ()),
     }
 
 
@@ -156,6 +160,25 @@ def refused(cloud: Cloud, scene: Scene) -> dict[str, Any]:
     return evidence
 
 
+def staged(cloud: Cloud, scene: Scene) -> dict[str, Any]:
+    """A staged qcow2 that says it is raw is in no store; its image waits for data again and tells who refused it."""
+    number = _register(cloud, f"{scene.name}-staged", "raw")
+    url = f"{cloud.endpoint('image')}/v2/images/{number}"
+    data, binary = qcow2(content(f"{scene.run}/staged", MIB)), {"Content-Type": "application/octet-stream"}
+    expect(cloud.request("PUT", f"{url}/stage", data, binary), 204, doing="Staging the image")
+    body = json.dumps({"method": {"name": "glance-direct"}}).encode()
+    asked = cloud.request("POST", f"{url}/import", body, {"Content-Type": "application/json"})
+    expect(asked, 202, doing="Importing the image")
+    deadline = time.monotonic() + IMPORT_SECONDS
+    while (found := cloud.request("GET", url).json())["status"] in ("importing", "uploading", "saving"):
+        require(time.monotonic() < deadline, f"The image is {found['status']} after {IMPORT_SECONDS} s.")
+        time.sleep(1)
+    require(found["status"] == "queued", f"The image is {found['status']} and not queued: it was taken.")
+    failed = found.get("os_glance_failed_import")
+    require(failed, "The image does not tell which store refused it.")
+    return {"image": found["status"], "refused by": failed}
+
+
 def roles(cloud: Cloud, scene: Scene) -> dict[str, Any]:
     """A reader sees the image that a member makes, and changes nothing; a member makes none for everybody."""
     name, form = f"{scene.name}-roles", {"Content-Type": "application/json"}
@@ -226,5 +249,10 @@ def stories(facts: Mapping[str, Any]) -> tuple[Story, ...]:
             most={"storage": NOISE, "repl": NOISE},
         ),
         Story("image.refused", "Dangerous and mislabelled images are refused", refused),
+        *(
+            [Story("image.staged", "A staged image of another format is refused", staged)]
+            if facts.get("staged")
+            else []
+        ),
         Story("image.roles", "A reader reads, a member changes images", roles),
     )

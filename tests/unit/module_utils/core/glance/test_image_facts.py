@@ -34,7 +34,7 @@ class Cloud:
 
 
 def test_the_store_is_the_default_one() -> None:
-    assert facts("block") == {"store": "rbd", "container": None, "cache": True, "servers": 2}
+    assert facts("block") == {"store": "rbd", "container": None, "cache": True, "servers": 2, "staged": True}
     assert facts("block", **{"vars/glance_default_store": "swift"})["container"] == "glance"
     plain = facts("lab", **{"vars/glance_image_cache": {"enabled": False}})
     assert (plain["store"], plain["cache"], plain["servers"]) == ("swift", False, 1)
