@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 from ..errors import HoldfastError
-from ..keystone import people
+from ..verify import people
 from ..verify.story import Cloud, Scene, Story
 from .stories import WAIT_SECONDS, call, make
 

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..description.services import Services
-from ..keystone import people
 from ..model import Model
 from ..nfs import shares as nfs
+from ..verify import people
 from ..verify.payload import MIB, content, md5, qcow2, sha256, vmdk_of_another_file
 from ..verify.story import NOISE, PREFIX, TAG, Cloud, Scene, Story, expect, require
 

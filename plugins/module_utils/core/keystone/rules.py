@@ -153,7 +153,7 @@ def long_enough(draft: Draft) -> Iterator[Finding]:
     least = draft.variables.get("keystone_password_length") or 0
     for index, user in entries(draft.variables.get(USERS)):
         password = draft.secrets.get(user.get("secret", ""))
-        if isinstance(password, str) and 0 < len(password) < least:
+        if isinstance(password, str) and len(password) < least and not PASSWORD.weakness(user["secret"], password):
             yield draft.error(
                 "keystone.password-length",
                 (USERS, index, "secret"),

@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 
 from ..description.services import Services
 from ..model import Model
-from ..verify import caches
+from ..verify import caches, people
 from ..verify.story import Cloud, Scene, Story, expect, require
-from . import front, people
+from . import front
 
 
 def facts(model: Model, services: Services) -> dict[str, Any]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 
 from ..inventory.draft import rules_of
 from ..subject import Subject
+from ..verify import people
 from ..verify.chapter import Chapter
-from . import expressions, people, rules, secrets, stories, tempest, wants
+from . import expressions, rules, secrets, stories, tempest, wants
 from .kinds import catalog, fernet_repository
 
 SUBJECT = Subject(

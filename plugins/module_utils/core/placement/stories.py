@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from ..keystone import people
+from ..verify import people
 from ..verify.story import NOISE, PREFIX, Cloud, Scene, Story, expect, require
 
 

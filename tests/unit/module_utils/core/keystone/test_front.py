@@ -14,8 +14,9 @@ import pytest
 from ansible_collections.holdfast.storage.plugins.module_utils.core.cinder import roles as volume_roles
 from ansible_collections.holdfast.storage.plugins.module_utils.core.errors import HoldfastError
 from ansible_collections.holdfast.storage.plugins.module_utils.core.glance import stories as image
-from ansible_collections.holdfast.storage.plugins.module_utils.core.keystone import front, people, stories
+from ansible_collections.holdfast.storage.plugins.module_utils.core.keystone import front, stories
 from ansible_collections.holdfast.storage.plugins.module_utils.core.placement import stories as placement
+from ansible_collections.holdfast.storage.plugins.module_utils.core.verify import people
 from ansible_collections.holdfast.storage.plugins.module_utils.core.verify.story import Answer, Scene
 from ansible_collections.holdfast.storage.tests.unit.module_utils.core import inventory_cases as cases
 

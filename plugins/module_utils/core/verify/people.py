@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from ..verify.story import PREFIX, Cloud, Scene, expect, require
+from .story import PREFIX, Cloud, Scene, expect, require
 
 READER, MEMBER, ADMIN = "reader", "member", "admin"
 _JSON = {"Content-Type": "application/json"}
