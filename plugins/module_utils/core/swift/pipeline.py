@@ -14,9 +14,12 @@ from ..inventory.schema import leaves, shown
 
 OVERRIDES = "swift_conf_overrides"
 PROXY, PIPELINE = "proxy-server.conf", "pipeline:main"
-# By whom a request is asked who sends it, and what it may.
-_ASKS = ("gatekeeper", "authtoken", "keystoneauth")
-_ENCRYPTS = ("keymaster", "encryption")
+# What no request may pass by, and what would come of it.
+_ASKS = dict.fromkeys(("gatekeeper", "authtoken", "keystoneauth"), "anybody could do anything")
+_KEEPS = {
+    **dict.fromkeys(("keymaster", "encryption"), "nobody could read what was encrypted"),
+    "without_credentials": "the storage servers would get users' tokens",
+}
 # It may stand between others, and more than once.
 _ANYWHERE = "proxy-logging"
 
@@ -24,8 +27,7 @@ _ANYWHERE = "proxy-logging"
 @rule
 def pipeline(draft: Draft) -> Iterator[Finding]:
     """A pipeline of the site's own has all that keeps users apart, and filters in the order in which they work."""
-    encrypted = bool(draft.variables.get("swift_encryption"))
-    usual = str(evaluate(_written(draft, PROXY)[PIPELINE]["pipeline"], {"swift_encryption": encrypted}, PROXY)).split()
+    usual = str(evaluate(_written(draft, PROXY)[PIPELINE]["pipeline"], {}, PROXY)).split()
     for owner, content in _overrides(draft):
         own = mapping(content.get(PROXY))
         for path, given in leaves((OVERRIDES, PROXY), own):
@@ -47,14 +49,10 @@ def pipeline(draft: Draft) -> Iterator[Finding]:
 
 def _wrong(given: list[str], usual: list[str], own: Mapping[str, Any], written: Mapping[str, Any]) -> str:
     """What is wrong with a pipeline, as the end of a sentence; empty when nothing is. The sections: own and written."""
-    filters, last = given[:-1], given[-1:]
-    for name in _ASKS:
-        if name not in filters:
-            return f"lacks {name}: anybody could do anything"
-    for name in _ENCRYPTS:
-        if (name in usual) != (name in filters):
-            return f"{'lacks' if name in usual else 'has'} {name}, against what swift_encryption says"
-    if last != usual[-1:]:
+    filters = given[:-1]
+    if lacking := _lacks(filters, _ASKS):
+        return lacking
+    if given[-1:] != usual[-1:]:
         return f"does not end with {usual[-1]}"
     if "s3api" in filters and "s3token" not in filters:
         return "lacks s3token, without which s3api knows nobody"
@@ -67,7 +65,15 @@ def _wrong(given: list[str], usual: list[str], own: Mapping[str, Any], written: 
     wrong = next((name for name, wanted in zip(known, right, strict=True) if name != wanted), None)
     if wrong:
         return f"has {wrong} in another place than it works in"
-    return "has a filter twice" if len(set(known)) != len(known) else ""
+    if len(set(known)) != len(known):
+        return "has a filter twice"
+    if lacking := _lacks(filters, _KEEPS):
+        return lacking
+    return "" if given[-2:] == usual[-2:] else f"does not end with {' '.join(usual[-2:])}"
+
+
+def _lacks(filters: list[str], needed: Mapping[str, str]) -> str:
+    return next((f"lacks {name}: {otherwise}" for name, otherwise in needed.items() if name not in filters), "")
 
 
 @rule

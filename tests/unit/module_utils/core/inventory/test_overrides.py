@@ -168,7 +168,7 @@ def test_rabbitmq_and_mariadb_have_their_own_words() -> None:
     assert {"event_scheduler = ON", "log_bin = OFF", 'init_connect = "a\'b#"'} <= set(database)
 
 
-PROXY = "catch_errors gatekeeper healthcheck cache own authtoken keystoneauth copy slo proxy-logging proxy-server"
+PROXY = "gatekeeper cache own authtoken keystoneauth slo keymaster encryption without_credentials proxy-server"
 RIGHT = [
     {
         "vars/swift_conf_overrides": {
