@@ -17,7 +17,7 @@ from .. import flows
 from ..errors import HoldfastError
 from ..model import Host, Model
 from . import backends
-from .load import Description
+from .load import Description, groups
 
 CA_BUNDLE = "/etc/holdfast/tls/ca.pem"
 _EXPRESSION = re.compile(r"^\{\{((?:(?!\}\}).)*)\}\}$", re.S)
@@ -92,6 +92,20 @@ class View:
     def host_uuid(self) -> str:
         """The host's own, the same in every run."""
         return str(uuid.uuid5(uuid.NAMESPACE_URL, f"holdfast:{self.model.deployment}/{self.host.name}"))
+
+    def elsewhere(self) -> dict[str, str]:
+        """Services that the model deploys, and not on this host, each with the system user that it runs as."""
+        found: dict[str, str] = {}
+        here = {"all", *self.host.groups}
+        for other in self.deployed:
+            users = [
+                (part["user"], here.intersection(groups(part)))
+                for part in other.content.get("components", ())
+                if "user" in part
+            ]
+            if users and not any(runs for _, runs in users):
+                found[other.name] = users[0][0]
+        return found
 
     def balancers(self, seen: Callable[[View], Mapping[str, Any]]) -> list[dict[str, Any]]:
         """The front ends of the load balancer: what descriptions say, with ``{name, port, public, servers}``.
