@@ -74,6 +74,22 @@ def test_a_service_is_restarted_when_its_switches_change() -> None:
     assert {"swift-proxy.service", "swift-object.service", "keystone.service", "glance-api.service"} <= seen
 
 
+def test_who_listens_where_only_root_may_can_do_so() -> None:
+    deployed = cases.deployed(cases.good("lab"))
+    seen = set()
+    for host in deployed.model.hosts.values():
+        for component in deployed.components(host):
+            texts = {entry["path"]: entry.get("content", "") for entry in component["files"]}
+            for unit in component.get("units", ()):
+                ports = [int(place.partition("/")[0].rpartition(":")[2]) for place in unit.get("listens", ())]
+                switches = texts.get(f"{WHERE}{unit['name']}.d/{DROP_IN}")
+                if switches and min(ports, default=1024) < 1024:
+                    allowed = re.findall("^CapabilityBoundingSet=(.*)$", switches, re.MULTILINE)
+                    assert any("CAP_NET_BIND_SERVICE" in line for line in allowed), unit["name"]
+                    seen.add(unit["name"])
+    assert seen == {"rsync.service"}
+
+
 @pytest.mark.skipif(not ANALYZE, reason="systemd-analyze is not on this machine")
 def test_systemd_finds_at_most_a_medium_exposure(units: dict[str, str], tmp_path: Path) -> None:
     own = {firewall.UNIT: firewall._UNIT, **guard._UNITS}
