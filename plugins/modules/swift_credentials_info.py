@@ -75,7 +75,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.holdfast.storage.plugins.module_utils.core.swift.signed_url import temporary_url
 from ansible_collections.holdfast.storage.plugins.module_utils.host.capture import carried
 
-# An Authorization of S3 would be judged, and the request refused.
+# An Authorization is judged as one of S3, and the request refused.
 HEADERS = (
     "X-Auth-Token",
     "X-Storage-Token",
@@ -84,7 +84,6 @@ HEADERS = (
     "X-Auth-Key",
     "X-Storage-Pass",
     "X-Amz-Security-Token",
-    "Authorization",
     "Proxy-Authorization",
     "Cookie",
 )

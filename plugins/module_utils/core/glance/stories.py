@@ -161,10 +161,10 @@ def refused(cloud: Cloud, scene: Scene) -> dict[str, Any]:
 
 
 def staged(cloud: Cloud, scene: Scene) -> dict[str, Any]:
-    """A staged qcow2 that says it is raw is in no store; its image waits for data again and tells who refused it."""
-    number = _register(cloud, f"{scene.name}-staged", "raw")
+    """A staged raw image that says it is a qcow2 is in no store; it waits for data again and tells who refused it."""
+    number = _register(cloud, f"{scene.name}-staged", "qcow2")
     url = f"{cloud.endpoint('image')}/v2/images/{number}"
-    data, binary = qcow2(content(f"{scene.run}/staged", MIB)), {"Content-Type": "application/octet-stream"}
+    data, binary = content(f"{scene.run}/staged", MIB), {"Content-Type": "application/octet-stream"}
     expect(cloud.request("PUT", f"{url}/stage", data, binary), 204, doing="Staging the image")
     body = json.dumps({"method": {"name": "glance-direct"}}).encode()
     asked = cloud.request("POST", f"{url}/import", body, {"Content-Type": "application/json"})
