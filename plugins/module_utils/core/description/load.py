@@ -86,7 +86,14 @@ class Description:
             formats |= dict.fromkeys([""] if "sections" in each else [], each["files"][0].get("format"))
         return Overrides(
             protected=tuple(
-                Protection(option, str(entry["because"]), tuple(entry.get("unless", ())))
+                Protection(
+                    option,
+                    str(entry["because"]),
+                    unless=tuple(entry.get("unless", ())),
+                    of=tuple(entry.get("of", ())),
+                    at_most=entry.get("at_most"),
+                    variable=entry.get("variable", ""),
+                )
                 for entry in entries
                 for option in entry["options"]
             ),

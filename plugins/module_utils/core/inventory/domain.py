@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -24,6 +25,19 @@ NamedSecrets = Callable[[Any], Iterable[Named]]
 """The secrets that a ``Draft`` or a ``Model`` itself names, each as often as it does."""
 
 
+_TRUTH = {"1": "true", "yes": "true", "on": "true", "0": "false", "no": "false", "off": "false"}
+
+
+def _word(value: Any) -> str:
+    """A value for comparison: one word for truth."""
+    word = str(value).strip().lower()
+    return _TRUTH.get(word, word)
+
+
+def _is_at_most(value: Any, most: int) -> bool:
+    return bool(re.fullmatch(r"-?[0-9]{1,18}", str(value).strip())) and int(str(value)) <= most
+
+
 @dataclass(frozen=True)
 class Protection:
     """Options that overrides leave alone.
@@ -32,11 +46,27 @@ class Protection:
         pattern: places of options, as ``section.option``; ``*`` stands for anything.
         because: the reason, as the end of a sentence.
         unless: the values that may be given all the same.
+        of: words of which such a value may be made up, by commas or blanks.
+        at_most: the largest number that may be given.
+        variable: the variable that says it instead; empty where there is none.
     """
 
     pattern: str
     because: str
     unless: tuple[Any, ...] = ()
+    of: tuple[str, ...] = ()
+    at_most: int | None = None
+    variable: str = ""
+
+    def allows(self, value: Any) -> bool:
+        """Whether a value may be given, whatever words its reader has for truth."""
+        word = _word(value)
+        if word in map(_word, self.unless):
+            return True
+        words = re.split(r"[\s,]+", word)
+        if self.of and {*words} <= {each.lower() for each in self.of}:
+            return True
+        return self.at_most is not None and _is_at_most(value, self.at_most)
 
 
 @dataclass(frozen=True)

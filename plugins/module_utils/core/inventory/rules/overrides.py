@@ -27,29 +27,49 @@ _OPTION = re.compile(r"(?!.*\{\{)[^\s=:\[\]#;!]([^=:\[\]\r\n]*[^\s=:\[\]])?")
 
 # Words before an option that leave it the same one: paste's for all sections, and those of MariaDB.
 _SETS = re.compile(r"set +")
-_MODIFIERS = re.compile(r"((loose|maximum|skip|enable|disable|autoset)_)+")
-_TRUTH = {"1": "true", "yes": "true", "on": "true", "0": "false", "no": "false", "off": "false"}
+_MODIFIER = re.compile(r"(loose|maximum|skip|enable|disable|autoset)_")
+# Those that say of an option whether it is on.
+_SWITCHES = {"skip": False, "disable": False, "enable": True}
 
 
 @rule
 def protected(draft: Draft) -> Iterator[Finding]:
     """Overrides leave alone what the rest of the deployment relies on, in whatever spelling."""
     for owner, path, wanted in _overrides(draft):
-        known = _known(draft, path)
-        form = FORMATS[known.format(path[1:])]
-        reasons = {
-            each.because
-            for each in (*_ANYWHERE, *known.protected)
-            if _is_of(path[1:], each.pattern, form) and _word(wanted) not in map(_word, each.unless)
-        }
-        for reason in sorted(reasons):
+        if why := _protection(draft, path, wanted):
             yield draft.error(
                 "overrides.protected",
                 path,
-                f"is {shown(wanted, path[-1:])}, and may not be overridden: {reason}.",
-                "Take it out.",
+                f"is {shown(wanted, path[-1:])}, and may not be overridden: {why.because}.",
+                f"Take it out, and give {why.variable}." if why.variable else "Take it out.",
                 owner,
             )
+
+
+def _protection(draft: Draft, path: KeyPath, wanted: Any) -> Protection | None:
+    """Why an option may not have a value; None where it may."""
+    known = _known(draft, path)
+    form = FORMATS[known.format(path[1:])]
+    *sections_, option = (spelt(key) for key in path[1:])
+    readings = [*_readings(option, wanted, form)]
+    for each in (*_ANYWHERE, *known.protected):
+        place = spelt(each.pattern)
+        for name, value in readings:
+            cut_short = form.abbreviates and len(name) > 2 and place.rpartition(".")[2].startswith(name)
+            if (cut_short or fnmatch.fnmatchcase(".".join((*sections_, name)), place)) and not each.allows(value):
+                return each
+    return None
+
+
+def _readings(option: str, value: Any, form: Format) -> Iterator[tuple[str, Any]]:
+    """Which options an option may be for its reader, each with the value that it then has."""
+    yield option, value
+    while form.abbreviates and (found := _MODIFIER.match(option)):
+        option = option[found.end() :]
+        if (word := found.group(1)) in _SWITCHES:
+            # Of a value, such a word only takes whether it is 0.
+            value = _SWITCHES[word] != (str(value) == "0")
+        yield option, value
 
 
 @rule
@@ -136,29 +156,9 @@ def _of_backends(draft: Draft, of: Backends, path: KeyPath, wanted: Any, owner: 
         )
 
 
-def _is_of(path: KeyPath, pattern: str, form: Format) -> bool:
-    """Whether a pattern means an option: in any case, with dashes or underscores, and in all that its reader takes."""
-    *sections_, option = (spelt(key) for key in path)
-    wanted = spelt(pattern)
-    if fnmatch.fnmatchcase(".".join((*sections_, option)), wanted):
-        return True
-    if not form.abbreviates:
-        return False
-    bare = _MODIFIERS.sub("", option)
-    place = ".".join((*sections_, bare))
-    known = wanted.rpartition(".")[2].removeprefix("skip_")
-    return fnmatch.fnmatchcase(place, wanted) or (len(bare) > 2 and known.startswith(bare))
-
-
 def spelt(name: Any) -> str:
     """A section or an option in the one spelling that stands for all that its reader takes for it."""
     return _SETS.sub("", re.sub(r":\s+", ":", str(name).lower().replace("-", "_")))
-
-
-def _word(value: Any) -> str:
-    """A value for comparison: one word for truth."""
-    word = str(value).strip().lower()
-    return _TRUTH.get(word, word)
 
 
 def _known(draft: Draft, path: KeyPath) -> Overrides:

@@ -180,6 +180,8 @@ def test_what_overrides_leave_alone_is_said_of_variables_that_there_are():
     for description in protecting:
         declared = read(COLLECTION / f"roles/{description.role}/defaults/main.yml")
         assert f"{description.name}_conf_overrides" in declared, description.where
+        said_by = {each.variable for each in description.overrides.protected} - {""}
+        assert said_by <= declared.keys(), description.where
 
 
 def test_overrides_leave_alone_what_fragments_write():
