@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..description.expressions import CA_BUNDLE, View
+from . import tokens
 
 
 def names(view: View) -> Mapping[str, Any]:
@@ -39,4 +40,12 @@ def names(view: View) -> Mapping[str, Any]:
             "cafile": CA_BUNDLE,
         }
 
-    return {"keystone_auth": keystone_auth, "keystone_admin": keystone_admin}
+    def expired_token_window() -> int:
+        """For how many seconds a service may use a token that is over."""
+        return tokens.window(view.host.variables)
+
+    return {
+        "keystone_auth": keystone_auth,
+        "keystone_admin": keystone_admin,
+        "expired_token_window": expired_token_window,
+    }

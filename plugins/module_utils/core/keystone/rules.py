@@ -10,9 +10,8 @@ from ..errors import Finding
 from ..inventory.draft import Draft, DraftHost, entries, rule
 from ..inventory.schema import KeyPath, did_you_mean
 from ..inventory.secrets import PASSWORD, Named
+from . import tokens
 
-LIFETIME = "keystone_token_expiration_seconds"
-KEYS, ROTATION = "keystone_fernet_max_active_keys", "keystone_fernet_rotation_hours"
 DOMAINS, PROJECTS, ROLES, USERS = "keystone_domains", "keystone_projects", "keystone_roles", "keystone_users"
 
 # What keystone's bootstrap and Holdfast make anyway.
@@ -118,33 +117,34 @@ def secrets(inventory: Any) -> Iterator[Named]:
 
 @rule
 def token_keys(draft: Draft) -> Iterator[Finding]:
-    """A key is there as long as the tokens that it signed are good."""
-    hours, most = draft.variables.get(ROTATION), draft.variables.get(KEYS)
-    if hours is None or most is None or not draft.group("keystone"):
+    """A key is there as long as the tokens that it signed are good, and as services may use them after that."""
+    known = tokens.kept(draft.variables)
+    if known is None or not draft.group("keystone"):
         return
-    # The staged key and the primary sign nothing that is older than a rotation.
-    kept = (most - 2) * hours * 3600
-    for host, path, seconds in _lifetimes(draft):
-        if seconds > kept:
+    hours, most = draft.variables[tokens.ROTATION], draft.variables[tokens.KEYS]
+    for host, path, seconds, lived in _lifetimes(draft):
+        if lived + seconds > known:
+            after = f" after the {lived} that tokens are good" if lived else ""
             yield draft.error(
                 "keystone.token-keys",
                 path,
-                f"is {seconds}, and keys are rotated away sooner: {KEYS} {most} and {ROTATION} {hours} keep one for "
-                f"{kept} seconds after it signed, {most} - 2 times {hours} hours.",
-                f"Lower it to {kept}, raise {KEYS} to {2 - -seconds // (hours * 3600)}, or rotate less often.",
+                f"is {seconds}{after}, and keys are rotated away sooner: {tokens.KEYS} {most} and {tokens.ROTATION} "
+                f"{hours} keep one for {known} seconds after it signed, {most} - 2 times {hours} hours.",
+                f"Lower it to {max(0, known - lived)}, raise {tokens.KEYS} to "
+                f"{2 - -(lived + seconds) // (hours * 3600)}, or rotate less often.",
                 host,
             )
 
 
-def _lifetimes(draft: Draft) -> Iterator[tuple[DraftHost | None, KeyPath, int]]:
-    """For how many seconds tokens are good, wherever it is said."""
-    if LIFETIME in draft.variables:
-        yield None, (LIFETIME,), draft.variables[LIFETIME]
+def _lifetimes(draft: Draft) -> Iterator[tuple[DraftHost | None, KeyPath, int, int]]:
+    """For how many seconds tokens are good or used, wherever it is said, and how old they are by then."""
+    if tokens.LIFETIME in draft.variables:
+        yield None, (tokens.LIFETIME,), draft.variables[tokens.LIFETIME], 0
     for host in draft.group("keystone"):
-        overrides = host.variables.get("keystone_conf_overrides") or {}
-        seconds = (overrides.get("token") or {}).get("expiration")
-        if str(seconds).isdecimal():
-            yield host, ("keystone_conf_overrides", "token", "expiration"), int(str(seconds))
+        for path, seconds in tokens.overridden(host.variables, "expiration"):
+            yield host, path, seconds, 0
+        for path, seconds in tokens.overridden(host.variables, "allow_expired_window"):
+            yield host, path, seconds, tokens.lifetime({**draft.variables, **host.variables})
 
 
 @rule
