@@ -3,14 +3,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..description.expressions import evaluate
 from ..errors import Finding
-from ..inventory.draft import Draft, DraftHost, mapping, rule
-from ..inventory.rules.overrides import spelt
-from ..inventory.schema import leaves, shown
+from ..inventory.draft import Draft, DraftHost, listed, mapping, rule
+from ..inventory.rules.overrides import protection, spelt
+from ..inventory.schema import KeyPath, leaves, shown
 
 OVERRIDES = "swift_conf_overrides"
 PROXY, PIPELINE = "proxy-server.conf", "pipeline:main"
@@ -22,22 +23,28 @@ _KEEPS = {
 }
 # It may stand between others, and more than once.
 _ANYWHERE = "proxy-logging"
+# Sections that may be what a server begins with, or a part of it, as paste finds them.
+_PARTS = ("pipeline", "app", "application", "composite", "composit", "filter-app", "filter")
+# Roles that users of any project have, and what comes of it where they have rights over all accounts.
+_COMMON = {"member", "_member_", "reader", "manager", "service"}
+_OVER_ALL = {
+    "reseller_admin_role": "each of them could do everything in all accounts",
+    "system_reader_roles": "each of them could read all accounts",
+}
 
 
 @rule
 def pipeline(draft: Draft) -> Iterator[Finding]:
     """A pipeline of the site's own has all that keeps users apart, and filters in the order in which they work."""
-    usual = str(evaluate(_written(draft, PROXY)[PIPELINE]["pipeline"], {}, PROXY)).split()
-    for owner, content in _overrides(draft):
-        own = mapping(content.get(PROXY))
-        for path, given in leaves((OVERRIDES, PROXY), own):
+    for owner, file, own, written in _servers(draft):
+        usual = _usual(written)
+        for path, given in leaves((OVERRIDES, file), own):
             if [*map(spelt, path[2:])] != [PIPELINE, "pipeline"]:
                 continue
             wrong = (
                 f"stands for {PIPELINE} and pipeline in another spelling" if path[2:] != (PIPELINE, "pipeline") else ""
             )
-            wrong = wrong or _wrong(str(given).split(), usual, own, _written(draft, PROXY))
-            if wrong:
+            if wrong := wrong or _wrong(str(given).split(), usual, {*own, *written}, at_proxy=file == PROXY):
                 yield draft.error(
                     "swift.pipeline",
                     path,
@@ -47,19 +54,18 @@ def pipeline(draft: Draft) -> Iterator[Finding]:
                 )
 
 
-def _wrong(given: list[str], usual: list[str], own: Mapping[str, Any], written: Mapping[str, Any]) -> str:
-    """What is wrong with a pipeline, as the end of a sentence; empty when nothing is. The sections: own and written."""
+def _wrong(given: list[str], usual: list[str], sections_: set[str], *, at_proxy: bool) -> str:
+    """What is wrong with a pipeline, as the end of a sentence; empty when nothing is."""
     filters = given[:-1]
-    if lacking := _lacks(filters, _ASKS):
+    others = dict.fromkeys((name for name in usual[:-1] if name != _ANYWHERE), "others count on it")
+    if lacking := _lacks(filters, _ASKS if at_proxy else others):
         return lacking
     if given[-1:] != usual[-1:]:
         return f"does not end with {usual[-1]}"
-    if "s3api" in filters and "s3token" not in filters:
+    if at_proxy and "s3api" in filters and "s3token" not in filters:
         return "lacks s3token, without which s3api knows nobody"
-    for name in filters:
-        section = f"filter:{name}"
-        if section not in own and section not in written:
-            return f"names {name}, of which there is no section"
+    if unknown := next((name for name in filters if f"filter:{name}" not in sections_), ""):
+        return f"names {unknown}, of which there is no section"
     known = [name for name in filters if name in usual and name != _ANYWHERE]
     right = sorted(known, key=usual.index)
     wrong = next((name for name, wanted in zip(known, right, strict=True) if name != wanted), None)
@@ -67,6 +73,8 @@ def _wrong(given: list[str], usual: list[str], own: Mapping[str, Any], written: 
         return f"has {wrong} in another place than it works in"
     if len(set(known)) != len(known):
         return "has a filter twice"
+    if not at_proxy:
+        return ""
     if lacking := _lacks(filters, _KEEPS):
         return lacking
     return "" if given[-2:] == usual[-2:] else f"does not end with {' '.join(usual[-2:])}"
@@ -92,6 +100,67 @@ def filters(draft: Draft) -> Iterator[Finding]:
                     path,
                     f"is {shown(given, path)}, and may not be overridden: {why}.",
                     "Give a filter of your own a name of its own, and put it into the pipeline.",
+                    owner,
+                )
+
+
+@rule
+def sections(draft: Draft) -> Iterator[Finding]:
+    """What is given to a section of a server's file is read there, and does not stand in the way of another section."""
+    files = _files(draft)
+    for owner, file, own, written in _servers(draft):
+        places = {_name(section): section for section in (*written, PIPELINE)}
+        runs = str((own.get(PIPELINE) or {}).get("pipeline", "")).split() or _usual(written)
+        for section in own:
+            elsewhere = next((each for each, content in files.items() if section in content), "")
+            kind, _, name = (part.strip() for part in section.partition(":"))
+            if section in written:
+                continue
+            if same := places.get(_name(section)):
+                code, what, fix = "overrides.section", f"stands for {same} too", f"Write the section as {same}."
+            elif kind not in _PARTS and elsewhere:
+                code, what, fix = "overrides.unread", "is read in another file", f"Write it under {elsewhere}."
+            elif kind == "filter" and name not in runs:
+                what, fix = "is of no filter of the pipeline", f"Put {name} into the pipeline, or take the section out."
+                code = "overrides.unread"
+            elif kind != "filter" and kind in _PARTS:
+                code, what, fix = "overrides.unread", "is of nothing that the server runs", "Take it out."
+            else:
+                continue
+            if any(
+                not _is_told(draft, path, given, written)
+                for path, given in leaves((OVERRIDES, file, section), own[section])
+            ):
+                yield draft.error(code, (OVERRIDES, file, section), f"is a section that {what}.", fix, owner)
+
+
+def _is_told(draft: Draft, path: KeyPath, given: Any, written: Mapping[str, Any]) -> bool:
+    """Whether another rule says what is wrong with an option."""
+    section, option = spelt(path[2]), spelt(path[-1])
+    own = (section, option) == (PIPELINE, "pipeline") or (option == "use" and section in map(spelt, written))
+    return own or protection(draft, path, given) is not None
+
+
+def _name(section: str) -> str:
+    """A section as paste finds it: blanks behind the colon do not count, and `main` is who has no name."""
+    kind, colon, name = (part.strip() for part in section.partition(":"))
+    return f"{kind}:{name}" if colon else f"{kind}:main" if kind in _PARTS else kind
+
+
+@rule
+def roles(draft: Draft) -> Iterator[Finding]:
+    """Who has a role that users of any project have, has no rights over all accounts."""
+    for owner, content in _overrides(draft):
+        for path, given in leaves((OVERRIDES, PROXY), mapping(content.get(PROXY))):
+            otherwise = _OVER_ALL.get(spelt(path[-1]))
+            operators = draft.variables.get("swift_operator_roles") or ()
+            common = _COMMON.union(str(role).lower() for role in operators) - {"admin"}
+            if otherwise and (had := common.intersection(re.split(r"\s*,\s*", str(given).strip().lower()))):
+                yield draft.error(
+                    "swift.roles",
+                    path,
+                    f"is {shown(given, path)}, and users of any project may have {listed(sorted(had))}: {otherwise}.",
+                    "Give a role of its own, which you list in keystone_roles, and which only they have who may.",
                     owner,
                 )
 
@@ -125,8 +194,27 @@ def _overrides(draft: Draft) -> Iterator[tuple[DraftHost | None, Mapping[str, An
             yield host, content
 
 
-def _written(draft: Draft, file: str) -> Mapping[str, Any]:
-    """The sections of a file of Swift, as its description has them; empty for one of a template."""
+def _servers(draft: Draft) -> Iterator[tuple[DraftHost | None, str, Mapping[str, Any], Mapping[str, Any]]]:
+    """What is laid over the files of what paste puts together: the host, the file, the sections given and written."""
+    files = _files(draft)
+    for owner, content in _overrides(draft):
+        for file, own in content.items():
+            if PIPELINE in files.get(str(file), {}):
+                yield owner, str(file), mapping(own), files[str(file)]
+
+
+def _usual(written: Mapping[str, Any]) -> list[str]:
+    """The pipeline of a file as its description has it."""
+    return str(evaluate(written[PIPELINE]["pipeline"], {}, PIPELINE)).split()
+
+
+def _files(draft: Draft) -> dict[str, Mapping[str, Any]]:
+    """The files over which something may be laid, each with its sections as its description has them."""
     service = next(each for each in draft.domain.services if each["service"] == "swift")
     files = [entry for component in service["components"] for entry in component.get("files", ())]
-    return next((entry.get("content", {}) for entry in files if entry["path"] == f"/etc/swift/{file}"), {})
+    return {entry["path"].rpartition("/")[2]: entry.get("content", {}) for entry in files if "overrides" in entry}
+
+
+def _written(draft: Draft, file: str) -> Mapping[str, Any]:
+    """The sections of a file of Swift, as its description has them; empty for one of a template."""
+    return _files(draft).get(file, {})

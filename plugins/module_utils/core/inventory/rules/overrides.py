@@ -36,7 +36,7 @@ _SWITCHES = {"skip": False, "disable": False, "enable": True}
 def protected(draft: Draft) -> Iterator[Finding]:
     """Overrides leave alone what the rest of the deployment relies on, in whatever spelling."""
     for owner, path, wanted in _overrides(draft):
-        if why := _protection(draft, path, wanted):
+        if why := protection(draft, path, wanted):
             yield draft.error(
                 "overrides.protected",
                 path,
@@ -46,7 +46,7 @@ def protected(draft: Draft) -> Iterator[Finding]:
             )
 
 
-def _protection(draft: Draft, path: KeyPath, wanted: Any) -> Protection | None:
+def protection(draft: Draft, path: KeyPath, wanted: Any) -> Protection | None:
     """Why an option may not have a value; None where it may."""
     known = _known(draft, path)
     form = FORMATS[known.format(path[1:])]

@@ -145,12 +145,12 @@ def test_swift_reads_what_was_given() -> None:
         ("swift.conf", "x", "50% of %(x)s"),
         ("dispersion.conf", "x", "a%b"),
     ):
-        content = changed("lab", {"vars/swift_conf_overrides": {file: {"filter:own": {option: value}}}})
+        content = changed("lab", {"vars/swift_conf_overrides": {file: {"filter:staticweb": {option: value}}}})
         plain = file != "proxy-server.conf"
         within = configparser.BasicInterpolation() if plain or "%(" in value else None
         parser = configparser.ConfigParser(interpolation=within)
         parser.read_string(files(content, {}, "control1")[f"/etc/swift/{file}"])
-        assert parser.get("filter:own", option) == value
+        assert parser.get("filter:staticweb", option) == value
 
 
 def test_rabbitmq_and_mariadb_have_their_own_words() -> None:
