@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.holdfast.storage.plugins.module_utils.core.errors import Finding, HoldfastError
+from ansible_collections.holdfast.storage.plugins.module_utils.core.errors import Finding, HoldfastError, counted
 from ansible_collections.holdfast.storage.plugins.plugin_utils.deployment_action import DeploymentAction, scrubbed
 
 
@@ -22,7 +22,7 @@ class ActionModule(DeploymentAction):
         findings = [Finding(**scrubbed(finding.as_dict(), secrets)) for finding in plan.findings]
         errors = [finding for finding in findings if finding.severity == "error"]
         if errors:
-            lines = [f"{len(errors)} problems on the hosts; nothing was changed."]
+            lines = [f"{counted(len(errors), 'problem')} on the hosts; nothing was changed."]
             raise HoldfastError("\n".join([*lines, *map(str, errors)]), findings)
         locked = run.read("lock.json")["host"]
         return {

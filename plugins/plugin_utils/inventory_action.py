@@ -18,7 +18,7 @@ from ansible_collections.holdfast.storage.plugins.module_utils.controller.deploy
     secrets_of,
 )
 from ansible_collections.holdfast.storage.plugins.module_utils.controller.sealed import Place, Sealed, apart
-from ansible_collections.holdfast.storage.plugins.module_utils.core.errors import Finding, HoldfastError
+from ansible_collections.holdfast.storage.plugins.module_utils.core.errors import Finding, HoldfastError, counted
 from ansible_collections.holdfast.storage.plugins.module_utils.core.inventory import (
     build as inventory,
 )
@@ -177,5 +177,5 @@ def _required(groups: Mapping[str, tuple[str, ...]]) -> dict[str, Form]:
 
 def _message(findings: list[Finding]) -> str:
     errors = [finding for finding in findings if finding.severity == "error"]
-    title = f"The inventory has {len(errors)} problem{'' if len(errors) == 1 else 's'}; nothing was changed."
+    title = f"The inventory has {counted(len(errors), 'problem')}; nothing was changed."
     return "\n".join([title, *map(str, findings)])

@@ -16,7 +16,7 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.parsing.utils.addresses import parse_address
 from ansible.plugins.inventory import detect_range, expand_hostname_range
 
-from ansible_collections.holdfast.storage.plugins.module_utils.core.errors import Finding, HoldfastError
+from ansible_collections.holdfast.storage.plugins.module_utils.core.errors import Finding, HoldfastError, counted
 from ansible_collections.holdfast.storage.plugins.module_utils.core.foundations import pem
 from ansible_collections.holdfast.storage.plugins.module_utils.core.inventory.schema import (
     did_you_mean,
@@ -74,7 +74,7 @@ def unreadable(findings: Iterable[Finding]) -> bool:
 
 def told(findings: list[Finding]) -> str:
     """Findings as one message."""
-    return "\n".join([f"{len(findings)} problem{'' if len(findings) == 1 else 's'} in files.", *map(str, findings)])
+    return "\n".join([f"{counted(len(findings), 'problem')} in files.", *map(str, findings)])
 
 
 def not_text(path: str, loader: DataLoader | None) -> list[Finding]:

@@ -10,6 +10,13 @@ from typing import Any, Literal
 Severity = Literal["error", "advice"]
 
 
+def counted(number: int, noun: str) -> str:
+    """A number with its noun, as a sentence has them: ``1 disk``, ``2 disks``, ``3 entries``."""
+    if number == 1:
+        return f"1 {noun}"
+    return f"{number} {noun[:-1]}ies" if noun.endswith("y") and noun[-2] not in "aeiou" else f"{number} {noun}s"
+
+
 @dataclass(frozen=True, order=True)
 class Finding:
     """One problem in the input or on a host, with its remedy.

@@ -13,6 +13,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from .errors import counted
+
 Span = tuple[str, str]
 Line = tuple[Span, ...]
 
@@ -145,7 +147,7 @@ def duration(seconds: float) -> str:
 def tally(phase: Phase) -> str:
     """A phase's results in one phrase: ``4 hosts, 3 changed, 1 failed``."""
     count = len(phase.hosts)
-    words = [f"{count} host" + ("s" if count != 1 else "")]
+    words = [counted(count, "host")]
     shown = ("changed", "ignored", "failed", "unreachable")
     words += [f"{phase.counts[name]} {name}" for name in shown if phase.counts[name]]
     return ", ".join(words)
@@ -249,8 +251,7 @@ def recap_lines(record: Record, now: float, log: str | None, room: int = 30) -> 
         ]
     results = [counts["results"] for counts in record.hosts.values()]
     took = duration(now - record.started)
-    count = f"{sum(results)} task result" + ("" if sum(results) == 1 else "s")
-    total = f"{count}, at most {max(results, default=0)} on a host, in {took}."
+    total = f"{counted(sum(results), 'task result')}, at most {max(results, default=0)} on a host, in {took}."
     verdict: Span = ("error", "Failed. ") if record.failed else ("ok", "Done. ")
     lines.append((verdict, ("", total), ("muted", f" Log: {log}" if log else "")))
     return lines

@@ -28,4 +28,13 @@ def names(view: View) -> Mapping[str, Any]:
         user = f"{name}:{view.secret(f'{name}_message_queue_password')}"
         return "rabbit://" + ",".join(f"{user}@{to}" for to in view.dial("rabbitmq")) + f"/{name}"
 
-    return {"database_url": database_url, "queue_url": queue_url, "certificate_of": certificate_of}
+    def queue_nodes() -> list[str]:
+        """The members of the message queue, as they name each other."""
+        return [f"rabbit@{address}" for address in view.members("rabbitmq")]
+
+    return {
+        "database_url": database_url,
+        "queue_url": queue_url,
+        "queue_nodes": queue_nodes,
+        "certificate_of": certificate_of,
+    }

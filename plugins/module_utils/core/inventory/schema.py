@@ -30,7 +30,7 @@ from pathlib import Path
 from typing import Any
 
 from ..config import holds_secret, is_sensitive
-from ..errors import HoldfastError
+from ..errors import HoldfastError, counted
 
 KeyPath = tuple[str | int, ...]
 
@@ -176,7 +176,7 @@ def shown(value: Any, path: KeyPath = ()) -> str:
     if isinstance(value, (str, int, float)) and not isinstance(value, bool) and (is_hidden(path) or within):
         return "(a secret, not shown)"
     if isinstance(value, Mapping):
-        return f"a mapping of {len(value)} key{'' if len(value) == 1 else 's'}"
+        return f"a mapping of {counted(len(value), 'key')}"
     if isinstance(value, (list, tuple)):
         return f"a list of {len(value)}"
     text = json.dumps(value) if value is None or isinstance(value, bool) else repr(value)
@@ -380,7 +380,7 @@ def _explain(name: str, error: Any) -> list[Problem]:
             return [Problem("schema.twice", path, f"has {shown(twice, path)} twice.", "List it once.")]
         case "minItems" | "maxItems":
             bound = f"at {'least' if error.validator == 'minItems' else 'most'} {wanted}"
-            what = f"has {len(value)} entr{'y' if len(value) == 1 else 'ies'}, and must have {bound}."
+            what = f"has {counted(len(value), 'entry')}, and must have {bound}."
             return [Problem("schema.items", path, what, f"List {bound}{about}", None if value else path)]
         case other:
             return refused(f"schema.{other}", f"is refused: {error.message}.", f"Correct it{about}")

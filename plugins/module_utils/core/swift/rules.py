@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..errors import Finding
+from ..errors import Finding, counted
 from ..inventory import disks
 from ..inventory.build import SECRETS
 from ..inventory.draft import Draft, entries, listed, rule
@@ -246,7 +246,7 @@ def rings(draft: Draft) -> Iterator[Finding]:
                         "swift.fragments",
                         path,
                         f"{title} writes {fragments} fragments ({policy['ec_data_fragments']} + "
-                        f"{policy['ec_parity_fragments']}), and has {len(own)} disk{'' if len(own) == 1 else 's'}.",
+                        f"{policy['ec_parity_fragments']}), and has {counted(len(own), 'disk')}.",
                         "Add disks, or write fewer fragments.",
                     )
         elif "replicas" in policy:
@@ -277,15 +277,15 @@ def _ring(draft: Draft, title: str, path: KeyPath, replicas: int, disks: list[Di
         yield draft.error(
             "swift.replicas",
             path,
-            f"is {replicas}, and {title} {'have' if title.endswith('rings') else 'has'} {len(disks)} "
-            f"disk{'' if len(disks) == 1 else 's'}: copies would lie on the same disk.",
+            f"is {replicas}, and {title} {'have' if title.endswith('rings') else 'has'} "
+            f"{counted(len(disks), 'disk')}: copies would lie on the same disk.",
             "Add disks, or keep fewer replicas.",
         )
         return
     zones = {disk.zone for disk in disks}
     if replicas > len(zones):
         what = (
-            f"is {replicas}, and the disks of {title} are in {len(zones)} zone{'' if len(zones) == 1 else 's'}: "
+            f"is {replicas}, and the disks of {title} are in {counted(len(zones), 'zone')}: "
             "copies would be lost together."
         )
         if draft.acknowledges("swift_few_zones"):

@@ -51,7 +51,7 @@ def test_an_error_on_one_host_refuses_the_run_and_is_told_with_its_fix(controlle
     result = controller.act("plan", "b")
     assert result["failed"]
     assert "groups" not in result
-    assert result["msg"].startswith("1 problems on the hosts; nothing was changed.\nerror: b: ")
+    assert result["msg"].startswith("1 problem on the hosts; nothing was changed.\nerror: b: ")
     assert [finding["code"] for finding in result["findings"] if finding["severity"] == "error"] == [
         "network.unreadable"
     ]

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ...errors import Finding
+from ...errors import Finding, counted
 from ...inventory.draft import Draft, DraftHost, entries, listed, rule
 from ...inventory.schema import KeyPath, did_you_mean
 from .. import values as ceph
@@ -252,7 +252,7 @@ def spread(draft: Draft) -> Iterator[Finding]:
                 f"Use one of {listed(known)}." if known else "Give OSDs a class, or take it out.",
             )
         elif "size" in pool and pool["size"] > len(domains):
-            count = f"{len(domains)} {domain}{'' if len(domains) == 1 else 's'}"
+            count = counted(len(domains), domain)
             what = f"is {pool['size']}, and {title} has {count} with OSDs: copies would stay unwritten for ever."
             yield draft.error(
                 "ceph.pool-hosts", (*path, "size"), what, f"Add a {domain}, or keep {len(domains) or 'no'} copies."
@@ -320,7 +320,7 @@ def _implied_pools(draft: Draft) -> dict[str, int]:
 
 
 def _are(count: int) -> str:
-    return "is 1 place" if count == 1 else f"are {count} places"
+    return f"{'is' if count == 1 else 'are'} {counted(count, 'place')}"
 
 
 def _domains(hosts: tuple[DraftHost, ...], domain: str, device_class: str | None) -> tuple[set[str], list[str]]:

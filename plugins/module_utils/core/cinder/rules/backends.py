@@ -102,8 +102,8 @@ def options(draft: Draft) -> Iterator[Finding]:
                     host,
                 )
             why = _unreadable(value, repeats=f"*.{option}" in _repeats(draft))
-            if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_.-]*", option):
-                why = "has a name that is none of an option"
+            if spelt not in written and not re.fullmatch(r"[a-z][a-z0-9_.]*", option):
+                why = "has a name that cinder does not read: options have small letters and underscores"
             if why:
                 yield draft.error(
                     "cinder.option",

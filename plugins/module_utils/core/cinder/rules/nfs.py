@@ -20,6 +20,13 @@ def shares(draft: Draft) -> Iterator[Use]:
             yield Use(text, path, "cinder", f"{BACKENDS}[{index}] ({backend.get('name')})", host)
 
 
+# Options that an entry does not give, and why.
+_OWN = {
+    **dict.fromkeys(("nfs_shares_config", "nas_host", "nas_share_path"), "the exports are those in shares"),
+    "nfs_mount_point_base": "exports are mounted where cinder has its state",
+}
+
+
 @rule
 def secure(draft: Draft) -> Iterator[Finding]:
     """Volumes on NFS are the volume service's alone, and what that costs is said."""
@@ -45,12 +52,12 @@ def secure(draft: Draft) -> Iterator[Finding]:
                 "Take it out: volumes on NFS have no snapshots; use backups, or another type of back end.",
                 host,
             )
-        for name in ("nfs_shares_config", "nas_host", "nas_share_path"):
+        for name, why in _OWN.items():
             if name in given:
                 yield draft.error(
                     "nfs.option",
                     (BACKENDS, index, "options", name),
-                    f"is {given[name]!r}, and the exports are those in shares.",
+                    f"is {given[name]!r}, and {why}.",
                     "Take it out.",
                     host,
                 )

@@ -120,6 +120,22 @@ def sections(draft: Draft) -> Iterator[Finding]:
                 yield from _of_backends(draft, of, path, wanted, owner)
 
 
+@rule
+def spellings(draft: Draft) -> Iterator[Finding]:
+    """oslo.config finds an option by its name with underscores, in small letters, and passes any other over."""
+    for owner, path, wanted in _overrides(draft):
+        option = str(path[-1])
+        right = option.replace("-", "_").lower()
+        if _known(draft, path).format(path[1:]) == "oslo" and option != right and not protection(draft, path, wanted):
+            yield draft.error(
+                "overrides.option",
+                path,
+                f"is {shown(wanted, path)}, and {option!r} is a name that the service does not read.",
+                f"Write {right}.",
+                owner,
+            )
+
+
 def _of_backends(draft: Draft, of: Backends, path: KeyPath, wanted: Any, owner: DraftHost | None) -> Iterator[Finding]:
     """What is said of the section of a back end: in the variable that lists it, or else as it is written there."""
     section = str(path[1])

@@ -130,23 +130,34 @@ def interface_names(draft: Draft) -> Iterator[Finding]:
 @rule
 def vlan_names(draft: Draft) -> Iterator[Finding]:
     """The interfaces that are made for VLANs, such as eth1.244, have names that nothing else has."""
-    bridges = {network.bridge for network in draft.networks.values()}
     for host in draft.hosts.values():
-        taken = bridges.union(*({_carrier(port), *_wires(port)} for port in host.ports.values()))
-        made: dict[str, tuple[str | None, int]] = {}
-        for name, port in host.ports.items():
-            carrier, vlan = _carrier(port), port.get("vlan")
-            if not carrier or not vlan:
-                continue
-            tagged = vlan_name(carrier, vlan)
-            if tagged in taken or made.setdefault(tagged, (carrier, vlan)) != (carrier, vlan):
-                yield draft.error(
-                    "networks.name-taken",
-                    (PORTS, name, "vlan"),
-                    f"is {vlan}, whose interface on {carrier} is {tagged}, and that name is taken.",
-                    "Give the bare interface without `.VLAN`, or choose another VLAN or another name.",
-                    host,
-                )
+        for name, tagged, owner in _taken(draft, host):
+            port = host.ports[name]
+            yield draft.error(
+                "networks.name-taken",
+                (PORTS, name, "vlan"),
+                f"is {port['vlan']}, whose interface on {_carrier(port)} is {tagged}, and {owner} has that name.",
+                f"Give both as a VLAN of {_carrier(port)}, each its own, or other interfaces."
+                if owner in host.ports
+                else "Choose another VLAN, or another name.",
+                host,
+            )
+
+
+def _taken(draft: Draft, host: DraftHost) -> Iterator[tuple[str, str, str]]:
+    """The networks whose VLAN makes an interface of a name that another has: each with that name, and whose it is."""
+    owners: dict[str, str] = {network.bridge: f"the bridge of {network.name}" for network in draft.networks.values()}
+    for name, port in host.ports.items():
+        owners.update(dict.fromkeys({_carrier(port) or "", *_wires(port)} - {""}, name))
+    made: dict[str, tuple[tuple[str, int], str]] = {}
+    for name, port in host.ports.items():
+        carrier, vlan = _carrier(port), port.get("vlan")
+        if not carrier or not vlan:
+            continue
+        tagged = vlan_name(carrier, vlan)
+        first, maker = made.setdefault(tagged, ((carrier, vlan), name))
+        if tagged in owners or first != (carrier, vlan):
+            yield name, tagged, owners.get(tagged, maker)
 
 
 @rule
@@ -221,6 +232,9 @@ def same_wire(draft: Draft) -> Iterator[Finding]:
     for host in draft.hosts.values():
         under = wires.of(host.ports)
         storage, repl = under.get("storage", set()), under.get("repl", set())
+        if any({name, owner} == {"storage", "repl"} for name, _, owner in _taken(draft, host)):
+            # They would be one interface, which is told already.
+            continue
         if common := storage & repl:
             sharing[f"repl shares {listed(common)} with storage"].append(host.name)
         elif storage and repl and (hidden := {wire for wire in storage | repl if wires.tells_no_wire(wire)}):

@@ -96,6 +96,15 @@ def test_cinder_reads_options_and_secrets_of_a_driver_as_they_were_given(value: 
     assert read(paths, "DEFAULT", "enabled_backends") == "array"
 
 
+@pytest.mark.parametrize("option", ["max-pool-size", "MAX_POOL_SIZE", "Max_pool_size"])
+def test_a_service_passes_other_spellings_of_an_option_over(option: str, tmp_path: Path) -> None:
+    file = tmp_path / "x.conf"
+    file.write_text(f"[database]\n{option} = 9\n", encoding="utf-8")
+    assert read([file], "database", "max_pool_size") is None
+    content = changed("lab", {"hosts/control1/keystone_conf_overrides": {"database": {option: 9}}})
+    assert [error.split()[0] for error in cases.errors(content)] == ["overrides.option"]
+
+
 def test_an_option_that_repeats_has_a_line_for_each_value(tmp_path: Path) -> None:
     given = ["backend_id:b,san_ip:1.2.3.4", "backend_id:c,san_ip:1.2.3.5"]
     array = "hosts/storage1/cinder_backends/1"
