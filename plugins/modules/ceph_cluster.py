@@ -10,8 +10,8 @@ short_description: Options, keys, failure domains and pools of a Ceph cluster
 version_added: "1.0.0"
 description:
   - Reads the cluster in one conversation, compares, and gives only the commands that change something.
-  - It runs on a host with C(/etc/ceph/ceph.conf), the keyring of C(client.admin) and python3-rados, and waits for the
-    monitors to agree when there is something to change.
+  - It runs on a host with C(/etc/ceph/ceph.conf), python3-rados, and a monitor or the keyring of C(client.admin). It
+    waits for the monitors to agree when there is something to change.
   - What is not listed stays. A pool, key or option is never removed.
   - Where the cluster answered once and does not now, the plan is to C(wait for) it. The module waits, and then does
     what remains.

@@ -9,7 +9,7 @@ short_description: What a Ceph cluster says of its health, OSDs and placement gr
 version_added: "1.0.0"
 description:
   - Asks the cluster for its status, as C(ceph status) does.
-  - Runs where a keyring of the administrator is, as on a member of C(ceph_mon).
+  - Runs where a monitor is, or a keyring of the administrator, and needs python3-rados.
 author:
   - Holdfast contributors (@holdfast)
 extends_documentation_fragment:
@@ -51,11 +51,12 @@ clean:
   type: bool
 """
 
-import json
-
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.holdfast.storage.plugins.module_utils.core.ceph import admin
 from ansible_collections.holdfast.storage.plugins.module_utils.core.ceph.values import status_summary
+from ansible_collections.holdfast.storage.plugins.module_utils.core.errors import HoldfastError
+from ansible_collections.holdfast.storage.plugins.module_utils.host.local import Host
 
 
 def main() -> None:
@@ -63,11 +64,15 @@ def main() -> None:
         argument_spec={"timeout": {"type": "int", "default": 10}},
         supports_check_mode=True,
     )
-    argv = ["ceph", "--connect-timeout", str(module.params["timeout"]), "status", "--format", "json"]
-    code, output, problem = module.run_command(argv)
-    if code:
-        module.fail_json(msg=f"The cluster does not tell its status: {problem.strip() or output.strip()}")
-    module.exit_json(changed=False, **status_summary(json.loads(output)))
+    io = Host()
+    if not admin.can_ask(io):
+        module.fail_json(msg="Neither a monitor nor a keyring of the administrator is on this host.")
+    try:
+        with admin.opened(io, module.params["timeout"]) as cluster:
+            status = cluster.tell("status")
+    except HoldfastError as error:
+        module.fail_json(msg=f"The cluster does not tell its status: {error.message}")
+    module.exit_json(changed=False, **status_summary(status))
 
 
 if __name__ == "__main__":

@@ -151,11 +151,13 @@ def test_data_and_its_copies_go_over_their_networks(site: Cluster) -> None:
     assert sorted(seen) == sorted(HOSTS)
 
 
-def test_keyrings_are_where_they_are_needed_and_for_nobody_else_to_read(host: Any) -> None:
-    assert host.file("/etc/ceph/ceph.client.admin.keyring").mode == 0o600
-    assert host.file("/var/lib/ceph/bootstrap-osd/ceph.keyring").mode == 0o600
-    assert not host.file("/etc/ceph/ceph.client.tester.keyring").exists
-    assert "key" not in host.file("/etc/ceph/ceph.conf").content_string.replace("keyring", "")
+def test_keyrings_are_where_they_are_needed_and_for_nobody_else_to_read(site: Cluster) -> None:
+    for name, host in site.hosts.items():
+        admin = host.file("/etc/ceph/ceph.client.admin.keyring")
+        assert (admin.mode == 0o600) if name in GROUPS["ceph_admin"]["hosts"] else not admin.exists
+        assert host.file("/var/lib/ceph/bootstrap-osd/ceph.keyring").mode == 0o600
+        assert not host.file("/etc/ceph/ceph.client.tester.keyring").exists
+        assert "key" not in host.file("/etc/ceph/ceph.conf").content_string.replace("keyring", "")
 
 
 def test_a_listed_client_has_its_keyring_where_it_works_and_may_do_what_it_was_given(site: Cluster) -> None:

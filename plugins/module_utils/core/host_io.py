@@ -156,8 +156,8 @@ class IO(Protocol):
     def rename(self, path: str, new: str) -> None:
         """Give a file or directory its final name at once. What has that name already must be an empty directory."""
 
-    def ceph(self, entity: str, keyring: str, timeout: float = 5.0) -> Cluster:
-        """A conversation with the cluster of /etc/ceph/ceph.conf as ``entity``.
+    def ceph(self, entity: str, keyring: str, timeout: float = 5.0, *, key: str = "") -> Cluster:
+        """A conversation with the cluster of /etc/ceph/ceph.conf as ``entity``, with ``key`` in place of a keyring.
 
         Raises HoldfastError when it does not answer within ``timeout`` seconds, RefusedError when it refuses the key.
         """

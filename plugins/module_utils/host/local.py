@@ -284,11 +284,11 @@ class Host:
         """Give a file or directory its final name at once. What has that name already must be an empty directory."""
         os.rename(path, new)
 
-    def ceph(self, entity: str, keyring: str, timeout: float = 5.0) -> host_io.Cluster:
-        """A conversation with the cluster of /etc/ceph/ceph.conf as ``entity``."""
+    def ceph(self, entity: str, keyring: str, timeout: float = 5.0, *, key: str = "") -> host_io.Cluster:
+        """A conversation with the cluster of /etc/ceph/ceph.conf as ``entity``, with ``key`` in place of a keyring."""
         from .rados import Cluster
 
-        return Cluster(entity, keyring, timeout)
+        return Cluster(entity, keyring, timeout, key=key)
 
     def openstack(self, access: Mapping[str, str]) -> host_io.Api:
         """The identity service, and by it the others."""

@@ -23,7 +23,7 @@ class Cluster:
     What is asked of it then may take longer: monitors that elect anew, or whose disk is slow, answer when they can.
     """
 
-    def __init__(self, entity: str, keyring: str, timeout: float) -> None:
+    def __init__(self, entity: str, keyring: str, timeout: float, *, key: str = "") -> None:
         if DIST_PACKAGES not in sys.path:
             sys.path.append(DIST_PACKAGES)
         try:
@@ -33,6 +33,7 @@ class Cluster:
         self._error = rados.Error
         options = {
             "keyring": keyring,
+            "key": key,
             "client_mount_timeout": str(int(max(timeout, 1))),
             "rados_mon_op_timeout": str(OPERATION_SECONDS),
             "log_to_stderr": "false",
@@ -42,7 +43,8 @@ class Cluster:
             self._rados = rados.Rados(rados_id="", name=entity, conffile="/etc/ceph/ceph.conf", conf=options)
             self._rados.connect()
         except (rados.PermissionError, rados.PermissionDeniedError):
-            raise RefusedError(f"The cluster refuses the key of {entity} in {keyring}.") from None
+            place = f" in {keyring}" if keyring else ""
+            raise RefusedError(f"The cluster refuses the key of {entity}{place}.") from None
         except rados.Error as error:
             raise HoldfastError(f"The cluster does not answer {entity}: {error}.") from None
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from ..inventory.draft import rules_of
 from ..subject import Subject
-from . import expressions, secrets, site, wants
+from ..verify.chapter import Chapter
+from . import expressions, secrets, site, stories, wants
 from .disks import disks
 from .kinds import ceph_access, ceph_cluster, ceph_mgr, ceph_mon, ceph_osd
 from .rules import clients, cluster, options
@@ -29,6 +30,7 @@ SUBJECT = Subject(
     expressions=expressions.names,
     secrets=site.secrets_of_clients,
     secret_forms=secrets.FORMS,
+    chapter=Chapter(group="ceph_mon", stories=lambda facts: stories.STORIES, facts=stories.facts),
     rules=rules_of(cluster, options, clients),
     disks=disks,
     outsiders=clients.outsiders,

@@ -50,12 +50,13 @@ def read(io: IO, asked: dict[str, Any]) -> dict[str, Any]:
     caps}}, buckets: {name: {type, parent}}, rules: {name: {root, domain, class}}, classes, pools: {name: ...}, modules:
     {name: bool}, flags, files: {name: {metadata, data, max_mds}}, leaving: {uuid: {number, up, in, may_stop, safe}}}``.
     """
-    if not io.exists(ceph_admin.KEYRING) or not io.exists("/etc/ceph/ceph.conf"):
+    if not ceph_admin.can_ask(io):
         return {"reachable": False, "formed": False, "reason": "It is not set up yet."}
     formed = io.exists(FORMED)
     try:
-        with ceph_admin.opened(io, _PATIENCE_IF_FORMED if formed else _PATIENCE) as cluster:
-            return {"reachable": True, **_read(cluster, asked)}
+        patience = _PATIENCE_IF_FORMED if formed else _PATIENCE
+        with ceph_admin.opened(io, patience) as cluster:
+            return {"reachable": True, **_read(cluster, asked), "leaving": _read_leaving(io, cluster, asked, patience)}
     except HoldfastError as error:
         return {"reachable": False, "formed": formed, "reason": error.message}
 
@@ -90,17 +91,26 @@ def _read(cluster: Cluster, asked: dict[str, Any]) -> dict[str, Any]:
         "files": ceph_files.read(cluster.tell("fs dump"), {pool["pool"]: pool["pool_name"] for pool in osdmap["pools"]})
         if asked["files"]
         else {},
-        "leaving": {
+    }
+
+
+def _read_leaving(io: IO, cluster: Cluster, asked: Mapping[str, Any], patience: float) -> dict[str, dict[str, Any]]:
+    """OSDs that are to leave, by UUID. Whether one may is the manager's to say."""
+    if not asked["remove_osds"]:
+        return {}
+    leaving = [osd for osd in cluster.tell("osd dump")["osds"] if osd["uuid"] in asked["remove_osds"]]
+    if not leaving:
+        return {}
+    with ceph_admin.with_manager(io, cluster, patience) as administrator:
+        return {
             osd["uuid"]: {
                 "number": osd["osd"],
                 "up": bool(osd["up"]),
                 "in": bool(osd["in"]),
-                **_removable(cluster, osd["osd"]),
+                **_removable(administrator, osd["osd"]),
             }
-            for osd in osdmap["osds"]
-            if osd["uuid"] in asked["remove_osds"]
-        },
-    }
+            for osd in leaving
+        }
 
 
 def _option(cluster: Cluster, name: str) -> dict[str, Any] | None:

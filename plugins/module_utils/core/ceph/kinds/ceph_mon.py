@@ -130,7 +130,7 @@ def apply(io: IO, plan: Plan) -> None:
 
 
 def _make(io: IO, path: str, wanted: dict[str, Any]) -> None:
-    name, fsid, address = wanted["name"], wanted["fsid"], wanted["address"]
+    name, address = wanted["name"], wanted["address"]
     if not io.has_address(address):
         raise HoldfastError(
             f"{name}: {address}, its address on Ceph's public network, is on no interface of the host: a monitor would "
@@ -139,10 +139,21 @@ def _make(io: IO, path: str, wanted: dict[str, Any]) -> None:
     work = f"{STORES}/holdfast-{name}"
     io.run(["/usr/bin/rm", "-rf", "--", work])
     io.make_directory(work, mode="0700", **_CEPH)
-    keys = {entry["entity"]: entry["key"] for entry in wanted["keys"]}
+    try:
+        _make_in(io, work, path, wanted)
+    finally:
+        # Keys are in it.
+        io.run(["/usr/bin/rm", "-rf", "--", work])
+
+
+def _make_in(io: IO, work: str, path: str, wanted: dict[str, Any]) -> None:
+    name, fsid = wanted["name"], wanted["fsid"]
+    # The cluster has its keys from its first monitors.
+    entries = [entry for entry in wanted["keys"] if wanted["bootstrap"] or entry["entity"] == "mon."]
+    keys = {entry["entity"]: entry["key"] for entry in entries}
     io.write(
         f"{work}/keyring.new",
-        ceph.keyring(keys, {e["entity"]: e["caps"] for e in wanted["keys"]}),
+        ceph.keyring(keys, {e["entity"]: e["caps"] for e in entries}),
         mode="0600",
         **_CEPH,
     )
@@ -156,8 +167,11 @@ def _make(io: IO, path: str, wanted: dict[str, Any]) -> None:
         ]
         io.run(["/usr/bin/monmaptool", "--create", "--clobber", "--fsid", fsid, *members, monmap])
     else:
+        as_monitor = ("--name", "mon.", "--keyring", f"{work}/keyring.new")
         found = io.run(
-            ["/usr/bin/ceph", "--connect-timeout", "20", "mon", "getmap", "-o", monmap], check=False, timeout=60
+            ["/usr/bin/ceph", *as_monitor, "--connect-timeout", "20", "mon", "getmap", "-o", monmap],
+            check=False,
+            timeout=60,
         )
         if found.rc != 0:
             raise HoldfastError(
@@ -173,4 +187,3 @@ def _make(io: IO, path: str, wanted: dict[str, Any]) -> None:
     ])  # fmt: skip
     io.write(f"{store}/ceph_fsid", f"{fsid}\n", mode="0644", **_CEPH)
     io.rename(store, path)
-    io.run(["/usr/bin/rm", "-rf", "--", work])

@@ -48,7 +48,7 @@ def keyrings(given: Services, host: str) -> dict[str, tuple[str, str]]:
     return {
         entry["path"].removeprefix("/etc/ceph/ceph.client.").removesuffix(".keyring"): (entry["group"], entry["mode"])
         for entry in files
-        if entry["path"].startswith("/etc/ceph/ceph.client.")
+        if entry["path"].startswith("/etc/ceph/ceph.client.") and entry.get("state") != "absent"
     }
 
 
@@ -74,8 +74,26 @@ def test_services_have_the_golden_rights():
 def test_a_listed_client_has_its_keyring_on_its_hosts_for_its_reader():
     given = services("ceph")
     assert keyrings(given, "control1") == {"glance": ("glance", "0640"), "tester": ("disk", "0640")}
-    assert keyrings(given, "storage3") == {"admin": ("root", "0600"), "tester": ("disk", "0640")}
-    assert keyrings(given, "storage2") == {"admin": ("root", "0600")}
+    assert keyrings(given, "storage3") == {"tester": ("disk", "0640")}
+    assert keyrings(given, "storage2") == {}
+
+
+@pytest.mark.parametrize("administrators", [[], ["control1"], ["storage1"], ["storage1", "storage3"]])
+def test_the_administrators_keyring_is_on_its_hosts_and_taken_from_others(administrators: list[str]) -> None:
+    content = cases.good("ceph")
+    if administrators:
+        content["groups"]["ceph_admin"] = administrators
+    model, findings = cases.build(cases.raw(content, **content.get("raw", {})))
+    assert model, findings
+    given = Deployment.of(model, KEYS).services.within("ceph_mon")
+    states = {
+        host.name: [entry.get("state", "file") for component in given.components(host) for entry in component["files"]
+                    if entry["path"] == "/etc/ceph/ceph.client.admin.keyring"]
+        for host in model.hosts.values()
+    }  # fmt: skip
+    cluster = {host.name for host in model.group("ceph_mon", "ceph_mgr", "ceph_osd", "ceph_mds", "ceph_rgw")}
+    wanted = {name: ["file"] if name in administrators else ["absent"] for name in {*cluster, *administrators}}
+    assert states == {**{name: [] for name in model.hosts}, **wanted}
 
 
 def test_a_listed_client_without_hosts_is_in_the_cluster_alone():

@@ -88,6 +88,7 @@ class FakeCeph:
                 "disabled_modules": [{"name": "dashboard"}],
             },
             "fs dump": lambda: {"filesystems": [{"mdsmap": found} for found in self.files.values()]},
+            "auth get-key": lambda: {"key": self.auth[given["entity"]]["key"]},
             "auth ls": lambda: {"auth_dump": [{"entity": name, **entry} for name, entry in self.auth.items()]},
             "config dump": lambda: [
                 {"section": section, "name": name, "value": value, "mask": ""}
@@ -196,7 +197,7 @@ class FakeCeph:
 
 class FakeHost:
     def __init__(self, cluster: FakeCeph) -> None:
-        self.refused, self.entities = False, list[str]()
+        self.refused, self.entities, self.given = False, list[str](), list[str]()
         self.cluster, self.files, self.down = cluster, {ceph_admin.KEYRING: "", "/etc/ceph/ceph.conf": ""}, False
 
     def exists(self, path: str) -> bool:
@@ -208,12 +209,13 @@ class FakeHost:
     def listdir(self, path: str) -> list[str]:
         return sorted({name[len(path) + 1 :].split("/")[0] for name in self.files if name.startswith(f"{path}/")})
 
-    def ceph(self, entity: str, keyring: str, timeout: float) -> FakeCeph:
+    def ceph(self, entity: str, keyring: str, timeout: float, *, key: str = "") -> FakeCeph:
         if self.down:
             raise HoldfastError("no answer")
         if entity == "client.admin" and self.refused:
             raise RefusedError("another key")
         self.entities.append(entity)
+        self.given.append(key or keyring)
         return self.cluster
 
 
@@ -356,7 +358,8 @@ def test_a_rule_of_the_same_name_and_other_meaning_is_refused(io):
 
 
 def test_an_osd_is_emptied_first_and_removed_when_it_is_safe(io):
-    converge(io, WANTED)
+    admin = {"entity": "client.admin", "key": KEY, "caps": ceph.ADMIN_CAPS}
+    converge(io, changed(keys=[*WANTED["keys"], admin]))
     leaving = changed(remove_osds=[LEAVING])
     assert converge(io, leaving) == ["empty osd.0 (one:/dev/x)"]
     plan = planned(io, leaving)
@@ -419,6 +422,27 @@ def test_the_administrators_key_is_changed_by_a_monitors_own(io):
     assert "update client.admin" in converge(io, changed(keys=[admin]))
     assert io.entities == ["mon."] * 2
     assert io.cluster.auth["client.admin"] == {"key": NEW_KEY, "caps": dict(ceph.ADMIN_CAPS)}
+
+
+def test_no_keyring_of_the_administrator_is_needed_where_a_monitor_is(io):
+    keyring = "/var/lib/ceph/mon/ceph-one/keyring"
+    io.files = {"/etc/ceph/ceph.conf": ""}
+    assert ceph_cluster.read(io, ceph_cluster.question(changed()))["reason"] == "It is not set up yet."
+    io.files[keyring] = ""
+    admin = {"entity": "client.admin", "key": KEY, "caps": ceph.ADMIN_CAPS}
+    assert "create client.admin" in converge(io, changed(keys=[admin]))
+    assert io.given == [keyring] * 2
+    assert not planned(io, changed(keys=[admin], remove_osds=[{"uuid": "gone", "name": "one:/dev/sdx"}]))
+    assert io.given == [keyring] * 3
+
+
+def test_the_manager_is_asked_by_the_administrators_key_which_a_monitor_tells(io):
+    keyring = "/var/lib/ceph/mon/ceph-one/keyring"
+    io.files = {"/etc/ceph/ceph.conf": "", keyring: ""}
+    io.cluster.auth["client.admin"] = {"key": KEY, "caps": dict(ceph.ADMIN_CAPS)}
+    ceph_cluster.read(io, ceph_cluster.question(changed(remove_osds=[LEAVING])))
+    assert list(zip(io.entities, io.given, strict=True)) == [("mon.", keyring), ("client.admin", KEY)]
+    assert "client.admin" not in repr(io.files)
 
 
 def test_a_pool_that_nobody_described_is_made_and_then_left_as_it_is(io):

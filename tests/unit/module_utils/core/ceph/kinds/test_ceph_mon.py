@@ -144,6 +144,18 @@ def test_joining_a_cluster_that_does_not_answer_fails_without_a_store():
     with pytest.raises(HoldfastError, match="does not answer"):
         ceph_mon.apply(io, ceph_mon.plan(joined(EMPTY, HERE), wanted(bootstrap=False)))
     assert not io.renamed
+    assert io.commands[-1] == ["/usr/bin/rm", "-rf", "--", "/var/lib/ceph/mon/holdfast-one"]
+
+
+def test_who_joins_asks_by_the_key_of_monitors_and_has_no_other():
+    io, admin = FakeHost("192.0.2.1"), ceph.make_key(bytes(range(2, 18)))
+    keys = [*wanted()["keys"], {"entity": "client.admin", "key": admin, "caps": ceph.ADMIN_CAPS}]
+    ceph_mon.apply(io, ceph_mon.plan(joined(EMPTY, HERE), wanted(bootstrap=False, keys=keys)))
+    (asking,) = (argv for argv in io.commands if argv[0] == "/usr/bin/ceph")
+    keyring = "/var/lib/ceph/mon/holdfast-one/keyring.new"
+    assert asking[1:5] == ["--name", "mon.", "--keyring", keyring]
+    content, _ = io.files[keyring]
+    assert (KEY in content, admin in content) == (True, False)
 
 
 def test_another_key_of_monitors_is_refused_and_not_rotated():
