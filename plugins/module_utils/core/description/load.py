@@ -93,6 +93,7 @@ class Description:
                     of=tuple(entry.get("of", ())),
                     at_most=entry.get("at_most"),
                     variable=entry.get("variable", ""),
+                    of_backends=bool(entry.get("of_backends")),
                 )
                 for entry in entries
                 for option in entry["options"]

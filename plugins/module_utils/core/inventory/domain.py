@@ -49,6 +49,7 @@ class Protection:
         of: words of which such a value may be made up, by commas or blanks.
         at_most: the largest number that may be given.
         variable: the variable that says it instead; empty where there is none.
+        of_backends: options that entries of back ends have of their own leave them alone too.
     """
 
     pattern: str
@@ -57,6 +58,7 @@ class Protection:
     of: tuple[str, ...] = ()
     at_most: int | None = None
     variable: str = ""
+    of_backends: bool = False
 
     def allows(self, value: Any) -> bool:
         """Whether a value may be given, whatever words its reader has for truth."""

@@ -31,6 +31,8 @@ _WORDS = re.compile(
     re.I,
 )
 
+# What a password has beside them at least, in characters.
+_OWN_BESIDE_WORDS = 8
 _COMMON = "is a default, or contains a common word"
 
 # Characters of the classes that a value uses say how many it was drawn from.
@@ -154,7 +156,13 @@ def _weak_for_a_service(name: str, value: str) -> str | None:
 
 
 def _weak_text(name: str, value: str) -> str | None:
-    return _weak_password(name, value) if value.isascii() else "has characters that configuration files do not take"
+    if not value.isascii():
+        return "has characters that configuration files do not take"
+    if (word := _WORDS.search(value)) and len(value) < 32 + len(word.group()):
+        return _COMMON
+    if weakness := _weak_password(name, value):
+        return weakness
+    return f"has less than {BITS} bits of entropy" if entropy(value) < BITS else None
 
 
 def _weak_elsewhere(_: str, value: str) -> str | None:
@@ -162,20 +170,17 @@ def _weak_elsewhere(_: str, value: str) -> str | None:
 
 
 def _weak_password(name: str, value: str) -> str | None:
+    """Of what somebody chose himself: no default. How long it is to be, the identity service is told."""
     if value != value.strip():
         return "has white space around it"
     if not value.isprintable():
         return "has characters that configuration files do not take"
-    if value.lower() == name.lower() or ((word := _WORDS.search(value)) and len(value) < 32 + len(word.group())):
+    if value.lower() == name.lower() or (_WORDS.search(value) and len(_WORDS.sub("", value)) < _OWN_BESIDE_WORDS):
         return _COMMON
     if re.fullmatch(r"(.+?)\1+", value):
         return "repeats itself"
     steps = {ord(after) - ord(before) for before, after in pairwise(value)}
-    if len(steps) == 1:
-        return "is a sequence"
-    if entropy(value) < BITS:
-        return f"has less than {BITS} bits of entropy"
-    return None
+    return "is a sequence" if len(steps) == 1 else None
 
 
 def _weak_base64(name: str, value: str) -> str | None:

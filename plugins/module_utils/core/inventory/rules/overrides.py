@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ...backend import Backends
@@ -51,14 +51,19 @@ def protection(draft: Draft, path: KeyPath, wanted: Any) -> Protection | None:
     known = _known(draft, path)
     form = FORMATS[known.format(path[1:])]
     *sections_, option = (spelt(key) for key in path[1:])
-    readings = [*_readings(option, wanted, form)]
-    for each in (*_ANYWHERE, *known.protected):
-        place = spelt(each.pattern)
-        for name, value in readings:
-            cut_short = form.abbreviates and len(name) > 2 and place.rpartition(".")[2].startswith(name)
-            if (cut_short or fnmatch.fnmatchcase(".".join((*sections_, name)), place)) and not each.allows(value):
-                return each
-    return None
+    all_ = (*_ANYWHERE, *known.protected)
+    return next((each for each in all_ if _refuses(each, sections_, option, wanted, form)), None)
+
+
+def _refuses(protection: Protection, sections_: Sequence[str], option: str, wanted: Any, form: Format) -> bool:
+    """Whether an option, in whatever spelling, is one that a protection has, with a value that it does not allow."""
+    place = spelt(protection.pattern)
+    for name, value in _readings(option, wanted, form):
+        cut_short = form.abbreviates and len(name) > 2 and place.rpartition(".")[2].startswith(name)
+        if cut_short or fnmatch.fnmatchcase(".".join((*sections_, name)), place):
+            if not protection.allows(value):
+                return True
+    return False
 
 
 def _readings(option: str, value: Any, form: Format) -> Iterator[tuple[str, Any]]:
@@ -70,6 +75,34 @@ def _readings(option: str, value: Any, form: Format) -> Iterator[tuple[str, Any]
             # Of a value, such a word only takes whether it is 0.
             value = _SWITCHES[word] != (str(value) == "0")
         yield option, value
+
+
+@rule
+def of_backends(draft: Draft) -> Iterator[Finding]:
+    """What a back end's driver is told by options of its own does not switch protection off either."""
+    for of in draft.domain.backends.values():
+        protections = [each for each in _known(draft, (f"{of.service}_conf_overrides",)).protected if each.of_backends]
+        for owner, path, given in _own_options(draft, of):
+            option, oslo = spelt(path[-1]), FORMATS["oslo"]
+            reasons = {each.because for each in protections if _refuses(each, ("",), option, given, oslo)}
+            for reason in sorted(reasons):
+                yield draft.error(
+                    "overrides.protected",
+                    path,
+                    f"is {shown(given, path)}, and may not be so: {reason}.",
+                    "Take it out, and give the driver the certificate of the authority that it is to trust.",
+                    owner,
+                )
+
+
+def _own_options(draft: Draft, of: Backends) -> Iterator[tuple[DraftHost | None, KeyPath, Any]]:
+    """Each option of each entry; of a secret one its place alone counts."""
+    lists = [(None, draft.variables), *((host, host.variables) for host in draft.group(of.group))]
+    for owner, variables in lists:
+        for index, entry in entries(variables.get(of.variable)):
+            for key in ("options", "secret_options"):
+                for option, given in (entry.get(key) or {}).items():
+                    yield owner, (of.variable, index, key, str(option)), given
 
 
 @rule

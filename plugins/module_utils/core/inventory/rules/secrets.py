@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from ...errors import Finding
 from .. import secrets
@@ -11,6 +13,7 @@ from ..draft import Draft, place, rule
 from ..schema import did_you_mean
 
 VARIABLE = "holdfast_secrets"
+_KEY = re.compile(r"(^|_)(ca|private|host|tls|ssl|ssh)_key$|^ceph_.*_key$")
 
 
 @rule
@@ -60,16 +63,22 @@ def purposes(draft: Draft) -> Iterator[Finding]:
                 named.host,
             )
             continue
-        value = draft.secrets.get(named.name)
-        for called, form in marked.items():
-            if named.form is secrets.PASSWORD and isinstance(value, str) and not form.weakness(named.name, value):
-                yield draft.error(
-                    "secrets.purpose",
-                    named.path,
-                    f"is {named.name!r}, whose value is {called}: it is not for {named.purpose}.",
-                    "Name another secret; Holdfast makes a password where there is none of that name.",
-                    named.host,
-                )
+        if named.form is secrets.PASSWORD and (what := _is_a_key(named.name, draft.secrets.get(named.name), marked)):
+            yield draft.error(
+                "secrets.purpose",
+                named.path,
+                f"is {named.name!r}, {what}: it is not for {named.purpose}.",
+                "Name another secret; Holdfast makes a password where there is none of that name.",
+                named.host,
+            )
+
+
+def _is_a_key(name: str, value: Any, marked: Mapping[str, secrets.Form]) -> str:
+    """Why a secret is no password, by its value or to whoever meets its name in the vault file; empty if it may be."""
+    for called, form in marked.items():
+        if isinstance(value, str) and not form.weakness(name, value):
+            return f"whose value is {called}"
+    return "the name of a key" if _KEY.search(name) else ""
 
 
 @rule

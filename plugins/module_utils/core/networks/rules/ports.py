@@ -223,6 +223,29 @@ def mtus(draft: Draft) -> Iterator[Finding]:
                     f"Raise the interface's MTU to {network.mtu} or more, or lower networks_bridges.{name}.mtu.",
                     host,
                 )
+        yield from _vlans_over_wires(draft, host)
+
+
+def _vlans_over_wires(draft: Draft, host: DraftHost) -> Iterator[Finding]:
+    """The kernel gives no VLAN's interface, by its name, a larger MTU than that under it has."""
+    largest: dict[str, int] = {}
+    for name, port in host.ports.items():
+        if (carrier := _carrier(port)) and name in draft.networks:
+            mtu = port["mtu"] if isinstance(port.get("mtu"), int) else draft.networks[name].mtu
+            largest[carrier] = max(mtu, largest.get(carrier, 0))
+    for name, port in host.ports.items():
+        carrier = _carrier(port) or ""
+        for parent in wires.parents(carrier):
+            if carrier in largest and largest[carrier] > largest.get(parent, largest[carrier]):
+                below = next(other for other, one in host.ports.items() if _carrier(one) == parent)
+                yield draft.error(
+                    "networks.mtu",
+                    (PORTS, name),
+                    f"{carrier} is to have an MTU of {largest[carrier]}, and {parent} under it, of {below}, "
+                    f"{largest[parent]}: the kernel refuses that.",
+                    f"Set {PORTS}.{below}.mtu to {largest[carrier]} or more, or lower that of {name}.",
+                    host,
+                )
 
 
 @rule
