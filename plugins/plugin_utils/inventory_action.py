@@ -80,7 +80,7 @@ class InventoryAction(DeploymentAction):
         """The inventory, checked. Raises HoldfastError with all that is wrong with it."""
         roles = schema.load_roles(COLLECTION / "roles")
         sources = [str(source) for source in self.variables.get("ansible_inventory_sources") or ()]
-        given = inventory_sources.Conflicts(sources, self.inventory_dir, self._loader, roles.prefixes)
+        given = inventory_sources.Conflicts(sources, inventory_sources.homes(sources), self._loader, roles.prefixes)
         reader = InventoryReader(self.variables["hostvars"], self._templar, roles, given.replay, self._loader)
         hosts = reader.hosts()
         existing, unreadable = self._secrets()

@@ -6,6 +6,8 @@ Ansible keeps the last of the values that a host is given, and the first of the 
 
 from __future__ import annotations
 
+import difflib
+import itertools
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,7 +26,13 @@ from ansible_collections.holdfast.storage.plugins.module_utils.core.errors impor
 from ansible_collections.holdfast.storage.plugins.module_utils.core.inventory.build import HostProblem
 from ansible_collections.holdfast.storage.plugins.module_utils.core.inventory.schema import shown
 from ansible_collections.holdfast.storage.plugins.plugin_utils import origins, secret_store
-from ansible_collections.holdfast.storage.plugins.plugin_utils.yaml_files import ENDINGS, is_certificate, short
+from ansible_collections.holdfast.storage.plugins.plugin_utils.yaml_files import (
+    ENDINGS,
+    holds_variables,
+    is_certificate,
+    leads_back,
+    short,
+)
 
 _KINDS = ("group", "host")
 
@@ -37,6 +45,13 @@ def files(sources: Sequence[str]) -> Iterator[str]:
             yield from files([os.path.join(source, name) for name in inside])
         elif os.path.exists(source):
             yield source
+
+
+def homes(sources: Sequence[str]) -> list[str]:
+    """The directories beside whose files Ansible looks for ``group_vars`` and ``host_vars``, in its order."""
+    there = [source for source in sources if os.path.exists(source)]
+    found = [source if os.path.isdir(source) else os.path.dirname(source) for source in there]
+    return list(dict.fromkeys(map(os.path.abspath, found)))
 
 
 def empty(sources: Sequence[str]) -> Iterator[Finding]:
@@ -59,6 +74,7 @@ def shadowed(directory: str) -> Iterator[Finding]:
                 what = "This is a file where Ansible looks for a directory: it is passed over."
                 yield _shadow(home, what, f"Make a directory of that name, and in it a file for each {kind}.")
             continue
+        yield from _other_endings(home)
         for taken, *passed in _same(home).values():
             for path in passed:
                 what = f"Ansible passes this file over: it takes {short(taken)} for the same {kind}."
@@ -67,6 +83,29 @@ def shadowed(directory: str) -> Iterator[Finding]:
                 home_of_all = os.path.join(home, "all")
                 what = f"Holdfast keeps files in {short(home_of_all)}{os.sep}: Ansible would then pass this one over."
                 yield _shadow(taken, what, _move(taken, home_of_all))
+
+
+def _other_endings(home: str) -> Iterator[Finding]:
+    """Files that are variables by what they hold, and by their ending none that Ansible reads: more.YML, more.txt."""
+    for parent, directories, names in os.walk(home):
+        directories[:] = sorted(name for name in directories if not name.startswith("."))
+        for path in (os.path.join(parent, each) for each in directories):
+            if leads_back(path):
+                what = f"This link leads back to {short(os.path.realpath(path))}, in which it stands."
+                yield _shadow(path, what, "Take the link out.")
+        for name in sorted(names):
+            stem, ending = os.path.splitext(name)
+            path = os.path.join(parent, name)
+            if ending in ENDINGS or not stem or not (_is_close(ending) and holds_variables(path)):
+                continue
+            what = f"Ansible passes this file over: it reads files that end with {', '.join(ENDINGS[1:])}."
+            yield _shadow(path, what, f"Rename it: {short(os.path.join(parent, stem))}.yml.")
+
+
+def _is_close(ending: str) -> bool:
+    """Whether somebody who writes this ending of a name means one that Ansible reads, or that of a plain text."""
+    lowered = ending.lower()
+    return lowered in (*ENDINGS[1:], ".txt") or bool(difflib.get_close_matches(lowered, ENDINGS[1:], cutoff=0.8))
 
 
 def _same(home: str) -> dict[str, list[str]]:
@@ -188,9 +227,11 @@ def given_in(file: str, name: str, value: Any) -> Given:
 class Conflicts:
     """What is given to one host twice, with different values, where nobody said which of them counts."""
 
-    def __init__(self, sources: Sequence[str], directory: str, loader: DataLoader, prefixes: tuple[str, ...]) -> None:
+    def __init__(
+        self, sources: Sequence[str], directories: Sequence[str], loader: DataLoader, prefixes: tuple[str, ...]
+    ) -> None:
         self.replay = Replay(sources, loader)
-        self._directory = directory
+        self._directories = directories
         self._loader = loader
         self._ours = (*prefixes, "ansible_")
         self._files: dict[tuple[str, str], dict[str, list[Given]]] = {}
@@ -248,8 +289,9 @@ class Conflicts:
         """The values in the files of variables of a group or a host, by variable."""
         if (kind, name) not in self._files:
             found: dict[str, list[Given]] = {}
-            home = os.path.join(self._directory, f"{kind}_vars")
-            for path in self._loader.find_vars_files(home, name) if os.path.isdir(home) else ():
+            places = [os.path.join(directory, f"{kind}_vars") for directory in self._directories]
+            inside = [self._loader.find_vars_files(home, name) for home in places if os.path.isdir(home)]
+            for path in itertools.chain(*inside):
                 for variable, value in self._variables(path).items():
                     found.setdefault(str(variable), []).append(given_in(path, variable, value))
             self._files[kind, name] = found

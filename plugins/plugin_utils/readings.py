@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import itertools
 import os
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -32,7 +34,7 @@ class Readings:
         # The same of many hosts is one object, as long as it holds no expression.
         found = self._known.get(id(written))
         if found is None:
-            found = list(self._odd((), value))
+            found = [*self._odd((), value), *self._odd_in_ini(name, value)]
             if not _has_expression(written):
                 self._known[id(written)] = found
         for path, severity, what, fix in found:
@@ -56,6 +58,17 @@ class Readings:
                 what = f"is {origins.plain(value)}, written as {typed[0]}."
                 yield path, "advice", what, "Write it in decimal digits alone, or in quotes if it is text."
 
+    def _odd_in_ini(self, name: str, value: Any) -> Iterator[Odd]:
+        """A number of a file of hosts in INI, which takes Python's words for numbers: 0x1F, 1_000."""
+        tag = origins.tag(value)
+        if isinstance(value, (str, bool)) or not isinstance(value, (int, float)) or not tag or not tag.line_num:
+            return
+        if not tag.path or not os.path.isfile(tag.path) or yaml_files.is_yaml(tag.path, self._loader):
+            return
+        written = _given_in_ini(tag.path, tag.line_num, name)
+        if written and not re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", written):
+            yield (), "advice", f"is {origins.plain(value)}, written as {written}.", "Write it in decimal digits alone."
+
     def _key(self, path: KeyPath, key: Any) -> Iterator[Odd]:
         """A name that is no text: what it becomes is not what stands there."""
         fix = "Put the name in quotes."
@@ -76,6 +89,14 @@ class Readings:
     def _is_secret(self, value: Any) -> bool:
         tag = origins.tag(value)
         return bool(tag and tag.path and secret_store.is_encrypted(tag.path))
+
+
+def _given_in_ini(path: str, line: int, name: str) -> str:
+    """The text that a line of a file of hosts in INI gives to a variable; empty when it gives none."""
+    with open(path, encoding="utf-8", errors="replace") as stream:
+        text = next(itertools.islice(stream, line - 1, None), "")
+    found = re.search(rf"(?:^|\s){re.escape(name)}\s*=\s*([^\s'\"#]+)", text)
+    return found[1] if found else ""
 
 
 def _meant(typed: str, value: Any) -> str:

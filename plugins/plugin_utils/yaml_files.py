@@ -128,6 +128,14 @@ def is_yaml(path: str, loader: DataLoader | None) -> bool:
     return not isinstance(content, Finding) and isinstance(_composed(path, content), yaml.MappingNode)
 
 
+def holds_variables(path: str) -> bool:
+    """Whether a file is YAML of keys that may be variables."""
+    content = _content(path, None)
+    root = None if isinstance(content, Finding) else _composed(path, content)
+    names = [key.value for key, _ in _pairs(root)] if isinstance(root, yaml.Node) else []
+    return any(re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) for name in names)
+
+
 def is_certificate(path: str, loader: DataLoader | None) -> bool:
     """Whether a file is one of certificates or keys: by its name or content. What is in a vault a loader opens."""
     if path.lower().endswith(_CERTIFICATE_ENDINGS):
@@ -471,10 +479,20 @@ def short(path: str) -> str:
 def _files(directory: str) -> Iterator[str]:
     for name in _DIRECTORIES:
         for parent, directories, files in os.walk(os.path.join(directory, name), followlinks=True):
-            directories[:] = sorted(directory for directory in directories if not _is_passed_over(directory))
+            directories[:] = sorted(
+                directory
+                for directory in directories
+                if not _is_passed_over(directory) and not leads_back(os.path.join(parent, directory))
+            )
             for file in sorted(files):
                 if os.path.splitext(file)[1] in ENDINGS and not _is_passed_over(file):
                     yield os.path.join(parent, file)
+
+
+def leads_back(path: str) -> bool:
+    """Whether a directory is a link to one in which it stands: it would never end."""
+    target = os.path.realpath(path)
+    return os.path.islink(path) and f"{os.path.realpath(os.path.dirname(path))}/".startswith(f"{target}/")
 
 
 def _is_passed_over(name: str) -> bool:

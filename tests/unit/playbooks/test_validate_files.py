@@ -69,6 +69,52 @@ def test_an_empty_directory_beside_hosts_is_no_matter(inventory, validate):
     assert status == 0, output
 
 
+def test_files_of_variables_that_ansible_passes_over_are_told_and_notes_are_no_matter(inventory, validate):
+    directory = inventory(cases.good("lab"))
+    (directory / "host_vars").mkdir()
+    for name in ("group_vars/all/more.YML", "host_vars/storage1.txt", "group_vars/swift_storage.ymal"):
+        (directory / name).write_text("glance_workers: 2\n")
+    (directory / "group_vars/all/README.txt").write_text("Ask the network team, they know.\n")
+    (directory / "group_vars/all/main.yml.bak").write_text("glance_workers: 2\n")
+    (directory / "group_vars/all/loop").symlink_to("..")
+    status, output = validate("-i", directory)
+    assert status != 0
+    for text in (
+        "more.YML: Ansible passes this file over: it reads files that end with .yml, .yaml, .json.",
+        "storage1.txt: Ansible passes this file over",
+        "swift_storage.ymal: Ansible passes this file over",
+        "loop: This link leads back to",
+    ):
+        assert text in output
+    assert len([line for line in output.splitlines() if line.strip().startswith("error: ")]) == 4
+
+
+def test_two_inventories_that_give_a_group_other_values_are_told(inventory, validate):
+    directory = inventory(cases.good("lab"))
+    with (directory / MAIN).open("a") as stream:
+        stream.write("glance_workers: 2\nkeystone_workers: 2\n")
+    (directory / "two/group_vars").mkdir(parents=True)
+    (directory / "two/hosts.yml").write_text("all: {hosts: {storage1: }}\n")
+    (directory / "two/group_vars/all").mkdir()
+    (directory / "two/group_vars/all/main.yml").write_text("glance_workers: 3\nkeystone_workers: 2\n")
+    status, output = validate("-i", directory / "hosts.yml", "-i", directory / "two/hosts.yml")
+    assert status != 0
+    assert "glance_workers: is given twice: 2" in output
+    assert "keystone_workers: is given twice" not in output
+
+
+def test_numbers_and_truth_in_ini_are_told_with_what_helps_there(inventory, validate):
+    directory = inventory(cases.good("lab"))
+    text = "glance_workers=0x10\nkeystone_workers=1_0\nglance_notifications=yes\nhaproxy_source_connections=100\n"
+    (directory / "more.ini").write_text(f"[all:vars]\n{text}")
+    status, output = validate("-i", directory)
+    assert status != 0
+    assert "glance_workers: is 16, written as 0x10." in output
+    assert "keystone_workers: is 10, written as 1_0." in output
+    assert "Write true without quotes, in a file of hosts in INI True" in output
+    assert "haproxy_source_connections" not in output
+
+
 def test_a_file_of_hosts_in_a_vault_is_told_by_its_line_or_by_its_password(inventory, validate, tmp_path_factory):
     directory = inventory(cases.good("lab"))
     vault = [Path(sys.executable).parent / "ansible-vault", "encrypt", directory / "more.yml", "--vault-password-file"]

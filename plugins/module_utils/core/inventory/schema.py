@@ -434,14 +434,20 @@ def _type_of(value: Any) -> str:
     return f"a {type(value).__name__}"
 
 
+_TRUTH = {
+    **dict.fromkeys(("true", "yes", "on", "y"), "true"),
+    **dict.fromkeys(("false", "no", "off", "n"), "false"),
+}
+
+
 def _rewritten(value: Any, kinds: Sequence[str]) -> str:
     """How a value of another type is written so that YAML takes it for what is wanted; empty when nobody can say."""
     if "string" in kinds and isinstance(value, (bool, int, float)):
         return "Put it in quotes: YAML reads yes, no, on, off and numbers as what they are without them"
     if not isinstance(value, str):
         return ""
-    if "boolean" in kinds and value in ("true", "false"):
-        return "Write it without quotes"
+    if "boolean" in kinds and (truth := _TRUTH.get(value.strip().lower())):
+        return f"Write {truth} without quotes, in a file of hosts in INI {truth.capitalize()}"
     number = value.strip().replace("_", "")
     whole = re.fullmatch(r"-?[0-9]+", number)
     if not ("integer" in kinds or "number" in kinds) or not (
@@ -455,7 +461,7 @@ def _rewritten(value: Any, kinds: Sequence[str]) -> str:
         return ""
     if digits == number:
         return "Write it without quotes"
-    return f"Write {digits}, without quotes: this is text to YAML"
+    return f"Write {digits}, without quotes: as it stands, this is text"
 
 
 def _fill(value: Any, schema: Mapping[str, Any]) -> Any:
