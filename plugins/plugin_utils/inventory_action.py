@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +104,7 @@ class InventoryAction(DeploymentAction):
                 plain_secrets=reader.plain_secrets(self.inventory_dir),
                 locate=reader.locate,
                 texts=reader.texts(),
+                now=datetime.now(UTC),
                 read_file=lambda path: site_certificate.read(self._loader, self.inventory_dir, path),
                 variable_files=dict(self._variable_files()),
             ),

@@ -15,7 +15,7 @@ from .inventory.secrets import FORMS
 from .keystone.subject import SUBJECT as KEYSTONE
 from .lab.subject import SUBJECT as LAB
 from .networks.subject import SUBJECT as NETWORKS
-from .nfs import clients as shares
+from .nfs import named_shares
 from .nfs.subject import SUBJECT as NFS
 from .placement.subject import SUBJECT as PLACEMENT
 from .plan.registry import Order, Phase
@@ -46,7 +46,7 @@ DISKS = tuple(subject.disks for subject in SUBJECTS if subject.disks)
 
 SHARES = tuple(subject.shares for subject in SUBJECTS if subject.shares)
 
-RULES = (*(rule for subject in SUBJECTS for rule in subject.rules), disks.about(DISKS), shares.about(SHARES))
+RULES = (*(rule for subject in SUBJECTS for rule in subject.rules), disks.about(DISKS), named_shares.about(SHARES))
 NAMED_SECRETS = tuple(subject.secrets for subject in SUBJECTS if subject.secrets)
 
 ADDRESSES = tuple(subject.addresses for subject in SUBJECTS if subject.addresses)

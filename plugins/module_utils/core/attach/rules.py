@@ -9,7 +9,7 @@ from ..errors import Finding
 from ..inventory.directories import overlap, why_taken
 from ..inventory.draft import Draft, entries, rule
 from ..inventory.shares import Use
-from ..nfs import clients
+from ..nfs import named_shares
 
 NFS, PATH = "attach_instances_nfs", "attach_instances_path"
 
@@ -26,7 +26,7 @@ def directory(draft: Draft) -> Iterator[Finding]:
     path, hosts = draft.variables.get(PATH), draft.group("nova_compute")
     if not path or not hosts:
         return
-    taken = why_taken(draft.domain, path, "nova") or clients.served(draft, path, hosts)
+    taken = why_taken(draft.domain, path, "nova") or named_shares.served(draft, path, hosts)
     for index, store in entries(draft.variables.get("glance_stores")):
         beside = any("glance_api" in host.groups for host in hosts)
         if beside and "path" in store and overlap(path, store["path"]):

@@ -7,18 +7,18 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..description.expressions import View
-from . import site
+from . import cluster
 
 
 def names(view: View) -> Mapping[str, Any]:
     """The cluster, and the keys of its clients on the host."""
     return {
-        "ceph_fsid": lambda: site.fsid(view.model, view.secrets),
-        "ceph_monitors": lambda: site.mon_host(view.model),
-        "ceph_users": lambda: site.users(view.model, view.host),
-        "ceph_crush_location": lambda: site.crush_location(view.host),
-        "ceph_sections": lambda overrides: site.sections(view.model, view.host, overrides),
-        "ceph_keyring": lambda entity: site.keyring(view.model, view.secrets, entity),
+        "ceph_fsid": lambda: cluster.fsid(view.model, view.secrets),
+        "ceph_monitors": lambda: cluster.mon_host(view.model),
+        "ceph_users": lambda: cluster.users(view.model, view.host),
+        "ceph_crush_location": lambda: cluster.crush_location(view.host),
+        "ceph_sections": lambda overrides: cluster.sections(view.model, view.host, overrides),
+        "ceph_keyring": lambda entity: cluster.keyring(view.model, view.secrets, entity),
         "ceph_inputs": ceph_inputs,
     }
 

@@ -10,7 +10,7 @@ from .. import flows
 from ..description.services import Services
 from ..model import Host, Model
 from . import admin as ceph_admin
-from . import site as ceph_site
+from . import cluster as the_cluster
 from . import values as ceph
 
 
@@ -19,8 +19,8 @@ def ceph_access(model: Model, host: Host, services: Services, secrets: Mapping[s
 
     ``key`` is the digest of the key that it will have.
     """
-    external = ceph_site.external(model)
-    clients = ceph_site.uses_on(model, host)
+    external = the_cluster.external(model)
+    clients = the_cluster.uses_on(model, host)
     if not external or not clients:
         return {}
     return {
@@ -29,16 +29,16 @@ def ceph_access(model: Model, host: Host, services: Services, secrets: Mapping[s
         "port": flows.port("ceph_mon"),
         "monitors": list(external["monitors"]),
         "clients": [
-            {**client, "key": ceph.digest(ceph_site.key(secrets, f"client.{client['name']}"))} for client in clients
+            {**client, "key": ceph.digest(the_cluster.key(secrets, f"client.{client['name']}"))} for client in clients
         ],
     }
 
 
 def ceph_cluster(model: Model, host: Host, services: Services, secrets: Mapping[str, str]) -> dict[str, Any]:
     """All of it on the first host that administers the cluster, and nothing elsewhere."""
-    if host.name != ceph_site.speaker(model):
+    if host.name != the_cluster.speaker(model):
         return {}
-    return ceph_site.wanted(model, services, secrets)
+    return the_cluster.wanted(model, services, secrets)
 
 
 def ceph_mgr(model: Model, host: Host, services: Services, secrets: Mapping[str, str]) -> dict[str, Any]:
@@ -53,10 +53,10 @@ def ceph_mon(model: Model, host: Host, services: Services, secrets: Mapping[str,
     caps = {
         "mon.": ceph.MON_CAPS,
         ceph_admin.ADMIN: ceph.ADMIN_CAPS,
-        ceph_site.BOOTSTRAP_OSD: ceph.BOOTSTRAP_OSD_CAPS,
+        the_cluster.BOOTSTRAP_OSD: ceph.BOOTSTRAP_OSD_CAPS,
     }
     return {
-        "fsid": ceph_site.fsid(model, secrets),
+        "fsid": the_cluster.fsid(model, secrets),
         "name": host.name,
         "address": flows.bind_address(model, host, "ceph_mon"),
         "monitors": [
@@ -65,7 +65,8 @@ def ceph_mon(model: Model, host: Host, services: Services, secrets: Mapping[str,
         ],
         "port": flows.port("ceph_mon"),
         "keys": [
-            {"entity": entity, "key": ceph_site.key(secrets, entity), "caps": dict(own)} for entity, own in caps.items()
+            {"entity": entity, "key": the_cluster.key(secrets, entity), "caps": dict(own)}
+            for entity, own in caps.items()
         ],
     }
 
@@ -77,7 +78,7 @@ def ceph_osd(model: Model, host: Host, services: Services, secrets: Mapping[str,
     """
     if "ceph_osd" not in host.groups:
         return {}
-    fsid = ceph_site.fsid(model, secrets)
+    fsid = the_cluster.fsid(model, secrets)
     return {
         "fsid": fsid,
         "host": host.name,
@@ -86,5 +87,5 @@ def ceph_osd(model: Model, host: Host, services: Services, secrets: Mapping[str,
             {"mode": "raw", **osd, "uuid": ceph.osd_uuid(fsid, host.name, osd["device"])}
             for osd in host.variables.get("ceph_osds") or ()
         ],
-        "remove": [osd["uuid"] for osd in ceph_site.leaving(model, secrets)],
+        "remove": [osd["uuid"] for osd in the_cluster.leaving(model, secrets)],
     }

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .. import flows
-from ..ceph import site as ceph_site
+from ..ceph import cluster as the_cluster
 from ..description.services import Services
 from ..errors import HoldfastError
 from ..model import Host, Model
@@ -51,7 +51,7 @@ def facts(model: Model, services: Services) -> dict[str, Any]:
         if default and entry is not default and entry["backend"] == default["backend"] is not None
     )
     host, rbd = _client(model, default)
-    lost = ceph_site.dispensable_osd_host(model)
+    lost = the_cluster.dispensable_osd_host(model)
     stores = model.variables.get("glance_stores") or ()
     images = {"address": model.variables["haproxy_address"], "port": flows.port("glance_api_internal")}
     return {

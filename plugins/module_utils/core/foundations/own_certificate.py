@@ -10,7 +10,6 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from ..errors import Finding, HoldfastError
@@ -71,7 +70,7 @@ class _Site:
         self.draft = draft
         self.paths = paths
         self.files: dict[str, ControllerFile] = {}
-        self.now = datetime.now(UTC)
+        self.now = draft.now
         self.findings: list[Finding] = []
         self.wrong: set[str] = set()
         self.certificates: dict[str, list[Certificate]] = {}

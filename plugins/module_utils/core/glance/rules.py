@@ -16,7 +16,7 @@ from ..inventory.directories import overlap, why_taken
 from ..inventory.draft import Draft, entries, listed, rule
 from ..inventory.schema import KeyPath, did_you_mean, shown
 from ..inventory.shares import Use
-from ..nfs import clients
+from ..nfs import named_shares
 
 STORES = "glance_stores"
 
@@ -105,7 +105,7 @@ def system_directories(draft: Draft) -> Iterator[Finding]:
     servers = draft.group("glance_api")
     for index, store in entries(draft.variables.get(STORES)):
         path = posixpath.normpath(store["path"]) if "path" in store and servers else ""
-        taken = path and (why_taken(draft.domain, path, "glance") or clients.served(draft, path, servers))
+        taken = path and (why_taken(draft.domain, path, "glance") or named_shares.served(draft, path, servers))
         if path and (taken or _OWN.fullmatch(path)):
             yield draft.error(
                 "glance.store-system",

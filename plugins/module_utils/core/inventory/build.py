@@ -9,13 +9,14 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from collections.abc import Mapping as MappingABC
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 
 from ..errors import Finding, Severity
 from ..model import Host, Model, Network
 from .addresses import Addresses, assign
 from .domain import Domain
-from .draft import ControllerFile, Draft, DraftHost, Rule, address_of, listed, no_file, place
+from .draft import BEGINNING, ControllerFile, Draft, DraftHost, Rule, address_of, listed, no_file, place
 from .schema import KeyPath, RoleVariables, Variable, shown
 from .secrets import Form
 
@@ -80,6 +81,7 @@ class RawInventory:
         locate: file and line of a value, of a host's or, with None, of the deployment's; None when it is not known.
         texts: names of variables that the command line gives as text: ``-e NAME=VALUE``.
         read_file: a file of the controller; raises HoldfastError with the reason and what to do, as "... Fix: ...".
+        now: when it is, for what ends one day.
         variable_files: files and directories of variables beside the inventory, with ``host`` or ``group`` and name.
     """
 
@@ -94,6 +96,7 @@ class RawInventory:
     locate: Callable[[str | None, KeyPath], str | None] = lambda host, path: None
     texts: frozenset[str] = frozenset()
     read_file: Callable[[str], ControllerFile] = no_file
+    now: datetime = BEGINNING
     variable_files: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
 
@@ -188,6 +191,7 @@ class _Check:
             plain_secrets=self.raw.plain_secrets,
             locate=self.raw.locate,
             read_file=self.raw.read_file,
+            now=self.raw.now,
             variable_files=self.raw.variable_files,
         )
 

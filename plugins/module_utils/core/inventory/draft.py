@@ -13,6 +13,7 @@ import re
 import socket
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import cached_property
 from ipaddress import IPv4Address, IPv4Network
 from types import ModuleType
@@ -117,6 +118,10 @@ class DraftNetwork:
     content: Mapping[str, Any]
 
 
+BEGINNING = datetime.fromtimestamp(0, UTC)
+"""Of all time, where nobody says when it is."""
+
+
 @dataclass(frozen=True)
 class Draft:
     """An inventory that may still be wrong. ``given`` has the deployment's variables that the inventory itself sets."""
@@ -134,6 +139,7 @@ class Draft:
     plain_secrets: Mapping[str, str] = field(default_factory=dict)
     locate: Callable[[str | None, KeyPath], str | None] = lambda host, path: None
     read_file: Callable[[str], ControllerFile] = no_file
+    now: datetime = BEGINNING
     variable_files: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     addresses: Addresses = field(default_factory=dict)
     """Of every host on every network that it is on, assigned ones among them; where two collide, one of them."""

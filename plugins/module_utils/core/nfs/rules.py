@@ -10,10 +10,10 @@ from ..errors import Finding
 from ..inventory import disks
 from ..inventory.draft import Draft, DraftHost, entries, listed, rule
 from ..inventory.schema import did_you_mean
-from . import clients
+from . import named_shares
 from . import shares as nfs
 
-DISKS, SHARES = "nfs_disks", clients.SHARES
+DISKS, SHARES = "nfs_disks", named_shares.SHARES
 
 
 @rule

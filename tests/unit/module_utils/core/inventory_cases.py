@@ -6,6 +6,7 @@ from __future__ import annotations
 import collections
 import copy
 from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -117,6 +118,7 @@ def raw(content: dict[str, Any], **more: Any) -> RawInventory:
         )
     groups = {name: tuple(members) for name, members in content["groups"].items()}
     more.setdefault("known_secrets", known_secrets())
+    more.setdefault("now", datetime.now(UTC))
     return RawInventory(hosts=hosts, groups=groups, read_file=_reader(content.get("files", {})), **more)
 
 

@@ -14,7 +14,7 @@ from ...inventory.secrets import weaknesses
 from .. import values as ceph
 from ..clients import block_pools
 from ..clients import clients as clients_of
-from ..site import secret_name, secrets_of_clients
+from ..cluster import secret_name, secrets_of_clients
 from .cluster import CLIENTS, DAEMONS, EXTERNAL, POOLS, known_pools
 
 # Ceph's own.

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.holdfast.storage.plugins.module_utils.controller.deployment import Deployment
-from ansible_collections.holdfast.storage.plugins.module_utils.core.ceph import site
+from ansible_collections.holdfast.storage.plugins.module_utils.core.ceph import cluster as the_cluster
 from ansible_collections.holdfast.storage.plugins.module_utils.core.description.services import Services
 from ansible_collections.holdfast.storage.tests.unit.module_utils.core import inventory_cases as cases
 
@@ -43,7 +43,7 @@ def files(found: Services) -> dict[str, dict[str, Any]]:
 
 
 def caps(found: Services) -> dict[str, dict[str, str]]:
-    return {client["name"]: client["caps"] for client in site.client_rights(found.model)}
+    return {client["name"]: client["caps"] for client in the_cluster.client_rights(found.model)}
 
 
 def test_two_services_that_are_one_client_read_a_file_each() -> None:
@@ -129,7 +129,7 @@ def test_osds_enter_themselves_where_their_host_is_whatever_the_kernel_calls_it(
     assert line in configuration(found, "ceph1.dc1.example.org")
     assert "crush_location = root=default rack=r2 host=storage2\n" in configuration(found, "storage2")
     assert "crush_location" not in configuration(found, "control1")
-    assert {"name": "ceph1.dc1.example.org", "type": "host", "parent": "r1", "anywhere": False} in site.wanted(
+    assert {"name": "ceph1.dc1.example.org", "type": "host", "parent": "r1", "anywhere": False} in the_cluster.wanted(
         model, found, Secrets()
     )["buckets"]
 
@@ -141,4 +141,4 @@ def test_osds_of_a_host_without_a_rack_are_below_the_root() -> None:
     assert model, findings
     host = model.hosts["storage1"]
     host = replace(host, variables={**host.variables, "ceph_rack": ""})
-    assert site.crush_location(host) == "root=default host=storage1"
+    assert the_cluster.crush_location(host) == "root=default host=storage1"

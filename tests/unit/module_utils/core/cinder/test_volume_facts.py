@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.holdfast.storage.plugins.module_utils.core.ceph import site
+from ansible_collections.holdfast.storage.plugins.module_utils.core.ceph import cluster as the_cluster
 from ansible_collections.holdfast.storage.plugins.module_utils.core.cinder import stories as volume
 from ansible_collections.holdfast.storage.tests.unit.module_utils.core import inventory_cases as cases
 
@@ -45,11 +45,11 @@ def test_without_images_nobody_is_to_be_kept_from_their_api() -> None:
 
 
 def test_the_host_that_is_lost_is_not_the_one_that_reads_and_writes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(site, "dispensable_osd_host", lambda model: model.hosts["storage3"])
+    monkeypatch.setattr(the_cluster, "dispensable_osd_host", lambda model: model.hosts["storage3"])
     found = facts("block")
     assert found["lost_host"] == "storage3"
     assert volume.degraded(found)
-    monkeypatch.setattr(site, "dispensable_osd_host", lambda model: model.hosts["control1"])
+    monkeypatch.setattr(the_cluster, "dispensable_osd_host", lambda model: model.hosts["control1"])
     found = facts("block")
     assert found["lost_host"] is None
     assert not volume.degraded(found)

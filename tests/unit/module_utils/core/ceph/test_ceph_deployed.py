@@ -10,7 +10,7 @@ import pytest
 
 from ansible_collections.holdfast.storage.plugins.module_utils.controller.deployment import Deployment
 from ansible_collections.holdfast.storage.plugins.module_utils.core.ceph import (
-    site as ceph_site,
+    cluster as the_cluster,
 )
 from ansible_collections.holdfast.storage.plugins.module_utils.core.ceph import (
     values as ceph,
@@ -54,7 +54,7 @@ def keyrings(given: Services, host: str) -> dict[str, tuple[str, str]]:
 
 def test_services_have_the_golden_rights():
     given = services("block", cinder_backup_driver="ceph", cinder_backup_pool="backups")
-    rights = {client["name"]: client["caps"] for client in ceph_site.client_rights(given.model)}
+    rights = {client["name"]: client["caps"] for client in the_cluster.client_rights(given.model)}
     assert rights == {
         "glance": {"mon": "profile rbd", "osd": "profile rbd pool=images", "mgr": "profile rbd pool=images"},
         "cinder": {
@@ -100,12 +100,12 @@ def test_a_listed_client_without_hosts_is_in_the_cluster_alone():
     caps = {"mon": "profile rbd", "osd": "profile rbd pool=volumes"}
     given = services("ceph", ceph_clients=[{"name": "elsewhere", "caps": caps}])
     assert not [host for host in given.model.hosts if "elsewhere" in keyrings(given, host)]
-    assert {"name": "elsewhere", "caps": caps} in ceph_site.client_rights(given.model)
+    assert {"name": "elsewhere", "caps": caps} in the_cluster.client_rights(given.model)
 
 
 def test_what_a_listed_client_has_to_reach_is_tried_where_it_runs():
     given = services("ceph")
-    (tester,) = list(ceph_site.uses_on(given.model, given.model.hosts["storage3"]))
+    (tester,) = list(the_cluster.uses_on(given.model, given.model.hosts["storage3"]))
     assert tester == {"name": "tester", "writes": ["volumes"], "reads": ["images"]}
 
 
@@ -125,7 +125,7 @@ def test_pools_are_tried_as_far_as_rights_are_on_the_whole_of_them(rights, write
 
 def test_a_cluster_has_its_file_systems_and_anothers_has_not():
     given = services("ceph")
-    made = ceph_site.wanted(given.model, given, KEYS)
+    made = the_cluster.wanted(given.model, given, KEYS)
     assert made["filesystems"] == [
         {"name": "shares", "metadata_pool": "shares-names", "data_pool": "shares", "max_mds": 1}
     ]
@@ -134,7 +134,7 @@ def test_a_cluster_has_its_file_systems_and_anothers_has_not():
 
 def test_a_gateway_has_pools_that_leave_room_for_others_and_options_that_start_it_again():
     given = services("ceph", ceph_config={"client.rgw": {"rgw_max_attr_size": 1024}})
-    made = ceph_site.wanted(given.model, given, KEYS)
+    made = the_cluster.wanted(given.model, given, KEYS)
     pools = {pool["name"]: pool for pool in made["pools"] if pool["application"] == "rgw"}
     assert {name: pool["pg_num"] for name, pool in pools.items()} == ceph.RGW_POOLS
     options = {entry["name"] for entry in made["config"] if entry["section"] == "client.rgw"}
@@ -152,7 +152,7 @@ def test_a_pool_of_a_gateway_may_be_listed():
     pools = [*cases.good("ceph")["vars"]["ceph_pools"]]
     pools.append({"name": "default.rgw.buckets.data", "application": "rgw", "pg_num": 64, "device_class": "hdd"})
     given = services("ceph", ceph_pools=pools)
-    made = ceph_site.wanted(given.model, given, KEYS)["pools"]
+    made = the_cluster.wanted(given.model, given, KEYS)["pools"]
     assert [pool["pg_num"] for pool in made if pool["name"] == "default.rgw.buckets.data"] == [64]
 
 
@@ -179,7 +179,7 @@ def model(**groups: str) -> Model:
     ],
 )
 def test_a_host_is_spared_only_where_quorum_and_manager_stay(groups, spared):
-    found = ceph_site.dispensable_osd_host(model(**groups))
+    found = the_cluster.dispensable_osd_host(model(**groups))
     assert (found and found.name) == spared
 
 
