@@ -60,9 +60,8 @@ def _refuses(protection: Protection, sections_: Sequence[str], option: str, want
     place = spelt(protection.pattern)
     for name, value in _readings(option, wanted, form):
         cut_short = form.abbreviates and len(name) > 2 and place.rpartition(".")[2].startswith(name)
-        if cut_short or fnmatch.fnmatchcase(".".join((*sections_, name)), place):
-            if not protection.allows(value):
-                return True
+        if (cut_short or fnmatch.fnmatchcase(".".join((*sections_, name)), place)) and not protection.allows(value):
+            return True
     return False
 
 
