@@ -329,7 +329,7 @@ def sweep(cloud: Cloud) -> int:
             (collection, entry)
             for collection in ("backups", "volumes")
             for entry in _everywhere(cloud, collection)
-            if (entry.get("name") or "").startswith(PREFIX)
+            if entry["name"].startswith(PREFIX)
         ]
         if not left:
             break
@@ -346,8 +346,8 @@ def sweep(cloud: Cloud) -> int:
 
 
 def _everywhere(cloud: Cloud, collection: str) -> list[dict[str, Any]]:
-    """Those of all projects."""
-    path = f"/{collection}/detail?all_tenants=1"
+    """Those of all projects with our prefix anywhere in their names."""
+    path = f"/{collection}/detail?all_tenants=1&name~={PREFIX}"
     return list(call(cloud, "GET", path, 200, doing="Looking for leftovers")[collection])
 
 

@@ -84,14 +84,17 @@ def cache(cloud: Cloud, scene: Scene) -> dict[str, Any]:
 def roles(cloud: Cloud, scene: Scene) -> dict[str, Any]:
     """Who has a role in a project only sees and makes no users; an administrator does."""
     body = json.dumps({"user": {"name": f"{scene.name}-more", "domain_id": "default"}}).encode()
+    some = f"name={scene.name}-identity-{people.READER}"
     with people.of_a_project(cloud, scene, "identity") as who:
         for name in (people.READER, people.MEMBER):
             url = f"{who[name].endpoint('identity')}/users"
-            expect(who[name].request("GET", url), 403, doing=f"Listing users as a {name}")
+            expect(who[name].request("GET", f"{url}?{some}"), 403, doing=f"Listing users as a {name}")
             made = who[name].request("POST", url, body, {"Content-Type": "application/json"})
             expect(made, 403, doing=f"Making a user as a {name}")
         admin = who[people.ADMIN]
-        expect(admin.request("GET", f"{admin.endpoint('identity')}/users"), 200, doing="Listing users as administrator")
+        url = f"{admin.endpoint('identity')}/users?{some}"
+        listed = expect(admin.request("GET", url), 200, doing="Listing users as administrator").json()["users"]
+        require(len(listed) == 1, f"Of the name of one user {len(listed)} are listed.")
     return {"reader and member": "403 Forbidden", "admin": "users are listed"}
 
 

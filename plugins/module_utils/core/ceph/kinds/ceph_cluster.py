@@ -8,6 +8,7 @@ and when Ceph itself says that nothing is lost by it.
 
 from __future__ import annotations
 
+import errno
 import functools
 import itertools
 import time
@@ -66,7 +67,7 @@ def _read(cluster: Cluster, asked: dict[str, Any]) -> dict[str, Any]:
     monmap = cluster.tell("mon dump")
     crush = cluster.tell("osd crush dump")
     modules = cluster.tell("mgr module ls")
-    keys = {entry["entity"]: entry for entry in cluster.tell("auth ls")["auth_dump"]}
+    keys = {entity: _key(cluster, entity) for entity in asked["entities"]}
     rules = {rule["rule_id"]: _rule(rule, crush) for rule in crush["rules"]}
     return {
         "fsid": monmap["fsid"],
@@ -74,9 +75,9 @@ def _read(cluster: Cluster, asked: dict[str, Any]) -> dict[str, Any]:
         "config": [[e["section"], e["name"], e["value"], e.get("mask", "")] for e in cluster.tell("config dump")],
         "options": {name: _option(cluster, name) for name in asked["options"]},
         "keys": {
-            entity: {"digest": ceph.digest(keys[entity]["key"]), "caps": keys[entity]["caps"]}
-            for entity in asked["entities"]
-            if entity in keys
+            entity: {"digest": ceph.digest(entry["key"]), "caps": entry["caps"]}
+            for entity, entry in keys.items()
+            if entry
         },
         "buckets": _buckets(crush),
         "rules": {rule["name"]: rule for rule in rules.values()},
@@ -111,6 +112,19 @@ def _read_leaving(io: IO, cluster: Cluster, asked: Mapping[str, Any], patience: 
             }
             for osd in leaving
         }
+
+
+def _key(cluster: Cluster, entity: str) -> dict[str, Any] | None:
+    """One key and its capabilities, None where there is none: a cluster has a key for each OSD and each user's share.
+
+    Raises HoldfastError when the cluster does not tell: without an answer a key would be made anew.
+    """
+    status, answer, said = cluster.ask("auth get", entity=entity)
+    if status == -errno.ENOENT:
+        return None
+    if status != 0 or not answer:
+        raise HoldfastError(f"Ceph refuses `auth get {entity}`: {said or 'error'} ({status}).")
+    return dict(answer[0])
 
 
 def _option(cluster: Cluster, name: str) -> dict[str, Any] | None:

@@ -120,6 +120,8 @@ def _found(collection: str, entry: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _assignments(api: Api, asked: dict[str, Any], found: dict[str, Any]) -> Iterator[str]:
+    """Those of the users that are asked for. By their ids: for names keystone looks up each user that a scope has."""
+    users, roles = ({entry["id"]: label for label, entry in found[name].items()} for name in ("users", "roles"))
     for scope in asked["scopes"]:
         kind, _, label = scope.partition(" ")
         if kind == "system":
@@ -128,9 +130,10 @@ def _assignments(api: Api, asked: dict[str, Any], found: dict[str, Any]) -> Iter
             query = {f"scope.{kind}.id": place["id"]}
         else:
             continue
-        for entry in api.get("role_assignments", include_names="true", **query):
-            if user := entry.get("user"):
-                yield _assignment(f"{user['domain']['name']}/{user['name']}", entry["role"]["name"], scope)
+        for entry in api.get("role_assignments", **query):
+            user, role = users.get(entry.get("user", {}).get("id")), roles.get(entry["role"]["id"])
+            if user and role:
+                yield _assignment(user, role, scope)
 
 
 def plan(current: dict[str, Any], wanted: dict[str, Any]) -> Plan:

@@ -7,7 +7,7 @@ import contextlib
 import json
 from collections.abc import Callable, Iterator
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
@@ -83,14 +83,14 @@ class Cloud:
         if not token:
             answer = Answer(200, {"location": f"https://{parts.netloc}/v3"}, b"{}")
         elif service == "identity":
-            answer = self.identity(method, parts.path.removeprefix("/v3/").split("/"), sent)
+            answer = self.identity(method, parts.path.removeprefix("/v3/").split("/"), parts.query, sent)
         elif service == "placement":
             answer = Answer(200 if self.role == "admin" else 403, {}, b'{"resource_providers": []}')
         else:
             answer = self.things_of_a_project(method, parts.path, sent)
         return self.lie(self.role, method, parts.path, answer)
 
-    def identity(self, method: str, path: list[str], sent: Any) -> Answer:
+    def identity(self, method: str, path: list[str], query: str, sent: Any) -> Answer:
         if self.role != "admin":
             return Answer(403, {}, b"")
         if path[0] == "roles":
@@ -107,7 +107,11 @@ class Cloud:
             return Answer(204, {}, b"")
         if method == "DELETE":
             return Answer(204 if collection.pop(path[1], None) else 404, {}, b"")
-        return Answer(200, {}, json.dumps({path[0]: list(collection.values())}).encode())
+        # A cloud has more users and projects than a story may ask for.
+        ((key, value),) = parse_qsl(query)
+        same = {"name": str.__eq__, "name__istartswith": str.startswith}[key]
+        found = [entry for entry in collection.values() if same(entry["name"], value)]
+        return Answer(200, {}, json.dumps({path[0]: found}).encode())
 
     def things_of_a_project(self, method: str, path: str, sent: Any) -> Answer:
         """Volumes and images: a reader reads, and what is the administrator's is a name or a value that says so."""

@@ -91,13 +91,14 @@ class Cloud:
         if not token:
             return Answer(401, {}, b"")
         if method == "POST":
-            self.providers[f"u{len(self.providers)}"] = json.loads(body or b"{}")["name"]
+            made = json.loads(body or b"{}")
+            self.providers[made["uuid"]] = made["name"]
             return Answer(201, {}, b"")
         if method == "DELETE":
-            del self.providers[parts.path.rpartition("/")[2]]
-            return Answer(204, {}, b"")
-        wanted = parse_qs(parts.query).get("name", [None])[0]
-        found = [{"uuid": key, "name": name} for key, name in self.providers.items() if wanted in (None, name)]
+            gone = self.providers.pop(parts.path.rpartition("/")[2], None)
+            return Answer(204 if gone else 404, {}, b"")
+        (wanted,) = parse_qs(parts.query)["name"]
+        found = [{"uuid": key, "name": name} for key, name in self.providers.items() if wanted == name]
         return Answer(200, {}, json.dumps({"resource_providers": found}).encode())
 
 
@@ -105,7 +106,7 @@ def test_a_provider_comes_and_goes() -> None:
     cloud = Cloud()
     assert stories.provider(cloud, SCENE) == {
         "microversions": "1.0 to 1.39",
-        "provider": "u0",
+        "provider": stories.PROVIDER,
         "without a token": "401 Unauthorized",
     }
     assert cloud.providers == {}
@@ -138,6 +139,9 @@ def test_a_provider_that_stays_is_noticed() -> None:
 
 def test_a_sweep_takes_what_verifications_left_and_nothing_else() -> None:
     cloud = Cloud()
-    cloud.providers = {"a": "compute1", "b": f"{PREFIX}old"}
-    assert stories.sweep(cloud) == 1
+    cloud.providers = {"a": "compute1", stories.PROVIDER: f"{PREFIX}old"}
+    asked = []
+    cloud.lie = lambda method, answer: (asked.append(method), answer)[1]
+    assert (stories.sweep(cloud), stories.sweep(cloud)) == (1, 0)
     assert cloud.providers == {"a": "compute1"}
+    assert asked == ["DELETE", "DELETE"], "providers were listed"

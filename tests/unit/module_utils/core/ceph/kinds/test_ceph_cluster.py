@@ -62,6 +62,7 @@ class FakeCeph:
         self.osds = {0: {"up": 1, "in": 1, "uuid": LEAVING["uuid"]}}
         self.safe: set[int] = set()
         self.kill_after = 10**9
+        self.asked: list[str] = []
 
     def __enter__(self) -> FakeCeph:
         return self
@@ -74,6 +75,10 @@ class FakeCeph:
             known = {"osd_memory_target": "size", "auth_allow_insecure_global_id_reclaim": "bool"}
             kind = known.get(arguments["key"])
             return (0, {"type": kind}, "") if kind else (-errno.ENOENT, None, "")
+        if prefix == "auth get":
+            self.asked.append(arguments["entity"])
+            entry = self.auth.get(arguments["entity"])
+            return (0, [{"entity": arguments["entity"], **entry}], "") if entry else (-errno.ENOENT, None, "no such")
         number = int(arguments["ids"][0])
         if prefix == "osd safe-to-destroy":
             return (0, {"safe_to_destroy": [number]}, "") if number in self.safe else (-errno.EBUSY, None, "")
@@ -89,7 +94,6 @@ class FakeCeph:
             },
             "fs dump": lambda: {"filesystems": [{"mdsmap": found} for found in self.files.values()]},
             "auth get-key": lambda: {"key": self.auth[given["entity"]]["key"]},
-            "auth ls": lambda: {"auth_dump": [{"entity": name, **entry} for name, entry in self.auth.items()]},
             "config dump": lambda: [
                 {"section": section, "name": name, "value": value, "mask": ""}
                 for (section, name), value in self.config.items()
@@ -449,3 +453,18 @@ def test_a_pool_that_nobody_described_is_made_and_then_left_as_it_is(io):
     assert "create pool images" in converge(io, with_pool(as_found=True))
     assert not planned(io, with_pool(as_found=True, pg_num=64))
     assert planned(io, with_pool(pg_num=64)).summary() == ["update pool images"]
+
+
+def test_of_all_keys_of_a_cluster_only_those_that_are_wanted_are_asked_for(io):
+    io.cluster.auth |= {f"client.share{number}": {"key": KEY, "caps": {"mds": "allow r"}} for number in range(300)}
+    planned(io, WANTED)
+    assert io.cluster.asked == ["client.glance"]
+
+
+def test_a_key_that_the_cluster_does_not_tell_is_not_made_anew(io):
+    converge(io, WANTED)
+    ask = io.cluster.ask
+    io.cluster.ask = lambda prefix, **more: (-errno.EACCES, None, "no") if prefix == "auth get" else ask(prefix, **more)
+    plan = planned(io, WANTED)
+    assert plan.summary() == ["wait for the cluster"]
+    assert "auth get client.glance" in plan.changes[0].after
