@@ -123,13 +123,12 @@ def _groups(io: IO, names: list[str], mounts: list[dict[str, str]]) -> dict[str,
         if row["vg_name"] in names
     }
     if found:
-        system = disks.of_the_system(io, mounts)
-        columns = "vg_name,lv_name,lv_layout,lv_size,lv_kernel_major,lv_kernel_minor"
-        for row in report(io, "lvs", "lv", columns, list(found)):
-            number = f"{row.get('lv_kernel_major')}:{row.get('lv_kernel_minor')}"
-            found[row["vg_name"]]["system"] |= number in system
-            if "pool" in row["lv_layout"].split(","):
-                found[row["vg_name"]]["pools"][row["lv_name"]] = int(row["lv_size"])
+        # A group may have very many volumes of users: its pools alone are listed, and the kernel tells of the system's.
+        for row in report(io, "lvs", "lv", "vg_name,lv_name,lv_size", ["--select", "segtype=thin-pool", *found]):
+            found[row["vg_name"]]["pools"][row["lv_name"]] = int(row["lv_size"])
+        system = [io.read_text(f"/sys/dev/block/{number}/dm/uuid") or "" for number in disks.of_the_system(io, mounts)]
+        for group in found.values():
+            group["system"] = any(uuid.startswith(f"LVM-{group['uuid'].replace('-', '')}") for uuid in system)
     return found
 
 

@@ -94,7 +94,7 @@ class FakeHost:
             rows = [
                 {
                     "vg_name": name,
-                    "vg_uuid": "u",
+                    "vg_uuid": f"{name}-uuid",
                     "vg_tags": ",".join(tags),
                     "vg_missing_pv_count": str(self.missing),
                     "vg_size": str(16 * GIB),
@@ -103,13 +103,11 @@ class FakeHost:
             ]
             return self.report("vg", rows)
         if command == "lvs":
+            assert "--select segtype=thin-pool" in " ".join(argv), "the volumes of users are listed"
             rows = [
-                {"vg_name": "volumes", "lv_name": name, "lv_layout": "thin,pool", "lv_size": str(size)}
-                for name, size in self.pools.items()
+                {"vg_name": "volumes", "lv_name": name, "lv_size": str(size)} for name, size in self.pools.items()
             ]
-            rows.append({"vg_name": "volumes", "lv_name": "volume-1", "lv_layout": "thin,sparse", "lv_size": "1"})
-            numbers = {"lv_kernel_major": "253", "lv_kernel_minor": "0"}
-            return self.report("lv", [{**row, **(numbers if row["lv_name"] == "volume-1" else {})} for row in rows])
+            return self.report("lv", rows)
         if command == self.die_in != "lvm":
             self.parts |= dict.fromkeys(argv[argv.index("volumes") + 1 :], "")
             self.signatures |= {disk: ["LVM2_member"] for disk in argv[argv.index("volumes") + 1 :]}
@@ -256,7 +254,10 @@ def test_the_systems_own_group_is_not_adopted(use: Any) -> None:
     io.parts = {ONE: "volumes"}
     io.tags["volumes"] = set()
     use(io)
-    assert refused(io, wanted(devices=[ONE], adopt="volumes")) == ["volume_group.system"]
+    # Of another group a volume of the same length is in use: the kernel's name has the ids of group and volume.
+    for uuid, said in (("LVM-volumesuuidAbCdEf", ["volume_group.system"]), ("LVM-othergrpuuidAbCdEf", [])):
+        io.files["/sys/dev/block/253:0/dm/uuid"] = f"{uuid}\n"
+        assert [one.code for one in planned(io, wanted(devices=[ONE], adopt="volumes")).errors] == said
 
 
 def test_two_groups_of_the_same_name_are_refused() -> None:
