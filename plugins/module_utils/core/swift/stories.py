@@ -19,6 +19,8 @@ from ..verify.story import NOISE, PREFIX, Cloud, Scene, Story, expect, require
 from .signed_url import temporary_url
 
 OBJECT_SIZE = 8 * MIB
+LISTING_SECONDS = 60
+"""Within which a listing has heard of what is gone."""
 REPLICATED, CODED, MISSED, LINKED = "replicated", "coded", "while-a-host-was-lost", "linked"
 
 
@@ -330,14 +332,24 @@ def sweep(cloud: Cloud) -> int:
     answer = cloud.request("GET", f"{cloud.endpoint('object-store')}?format=json&prefix={PREFIX}")
     containers = [entry["name"] for entry in answer.json()] if answer.status == 200 else []
     for container in containers:
+        _remove(cloud, container)
+    return len(containers)
+
+
+def _remove(cloud: Cloud, container: str) -> None:
+    """A busy container server hears of what is gone late: it refuses meanwhile, and is told by each further DELETE."""
+    deadline = time.monotonic() + LISTING_SECONDS
+    while True:
         for entry in _listing(cloud, container, "versions") or _listing(cloud, container, "limit=10000"):
             version = entry.get("version_id")
             suffix = f"?version-id={version}" if version and version != "null" else ""
             cloud.request("DELETE", _url(cloud, container, entry["name"]) + suffix)
-        answer = cloud.request("DELETE", _url(cloud, container))
-        if answer.status not in (204, 404):
-            raise HoldfastError(f"The container {container} could not be removed: status {answer.status}.")
-    return len(containers)
+        status = cloud.request("DELETE", _url(cloud, container)).status
+        if status in (204, 404):
+            return
+        if status != 409 or time.monotonic() > deadline:
+            raise HoldfastError(f"The container {container} could not be removed: status {status}.")
+        time.sleep(1)
 
 
 STORIES = (

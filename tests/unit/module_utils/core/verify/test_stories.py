@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The stories against an object store and an image service of a few lines: they pass there, and each lie is noticed."""
 
+import itertools
 import json
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -241,6 +242,32 @@ def test_a_sweep_removes_what_verifications_left_and_nothing_else():
     assert (object_store.sweep(cloud), image.sweep(cloud)) == (1, 1)
     assert list(cloud.containers) == ["photos"]
     assert list(cloud.images) == ["1"]
+
+
+@pytest.mark.parametrize(("refusals", "problem"), [([409, 409], ""), ([409] * 99, "status 409"), ([503], "status 503")])
+def test_a_listing_that_is_late_is_told_again(monkeypatch, refusals, problem):
+    ticks = itertools.count()
+    monkeypatch.setattr(object_store.time, "monotonic", lambda: next(ticks))
+    monkeypatch.setattr(object_store.time, "sleep", lambda _: None)
+    left, deleted = iter(refusals), []
+    listing = json.dumps([{"name": "x", "bytes": 1}]).encode()
+
+    def lie(method, url, answer):
+        if method == "DELETE":
+            deleted.append(url)
+        if not url.endswith("/x") and method == "DELETE":
+            status = next(left, 204)
+            return Answer(status, {}, b"")
+        return Answer(200, {}, listing) if f"{stories.PREFIX}old?" in url else answer
+
+    cloud = Cloud(lie)
+    cloud.containers = {f"{stories.PREFIX}old": {"x": b""}}
+    if problem:
+        with pytest.raises(HoldfastError, match=problem):
+            object_store.sweep(cloud)
+    else:
+        assert object_store.sweep(cloud) == 1
+        assert [url.endswith("/x") for url in deleted] == [True, False] * 3
 
 
 def test_an_image_is_uploaded_stored_fetched_and_fetched_again():
