@@ -13,7 +13,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 # sudo may ask for a password; root does not.
 PLAYBOOK = $(BIN)/ansible-playbook -i $(INVENTORY) $(shell [ "$$(id -u)" = 0 ] || sudo -n true 2>/dev/null || echo --ask-become-pass)
 
-.PHONY: tempest help .venv lab lab-down test test-all lint unit integration molecule docs bench lock clean
+.PHONY: tempest help .venv lab lab-down test test-all lint unit integration molecule docs bench bench-empty lock clean
 
 help: ## this list
 	@sed -n 's/^\([.a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -60,8 +60,11 @@ tempest: .venv/tempest ## OpenStack's own smoke tests against the lab; ALL=1 for
 docs: .venv/dev ## the reference pages, from the roles' variables and the table of flows
 	$(BIN)/python scripts/generate_docs.py
 
-bench: .venv/runtime ## cost of a converged run on the lab, and on simulated hosts
+bench: .venv/runtime ## cost of a converged run on the lab, on simulated hosts, and on the lab full of things
 	$(BIN)/python tests/bench/bench.py
+
+bench-empty: .venv/runtime ## take out what make bench filled the lab with
+	$(BIN)/python tests/bench/filling.py --empty
 
 lock: ## renew requirements/*.txt from requirements/*.in; needs uv
 	for name in runtime dev tempest; do uv pip compile --quiet --upgrade --generate-hashes --python-version 3.11 \

@@ -104,9 +104,7 @@ class FakeHost:
             return self.report("vg", rows)
         if command == "lvs":
             assert "--select segtype=thin-pool" in " ".join(argv), "the volumes of users are listed"
-            rows = [
-                {"vg_name": "volumes", "lv_name": name, "lv_size": str(size)} for name, size in self.pools.items()
-            ]
+            rows = [{"vg_name": "volumes", "lv_name": name, "lv_size": str(size)} for name, size in self.pools.items()]
             return self.report("lv", rows)
         if command == self.die_in != "lvm":
             self.parts |= dict.fromkeys(argv[argv.index("volumes") + 1 :], "")
