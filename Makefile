@@ -13,7 +13,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 # sudo may ask for a password; root does not.
 PLAYBOOK = $(BIN)/ansible-playbook -i $(INVENTORY) $(shell [ "$$(id -u)" = 0 ] || sudo -n true 2>/dev/null || echo --ask-become-pass)
 
-.PHONY: tempest help .venv lab lab-down test test-all lint unit integration molecule docs bench bench-empty lock clean
+.PHONY: tempest functional help .venv lab lab-down test test-all lint unit integration molecule docs bench bench-empty lock clean
 
 help: ## this list
 	@sed -n 's/^\([.a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -57,6 +57,9 @@ molecule: .venv/dev ## one scenario: SCENARIO=name; the lab must be down
 tempest: .venv/tempest ## OpenStack's own smoke tests against the lab; ALL=1 for all, REALM=volume for a realm's
 	$(BIN)/python scripts/tempest $(if $(ALL),--all) $(if $(REALM),--realm $(REALM))
 
+functional: .venv/functional ## Swift's own functional tests against the lab, from its sources: CHECKOUT=dir
+	$(BIN)/python scripts/swift_functional $(CHECKOUT)
+
 docs: .venv/dev ## the reference pages, from the roles' variables and the table of flows
 	$(BIN)/python scripts/generate_docs.py
 
@@ -67,12 +70,12 @@ bench-empty: .venv/runtime ## take out what make bench filled the lab with
 	$(BIN)/python tests/bench/filling.py --empty
 
 lock: ## renew requirements/*.txt from requirements/*.in; needs uv
-	for name in runtime dev tempest; do uv pip compile --quiet --upgrade --generate-hashes --python-version 3.11 \
+	for name in runtime dev tempest functional; do uv pip compile --quiet --upgrade --generate-hashes --python-version 3.11 \
 	    --no-emit-index-url requirements/$$name.in -o requirements/$$name.txt || exit; done
 
 clean: ## remove what make installed in the checkout; the lab must be down
 	@[ ! -e .lab ] || { echo "There is a lab: make lab-down"; exit 1; }
-	rm -rf .venv .venv-tempest .collections .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .ansible
+	rm -rf .venv .venv-tempest .venv-functional .collections .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .ansible
 
 .venv: .venv/runtime ## Ansible and what it needs, pinned
 .venv/runtime: requirements/runtime.txt requirements/collections.txt scripts/vendor_collections
@@ -85,6 +88,11 @@ clean: ## remove what make installed in the checkout; the lab must be down
 	@echo "Installing OpenStack's acceptance tests into .venv-tempest"
 	@PYTHON=$(PYTHON) && export PYTHON && python=$$(scripts/python) && "$$python" -m venv .venv-tempest
 	@.venv-tempest/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements/tempest.txt
+	@touch $@
+.venv/functional: .venv/runtime requirements/functional.txt
+	@echo "Installing what Swift's functional tests need into .venv-functional"
+	@PYTHON=$(PYTHON) && export PYTHON && python=$$(scripts/python) && "$$python" -m venv .venv-functional
+	@.venv-functional/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements/functional.txt
 	@touch $@
 .venv/dev: .venv/runtime requirements/dev.txt
 	@echo "Installing linters and test tools into .venv"

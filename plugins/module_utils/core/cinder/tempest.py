@@ -18,6 +18,7 @@ def sections(model: Model) -> Sections:
         "volume": {
             "catalog_type": "block-storage",
             "region": str(model.variables["holdfast_region"]),
+            "max_microversion": "latest",
             "storage_protocol": _PROTOCOLS.get(types[0], "iSCSI") if types else "ceph",
             "build_interval": 1,
             "build_timeout": 300,
@@ -30,8 +31,18 @@ def sections(model: Model) -> Sections:
             "extend_attached_volume": False,
             "manage_volume": False,
             "manage_snapshot": False,
+            "consistency_group": False,
+            "volume_revert": False,
         },
+        # Each role has the rights of cinder's own new defaults, and no more.
+        "enforce_scope": {"cinder": True},
     }
 
 
-TESTS = RealmTests("volume", sections, service="cinder")
+TESTS = RealmTests(
+    "volume",
+    sections,
+    service="cinder",
+    # Its scenarios attach volumes to instances.
+    plugins=("cinder_tempest_plugin.api", "cinder_tempest_plugin.rbac"),
+)

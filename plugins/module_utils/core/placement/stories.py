@@ -9,7 +9,6 @@ from typing import Any
 from ..verify import people
 from ..verify.story import NOISE, Cloud, Scene, Story, expect, require
 
-
 PROVIDER = "fde6fc55-766f-5289-b07a-f9019526380f"
 """UUID of the provider of every verification: what a killed one left is found by it, whoever else has providers."""
 

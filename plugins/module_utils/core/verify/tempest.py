@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,19 +24,21 @@ class RealmTests:
         realm: their package below ``tempest.api``.
         sections: what they need in tempest.conf.
         service: what tempest calls it in ``[service_available]``; empty for what is always there.
+        plugins: packages of more tests, that plugins of tempest have. They have no smoke tests.
         excluded: tests that fail for a reason which is not the deployment's fault, and the reason. Regular expressions.
     """
 
     realm: str
     sections: Callable[[Model], Sections]
     service: str = ""
+    plugins: tuple[str, ...] = ()
     excluded: Mapping[str, str] = field(default_factory=dict)
 
 
-def selection(realms: Iterable[str], *, smoke: bool = True) -> str:
-    """The regular expression of the tests that are run."""
-    tests = rf"^tempest\.api\.({'|'.join(realms)})\."
-    return rf"{tests}.*\[.*\bsmoke\b.*\]" if smoke else tests
+def selection(realms: Iterable[str], *, plugins: Iterable[str] = (), smoke: bool = True) -> str:
+    """The regular expression of the tests that are run, ``plugins`` being packages of theirs."""
+    packages = [rf"tempest\.api\.({'|'.join(realms)})", *map(re.escape, plugins)]
+    return rf"^{packages[0]}\..*\[.*\bsmoke\b.*\]" if smoke else rf"^({'|'.join(packages)})\."
 
 
 def configuration(

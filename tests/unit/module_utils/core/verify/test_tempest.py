@@ -102,8 +102,23 @@ def test_the_selection_is_the_realms_smoke_tests() -> None:
     assert not re.search(tempest.selection(["image"], smoke=False), "tempest.api.volume.test_x.Test.test_create[id-1]")
 
 
+def test_all_tests_of_a_realm_are_those_of_its_plugins_too() -> None:
+    tests = KNOWN["cinder"]
+    chosen = re.compile(tempest.selection([tests.realm], plugins=tests.plugins, smoke=False))
+    for name in ("api.volume.test_volume_backup.T.test_x", "rbac.v3.test_volumes.T.test_x"):
+        assert chosen.search(f"cinder_tempest_plugin.{name}[id-1]")
+        assert not re.search(tempest.selection([tests.realm], smoke=False), f"cinder_tempest_plugin.{name}[id-1]")
+        smoke = tempest.selection([tests.realm], plugins=tests.plugins)
+        assert not re.search(smoke, f"cinder_tempest_plugin.{name}[id-1]")
+    assert chosen.search("tempest.api.volume.test_x.T.test_y[id-1]")
+    assert not chosen.search("cinder_tempest_plugin.scenario.test_snapshots.T.test_x[id-1,compute]")
+    assert not chosen.search("tempest.api.image.test_x.T.test_y[id-1]")
+
+
 @pytest.mark.parametrize("tests", KNOWN.values(), ids=KNOWN)
 def test_an_exclusion_is_of_the_subjects_own_tests_and_has_a_reason(tests: tempest.RealmTests) -> None:
-    own = re.compile(rf"\^?tempest\\?\.api\\?\.{tests.realm}\b")
+    own = re.compile(
+        "|".join([rf"\^?tempest\\?\.api\\?\.{tests.realm}\b", *(rf"\^?{name}\b" for name in tests.plugins)])
+    )
     bad = {test: reason for test, reason in tests.excluded.items() if not own.match(test) or not reason.endswith(".")}
     assert bad == {}
