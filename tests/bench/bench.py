@@ -295,12 +295,7 @@ def main() -> int:
                 measures.append(play(f"plan, {count} simulated", "plan", inventory, processes, "--check"))
             problems += too_costly(measures[-1])
     if chosen.only in (None, "full"):
-        lab = chosen.inventory.resolve().parents[1] / ".lab"
-
-        def timed(name: str, playbook: str) -> Measure:
-            return play(name, playbook, chosen.inventory, processes)
-
-        runs, found = full.compare(filling.of_deployment(lab), timed, lab / "bench.json")
+        runs, found = empty_and_full(chosen.inventory, processes)
         measures += runs
         problems += found
     print(table(measures))
@@ -318,6 +313,19 @@ def on_the_lab(inventory: Path, processes: Processes) -> list[Measure]:
         play("one option changed", "site", inventory, processes, "-e", option),
         play("and changed back", "site", inventory, processes),
     ]
+
+
+def empty_and_full(inventory: Path, processes: Processes) -> tuple[Sequence[Measure], Sequence[str]]:
+    """Runs on the lab when it is empty and when it is full, and what is wrong."""
+    lab = inventory.resolve().parents[1] / ".lab"
+    try:
+        return full.compare(
+            filling.of_deployment(lab),
+            lambda name, playbook: play(name, playbook, inventory, processes),
+            lab / "bench.json",
+        )
+    except filling.HoldfastError as error:
+        return [], [str(error)]
 
 
 if __name__ == "__main__":
