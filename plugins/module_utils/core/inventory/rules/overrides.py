@@ -82,7 +82,7 @@ def of_backends(draft: Draft) -> Iterator[Finding]:
     for of in draft.domain.backends.values():
         protections = [each for each in _known(draft, (f"{of.service}_conf_overrides",)).protected if each.of_backends]
         for owner, path, given in _own_options(draft, of):
-            option, oslo = spelt(path[-1]), FORMATS["oslo"]
+            option, oslo = str(path[-1]), FORMATS["oslo"]
             reasons = {each.because for each in protections if _refuses(each, ("",), option, given, oslo)}
             for reason in sorted(reasons):
                 yield draft.error(
