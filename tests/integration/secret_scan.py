@@ -13,6 +13,7 @@ import argparse
 import base64
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -33,6 +34,7 @@ from ansible_collections.holdfast.storage.plugins.module_utils.controller.deploy
 BIN = Path(sys.executable).parent
 ALLOWED = {"clouds.yaml", "openrc"}
 SHORTEST = 16
+CERTIFICATE = re.compile("-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
 
 HOST_SCRIPT = r"""
 import os, subprocess, sys
@@ -83,10 +85,14 @@ def _flat(name: str, value: object) -> Iterator[tuple[str, str]]:
 
 
 def forms(known: Mapping[str, str]) -> list[tuple[str, bytes]]:
-    """What to look for: each secret as it is, encoded, and for keys of several lines each of their lines."""
+    """What to look for: each secret as it is, encoded, and for keys of several lines each of their lines.
+
+    A certificate that stands beside its key is for everybody.
+    """
     found = []
     for name, value in known.items():
-        lines = [line for line in value.splitlines() if len(line) >= SHORTEST and not line.startswith("-----")]
+        secret = CERTIFICATE.sub("", value)
+        lines = [line for line in secret.splitlines() if len(line) >= SHORTEST and not line.startswith("-----")]
         for line in lines:
             raw = line.encode()
             found += [(name, form) for form in {raw, base64.b64encode(raw).rstrip(b"="), quote(line, safe="").encode()}]

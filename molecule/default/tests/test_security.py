@@ -49,9 +49,9 @@ def test_rsync_takes_copies_and_gives_none(host: Any) -> None:
         return
     line = next(line for line in host.check_output("ss -Hltn sport = :873").splitlines())
     where = f"rsync://{line.split()[3]}"
-    read = host.run(f"rsync {where}/object_d1/d1/objects/ /tmp/")
+    read = host.run(f"rsync {where}/object_swift1/swift1/objects/ /tmp/")
     assert "module is write only" in read.stderr
-    beside = host.run(f"rsync --recursive /etc/swift {where}/object_d1/d1/accounts/")
+    beside = host.run(f"rsync --recursive /etc/swift {where}/object_swift1/swift1/accounts/")
     assert beside.rc != 0
     assert "excluded destination" in beside.stderr
 
