@@ -28,8 +28,11 @@ class Api(Protocol):
     def close(self) -> None:
         """Let its connection go."""
 
-    def sign_in(self) -> str:
-        """``present`` with a token, ``refused`` when the password is wrong, ``absent`` when there is no service."""
+    def sign_in(self, *, known: bool = False) -> str:
+        """``present`` with a token, ``refused`` when the password is wrong, ``absent`` when there is no service.
+
+        ``known``: the token will do, with its catalog, that this process got for the same account before.
+        """
 
     def service(self, *types: str, title: str, headers: Mapping[str, str] | None = None) -> Api | None:
         """The internal API of the first of the types that the catalog has, with the same token; None without one."""
@@ -37,10 +40,12 @@ class Api(Protocol):
     def get(self, collection: str, **query: str) -> Iterable[dict[str, Any]]:
         """The entries of a collection, whose name the answer gives them too."""
 
-    def call(self, method: str, path: str, body: Any = None) -> Any:
+    def call(self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None) -> Any:
         """The decoded answer. Raises HoldfastError when the request is refused."""
 
-    def request(self, method: str, path: str, body: Any = None) -> tuple[int, dict[str, str], Any]:
+    def request(
+        self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None
+    ) -> tuple[int, dict[str, str], Any]:
         """Status, headers in lower case, and decoded body; status 0 when there is no answer."""
 
 

@@ -24,7 +24,10 @@ CHANGE_LOCK = "/run/holdfast/change.lock"
 
 
 class Host:
-    """Commands and files of the machine that this runs on."""
+    """Commands and files of the machine that this runs on. Several threads may use it at once."""
+
+    def __init__(self) -> None:
+        self._tokens: dict[str, Any] = {}
 
     @contextlib.contextmanager
     def alone(self, seconds: float = 900, path: str = "") -> Iterator[None]:
@@ -294,7 +297,7 @@ class Host:
         """The identity service, and by it the others."""
         from .openstack import Api
 
-        return Api(access)
+        return Api(access, self._tokens)
 
     def remove(self, path: str) -> None:
         """Remove a file or link; nothing happens when it is gone already."""

@@ -7,6 +7,7 @@ Standard library only, and imported late: it is sent with the probe, and only fe
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -15,22 +16,28 @@ from ..core.errors import HoldfastError
 
 REQUEST_SECONDS = 15
 
+_SIGNING_IN = threading.Lock()
+
 
 class Api:
     """One service. ``failure`` says why the last request had no answer.
 
     Made from ``{auth_url, username, password, user_domain_name, project_name, project_domain_name, cafile, region}`` it
-    is the identity service; ``service`` gives the others.
+    is the identity service; ``service`` gives the others. ``tokens`` keeps what signing in gave, by account: it is
+    shared by all that one process asks.
     """
 
     title = "Keystone"
 
-    def __init__(self, access: Mapping[str, str]) -> None:
+    def __init__(
+        self, access: Mapping[str, str], tokens: dict[str, tuple[str, list[dict[str, Any]]]] | None = None
+    ) -> None:
         self.url = access["auth_url"].rstrip("/")
         self.failure = ""
         self.headers: dict[str, str] = {}
         self.catalog: list[dict[str, Any]] = []
         self._access = access
+        self._tokens = {} if tokens is None else tokens
         self._connection: Any = None
         self._token = ""
 
@@ -39,9 +46,24 @@ class Api:
             self._connection.close()
             self._connection = None
 
-    def sign_in(self) -> str:
-        """``present`` with a token, ``refused`` when the password is wrong, ``absent`` when there is no service."""
-        access = self._access
+    def sign_in(self, *, known: bool = False) -> str:
+        """``present`` with a token, ``refused`` when the password is wrong, ``absent`` when there is no service.
+
+        Keystone takes 0.4 s of CPU for it, most of it to hash the password. ``known``: the token will do, with its
+        catalog, that this process got for the same account before; who else asks for it just now is waited for.
+        """
+        # The catalog has all regions.
+        account = json.dumps({**self._access, "region": None}, sort_keys=True)
+        with _SIGNING_IN:
+            if known and account in self._tokens:
+                self._token, self.catalog = self._tokens[account]
+                return "present"
+            state = self._sign_in(self._access)
+            if state == "present":
+                self._tokens[account] = self._token, self.catalog
+            return state
+
+    def _sign_in(self, access: Mapping[str, str]) -> str:
         user = {
             "name": access["username"],
             "domain": {"name": access["user_domain_name"]},
@@ -77,36 +99,41 @@ class Api:
         found: list[dict[str, Any]] = self.call("GET", path)[collection]
         return found
 
-    def call(self, method: str, path: str, body: Any = None) -> Any:
+    def call(self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None) -> Any:
         """The decoded answer. Raises HoldfastError when the request is refused; no body is told, it holds passwords."""
-        status, _, content = self.request(method, path, body)
+        status, _, content = self.request(method, path, body, headers)
         if not 200 <= status < 300:
             raise HoldfastError(
                 f"{self.title} refused {method} {self.url}{path}: status {status}, {_reason(content) or self.failure}"
             )
         return content
 
-    def request(self, method: str, path: str, body: Any = None) -> tuple[int, dict[str, str], Any]:
-        """Status, headers in lower case, and decoded body; status 0 when there is no answer."""
+    def request(
+        self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None
+    ) -> tuple[int, dict[str, str], Any]:
+        """Status, headers in lower case, and decoded body; status 0 when there is no answer.
+
+        ``headers`` are of this request alone.
+        """
         import http.client  # with ssl 50 ms
 
         place = urlsplit(self.url)
-        headers = {"Content-Type": "application/json", "Accept": "application/json", **self.headers}
+        told = {"Content-Type": "application/json", "Accept": "application/json", **self.headers, **(headers or {})}
         if self._token:
-            headers["X-Auth-Token"] = self._token
+            told["X-Auth-Token"] = self._token
         payload = json.dumps(body) if body is not None else None
         is_reused = self._connection is not None
         try:
             if self._connection is None:
                 self._connection = self._connect(place.scheme, place.hostname, place.port)
-            self._connection.request(method, place.path.rstrip("/") + path, payload, headers)
+            self._connection.request(method, place.path.rstrip("/") + path, payload, told)
             response = self._connection.getresponse()
             content = response.read()
         except (OSError, http.client.HTTPException) as error:
             self.failure = str(error)
             self.close()
             # The other end may close a connection that is kept: what only reads is asked again on a new one.
-            return self.request(method, path, body) if is_reused and method == "GET" else (0, {}, None)
+            return self.request(method, path, body, headers) if is_reused and method == "GET" else (0, {}, None)
         self.failure = f"status {response.status}"
         try:
             decoded = json.loads(content) if content else None

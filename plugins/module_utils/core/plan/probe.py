@@ -14,12 +14,16 @@ from ..kind import Kind
 
 _PACKAGE = "holdfast_probe"
 
+THREADS = 4
+"""How many kinds are read at once: most of them wait for a command or for a service."""
+
 _COMMENT = re.compile(r"[ \t]+#[^\n]*")
 _IMPORT = re.compile(r"^ *from (\.+)([\w.]*) import (\([^)]*\)|.*)$", re.M)
 
-# What runs on the host. It answers one line of JSON: {step: what read gave, or {"error": reason}}.
+# What runs on the host. The steps of the last phases ask services and wait longest, so they begin first. It answers one
+# line of JSON: {step: what read gave, or {"error": reason}}.
 _SCRIPT = """\
-import base64, importlib, importlib.util, json, sys, zlib
+import base64, importlib, importlib.util, json, sys, threading, zlib
 sources = json.loads(zlib.decompress(base64.b64decode({sources!r})))
 kinds, questions, lock = json.loads({asked!r})
 class Bundle:
@@ -37,12 +41,22 @@ io = load("host.local").Host()
 answer = {{}}
 if lock:
     answer["lock"] = load("core.plan.lock").take(io, lock)
-if not answer.get("lock"):
-    for step, asked in questions.items():
+def work():
+    while questions:
+        try:
+            step, asked = questions.popitem()
+        except KeyError:
+            return
         try:
             answer[step] = load(kinds[step]).read(io, asked)
         except Exception as error:
             answer[step] = {{"error": type(error).__name__ + ": " + str(error)}}
+if not answer.get("lock"):
+    threads = [threading.Thread(target=work) for _ in range({threads})]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
 print(json.dumps(answer))
 """
 
@@ -94,7 +108,7 @@ def script(
 ) -> str:
     """The script. ``packed``: what ``bundle`` gave; ``kinds``: each step's module; ``lock``: see ``lock.take``."""
     asked = json.dumps([kinds, questions, lock])
-    return _SCRIPT.format(sources=packed, asked=asked, package=_PACKAGE)
+    return _SCRIPT.format(sources=packed, asked=asked, package=_PACKAGE, threads=THREADS)
 
 
 def answer(output: str) -> dict[str, Any]:

@@ -37,17 +37,17 @@ def read(io: IO, asked: dict[str, Any]) -> dict[str, Any]:
     identity = io.openstack(json.loads(credentials))
     volumes = None
     try:
-        state = identity.sign_in()
+        state = identity.sign_in(known=True)
         volumes = volume_type.volumes_of(identity) if state == "present" else None
         if volumes is None:
             raise HoldfastError(
                 f"The identity service gives no token ({state}: {identity.failure}), or has no volume service in its "
                 "catalog. Fix: see `journalctl -u keystone` and `journalctl -u cinder-api`."
             )
-        services = volumes.call("GET", "/os-services?binary=cinder-volume")["services"]
         return {
             "services": {
-                entry["host"]: {"state": entry["state"], "cluster": entry.get("cluster") or ""} for entry in services
+                entry["host"]: {"state": entry["state"], "cluster": entry.get("cluster") or ""}
+                for entry in volume_type.services_of(volumes)
             },
             "volumes": _volumes(volumes, asked["source"]),
             "strangers": sum(not volume["cluster"] for volume in _volumes(volumes, asked["target"])),

@@ -23,6 +23,8 @@ MADE = f"{STATE}/volume_types.made"
 SERVICE_TYPES = ("block-storage", "volumev3")
 # The first version in which a volume tells its cluster.
 VERSION = {"OpenStack-API-Version": "volume 3.61"}
+# The last one in which the API does not ask the scheduler, which may be silent, before it tells the services.
+SERVICES_VERSION = {"OpenStack-API-Version": "volume 3.48"}
 WAIT_SECONDS = 90
 BACKEND_SECONDS = 600
 """Within which a back end tells the scheduler what room it has, after its start."""
@@ -58,7 +60,8 @@ def read(io: IO, asked: dict[str, Any]) -> dict[str, Any]:
     identity = io.openstack(json.loads(credentials))
     volumes = None
     try:
-        if identity.sign_in() != "present" or (volumes := volumes_of(identity)) is None or not _answers(volumes):
+        is_in = identity.sign_in(known=True) == "present"
+        if not is_in or (volumes := volumes_of(identity)) is None or not _answers(volumes):
             return nothing
         return {**nothing, "state": "present", **_read(volumes, asked)}
     finally:
@@ -104,7 +107,7 @@ def _read(volumes: Api, asked: dict[str, Any]) -> dict[str, Any]:
 
 
 def _former(volumes: Api, asked: dict[str, Any]) -> Iterator[tuple[str, int]]:
-    for service in _services(volumes):
+    for service in services_of(volumes):
         name = service["host"]
         if name not in asked["backends"]:
             held = found_volumes(volumes, host=name, limit=str(LIMIT))
@@ -296,7 +299,7 @@ def _wait_for_backends(volumes: Api, backends: list[str], clusters: list[str]) -
         clustered = {name.partition("@")[2] for name in pools if name in clusters}
         unknown = [name for name in backends if name not in pools and name.partition("@")[2] not in clustered]
         if unknown and waited > ENTRY_SECONDS:
-            entered = [entry["host"] for entry in _services(volumes)]
+            entered = [entry["host"] for entry in services_of(volumes)]
             unknown = [name for name in unknown if name in entered]
         if not unknown:
             return
@@ -308,8 +311,10 @@ def _wait_for_backends(volumes: Api, backends: list[str], clusters: list[str]) -
         time.sleep(2)
 
 
-def _services(volumes: Api) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = volumes.call("GET", "/os-services?binary=cinder-volume")["services"]
+def services_of(volumes: Api) -> list[dict[str, Any]]:
+    """All that runs cinder-volume: ``[{host, state, cluster, ...}]``."""
+    path = "/os-services?binary=cinder-volume"
+    found: list[dict[str, Any]] = volumes.call("GET", path, headers=SERVICES_VERSION)["services"]
     return found
 
 

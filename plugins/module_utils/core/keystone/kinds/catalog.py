@@ -83,7 +83,7 @@ def read(io: IO, asked: dict[str, Any]) -> dict[str, Any]:
         return nothing
     api = io.openstack(access)
     try:
-        state = api.sign_in()
+        state = api.sign_in(known=True)
         return {**nothing, "state": state, **(_read(api, asked) if state == "present" else {})}
     finally:
         api.close()

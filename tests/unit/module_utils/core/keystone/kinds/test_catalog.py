@@ -47,7 +47,7 @@ class Keystone:
         self.objects["domains"]["default"] = {"id": "default", "name": "Default", "enabled": True}
         self.given, self.changes, self.password, self.ready = set(), [], ACCESS["password"], True
 
-    def request(self, method, path, body=None):
+    def request(self, method, path, body=None, headers=None):
         if not self.ready:
             return 0, {}, None
         path, _, query = path.partition("?")
@@ -123,7 +123,7 @@ def test_users_and_projects_of_others_cost_nothing(keystone, io, monkeypatch):
     converge(io, WANTED)
     kept, asked = keystone.request, []
 
-    def request(_, method, path, body=None):
+    def request(_, method, path, body=None, headers=None):
         asked.append((method, path))
         status, headers, answer = kept(method, path, body)
         asked.append(len(json.dumps(answer)) if path != "/auth/tokens" else 0)
@@ -233,7 +233,7 @@ def test_an_interrupted_batch_goes_on_where_it_stopped(keystone, io, monkeypatch
     plan = kind.plan(kind.read(io, kind.question(WANTED)), WANTED)
     done, real = itertools.count(), keystone.request
 
-    def killed(method, path, body=None):
+    def killed(method, path, body=None, headers=None):
         if method != "GET" and "auth" not in path and next(done) == 6:
             raise KeyboardInterrupt
         return real(method, path, body)
