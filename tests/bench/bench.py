@@ -36,6 +36,7 @@ from typing import Any
 
 import filling
 import full
+import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
@@ -222,7 +223,8 @@ def write_inventory(directory: Path, addresses: Sequence[str], inventory: Path, 
     (directory / "known_hosts").write_text("".join(f"{address} {key}\n" for address in addresses))
     (directory / "ssh").mkdir()
     places = {"lab_dir": str(lab), "holdfast_run_dir": str(directory / "run"), "holdfast_artifacts_dir": ""}
-    (copy / "group_vars/all/zz_bench.yml").write_text(json.dumps(places))
+    variables = copy / "group_vars/all/main.yml"
+    variables.write_text(yaml.safe_dump({**yaml.safe_load(variables.read_text()), **places}))
     options = f"-o UserKnownHostsFile={directory}/known_hosts -o StrictHostKeyChecking=yes"
     shared = {
         "ansible_ssh_common_args": f"{options} -o IdentitiesOnly=yes",
