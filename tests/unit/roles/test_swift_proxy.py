@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The last filter of Swift's proxy: what a client proves itself by goes no further."""
+"""Own filters of the proxy: what a client proves itself by goes no further, and URLs that it is told begin with https."""
 
 from __future__ import annotations
 
@@ -29,10 +29,14 @@ DATA = """
 """
 
 
-def filtered(env: dict[str, Any]) -> dict[str, Any]:
-    """What the storage servers are told of a request."""
+def filters() -> types.ModuleType:
     module = types.ModuleType("holdfast_swift")
     exec(compile(SOURCE.read_text(), str(SOURCE), "exec"), module.__dict__)
+    return module
+
+
+def filtered(env: dict[str, Any]) -> dict[str, Any]:
+    """What the storage servers are told of a request."""
     told: dict[str, Any] = {}
 
     def proxy(given: dict[str, Any], start_response: Any) -> list[bytes]:
@@ -41,7 +45,7 @@ def filtered(env: dict[str, Any]) -> dict[str, Any]:
         return [start_response]
 
     before = dict(env)
-    assert module.filter_factory({}, some="option")(proxy)(env, b"done") == [b"done"]
+    assert filters().without_credentials({}, some="option")(proxy)(env, b"done") == [b"done"]
     assert env == {**before, "swift.seen": True}, "the other filters have what they had, and what the proxy leaves"
     return told
 
@@ -78,15 +82,12 @@ def test_signatures_are_cut_out_of_the_query(query: str, left: list[str]) -> Non
 
 
 def test_an_answer_that_fails_gives_the_others_their_headers_back() -> None:
-    module = types.ModuleType("holdfast_swift")
-    exec(compile(SOURCE.read_text(), str(SOURCE), "exec"), module.__dict__)
-
     def proxy(given: dict[str, Any], start_response: Any) -> list[bytes]:
         raise OSError("gone")
 
     env = {"HTTP_X_AUTH_TOKEN": "t"}
     with pytest.raises(OSError, match="gone"):
-        module.filter_factory({})(proxy)(env, None)
+        filters().without_credentials({})(proxy)(env, None)
     assert env == {"HTTP_X_AUTH_TOKEN": "t"}
 
 
@@ -101,10 +102,18 @@ def written(name: str, case: str = "lab", **changes: Any) -> dict[str, dict[str,
     )
 
 
-def test_it_stands_behind_all_others() -> None:
+def test_urls_that_clients_are_told_begin_with_https() -> None:
+    env = {"wsgi.url_scheme": "http", "HTTP_HOST": "cloud:8080"}
+    assert filters().behind_tls({})(lambda given, _: given["wsgi.url_scheme"])(env, None) == "https"
+
+
+def test_they_stand_before_and_behind_all_others() -> None:
     conf = written("proxy-server.conf")
-    assert conf["pipeline:main"]["pipeline"].split()[-2:] == ["without_credentials", "proxy-server"]
-    assert conf["filter:without_credentials"] == {"paste.filter_factory": "holdfast_swift:filter_factory"}
+    pipeline = conf["pipeline:main"]["pipeline"].split()
+    assert (pipeline[0], pipeline[-2:]) == ("behind_tls", ["without_credentials", "proxy-server"])
+    for name in ("behind_tls", "without_credentials"):
+        assert conf[f"filter:{name}"] == {"paste.filter_factory": f"holdfast_swift:{name}"}
+        assert callable(vars(filters())[name]({}))
 
 
 @pytest.mark.parametrize("encrypted", [True, False])

@@ -139,6 +139,22 @@ def metadata(cloud: Cloud, scene: Scene) -> dict[str, Any]:
     return evidence
 
 
+def static_pages(cloud: Cloud, scene: Scene) -> dict[str, Any]:
+    """A container is read as web pages without a token, and what leads to another page leads there by https."""
+    container = f"{scene.name}-pages"
+    url, page = _url(cloud, container), f"A page of {scene.name}".encode()
+    public = {"X-Container-Read": ".r:*", "X-Container-Meta-Web-Index": "index.html"}
+    expect(cloud.request("PUT", url, b"", public), 201, doing="Making a public container")
+    for name in ("index.html", "more/index.html"):
+        expect(cloud.request("PUT", _url(cloud, container, name), page), 201, doing=f"Writing the page {name}")
+    answer = expect(cloud.request("GET", f"{url}/more", token=False), 301, doing="Asking for a page without its slash")
+    found, wanted = answer.headers.get("location"), f"{url}/more/"
+    require(found == wanted, f"It leads to {found}, and should to {wanted}.")
+    answer = expect(cloud.request("GET", wanted, token=False), 200, doing="Asking for the page")
+    require(answer.body == page, "It is another page than was written.")
+    return {"leads to": found}
+
+
 def closed_ports(cloud: Cloud, scene: Scene) -> dict[str, Any]:
     """The storage servers' ports, asked for on br-mgmt, from a host and from the controller."""
     evidence = {}
@@ -382,6 +398,7 @@ STORIES = (
         "object.fragments", "Its fragments are on as many devices", fragments, most={"storage": NOISE, "repl": NOISE}
     ),
     Story("object.metadata", "As much metadata as Swift allows is given back", metadata),
+    Story("object.static_pages", "A container is read as web pages", static_pages),
     Story("object.large", "Large objects of segments, static and dynamic", large, least={"storage": 2 * MIB}),
     Story("object.temporary_url", "A signed link reads without a token", temporary),
     Story("object.without_credentials", "No token and no signature crosses the storage network", without_credentials),

@@ -136,7 +136,7 @@ def test_users_read_of_a_store_what_was_said(value: str, tmp_path: Path) -> None
     paths = on_disk(tmp_path, written, "/etc/glance/glance-api.conf", "/etc/glance/glance.conf.d/stores.conf")
     assert read(paths, "swift", "store_description") == value
     assert read(paths, "file", "store_description") == "file"
-    assert read(paths, "DEFAULT", "enabled_backends") == "swift:swift,file:file"
+    assert read(paths, "DEFAULT", "enabled_backends") == "file:file,swift:swift"
 
 
 def test_the_last_file_has_what_was_given_to_a_store(tmp_path: Path) -> None:
