@@ -7,6 +7,7 @@ As OpenSSL judges at the security level 2, with which Debian builds it; where ot
 from __future__ import annotations
 
 import ipaddress
+import re
 import warnings
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -26,6 +27,7 @@ SOON = timedelta(days=30)
 _RSA_BITS = 2048
 _CURVES = ("secp256r1", "secp384r1", "secp521r1")
 _WEAK_HASHES = ("md5", "sha1")
+_HOST = re.compile(r"\w[\w-]*(\.\w[\w-]*)+", re.ASCII)
 # An authority and its copies may refer to one another in circles.
 _LONGEST = 8
 
@@ -64,6 +66,11 @@ def belongs(key: Any, certificate: Certificate) -> bool:
 def name(certificate: Certificate) -> str:
     """The subject, for a message: its common name, or all of it."""
     return _called(certificate.subject)
+
+
+def dated(certificate: Certificate) -> str:
+    """The subject with the day on which it ends, where another has the same subject."""
+    return f"{name(certificate)} (until {_day(certificate.not_valid_after_utc)})"
 
 
 def issuer(certificate: Certificate) -> str:
@@ -247,7 +254,7 @@ def alternatives(certificate: Certificate) -> list[str]:
 
 def forbidden(path: Sequence[Certificate]) -> str | None:
     """A name of the server's certificate that an authority on the way may not sign, in words that follow its name."""
-    names = _extension(path[0], x509.SubjectAlternativeName) or ()
+    names = [*(_extension(path[0], x509.SubjectAlternativeName) or ()), *_common_name(path[0])]
     for upper in path[1:]:
         limits = _extension(upper, x509.NameConstraints)
         for one in names if limits else ():
@@ -279,6 +286,15 @@ def _within(one: x509.GeneralName, trees: Iterable[x509.GeneralName]) -> bool:
             if ipaddress.ip_address(str(one.value)) in network:
                 return True
     return False
+
+
+def _common_name(certificate: Certificate) -> list[x509.GeneralName]:
+    """The common name of a certificate that is for no name, where it looks like one: OpenSSL holds limits against it."""
+    names = _extension(certificate, x509.SubjectAlternativeName)
+    if names and names.get_values_for_type(x509.DNSName):
+        return []
+    found = certificate.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
+    return [x509.DNSName(str(one.value)) for one in found if _HOST.fullmatch(str(one.value))]
 
 
 def _matches(pattern: str, name: str) -> bool:

@@ -177,7 +177,9 @@ class _Site:
         servers = [one for one in sent if not chain.is_authority(one)] or sent
         leaf = servers[0]
         if self.key:
-            leaf = next((one for one in servers if chain.belongs(self.key, one)), leaf)
+            own = [one for one in servers if chain.belongs(self.key, one)]
+            # Of a renewed one and the one before, which may have the same key, the one that is good.
+            leaf = next((one for one in own if not chain.time_fault(one, self.now)), (own or [leaf])[0])
             if not chain.belongs(self.key, leaf):
                 what = f"which is the key of another certificate than {chain.name(leaf)} in {self.paths[CERTIFICATE]}"
                 if any(chain.belongs(self.key, one) for one in self.certificates.get(AUTHORITY, ())):
@@ -188,10 +190,14 @@ class _Site:
         ordered = chain.in_order(leaf, sent)
         if list(sent) != ordered:
             alien = [chain.name(one) for one in sent if one not in ordered]
+            called = [chain.name(one) for one in ordered]
+            if {*alien} & {*called}:
+                alien = [chain.dated(one) for one in sent if one not in ordered]
+                called = [chain.dated(one) for one in ordered]
             what = "whose certificates are not in order: the server's comes first, then who signed the one before"
             if alien:
                 what = f"in which {', '.join(alien)} signed none of the certificates before"
-            fix = f"Leave these in it, in this order: {', '.join(map(chain.name, ordered))}."
+            fix = f"Leave these in it, in this order: {', '.join(called)}."
             self.error("certificates.order", CERTIFICATE, what, fix)
         return leaf
 

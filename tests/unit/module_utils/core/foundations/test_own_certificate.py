@@ -66,6 +66,14 @@ GOOD: dict[str, dict[str, Any]] = {
     "the key's file with the certificate": {"key": ["leaf.key", "leaf"]},
     "the key's file with the request and the public key": {"key": ["leaf.csr", "leaf.public", "leaf.key"]},
     "in range of what its authority may sign": {"root": {"allow": ["172.29.0.0/16", "example.org"]}},
+    "a common name of one label, where its authority may not sign others": {
+        "root": {"allow": ["example.org"]},
+        "leaf": {"subject": "cloud"},
+    },
+    "a common name beside a name that its authority may sign": {
+        "root": {"allow": ["example.org"]},
+        "leaf": {"subject": "cloud.example.net", "names": [VIP, "cloud.example.org"]},
+    },
     "out of range of what its authority may not sign": {"intermediate": {"deny": ["10.0.0.0/8"]}},
 }
 NAMES: dict[str, bool] = {
