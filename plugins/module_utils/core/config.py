@@ -18,12 +18,12 @@ Sections = Mapping[str, Mapping[str, Any]]
 
 _SENSITIVE_KEY = re.compile(
     r"(pass(word|wd|phrase)?|pwd|secret|token|cookie|connection|transport_url|credential|private|apikey|accesskey"
-    r"|hash_path_(pre|suf)fix|(^|_)key)$",
+    r"|hash_path_(pre|suf)fix|passcode|root_token_id|approle_secret_id|hmac_keys|(^|_)key)$",
     re.IGNORECASE,
 )
-_SENSITIVE_URL = re.compile(r"://([^:/@\s]+):[^@\s]+@")
+_SENSITIVE_URL = re.compile(r"://([^:/@\s]*):[^@\s]+@")
 _ASSIGNMENT = re.compile(r"^(\s*[\"']?)([\w.\-:]+)([\"']?\s*[=:]\s*)(.+)$")
-_WORD_WITHIN = re.compile(r"(?:^|[\s,;&?{])[\"']?([\w.\-]+)[\"']?\s*[:=]\s*[\"']?([^\s,;&}\"']+)")
+_WORD_WITHIN = re.compile(r"(?:^|[\s,;&?{])[\"']?([\w.\-]+)[\"']?\s*[:=]\s*[\"']?([^\s,;&?}\"']+)")
 _HIDDEN = "(hidden)"
 
 
