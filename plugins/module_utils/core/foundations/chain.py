@@ -289,7 +289,7 @@ def _within(one: x509.GeneralName, trees: Iterable[x509.GeneralName]) -> bool:
 
 
 def _common_name(certificate: Certificate) -> list[x509.GeneralName]:
-    """The common name of a certificate that is for no name, where it looks like one: OpenSSL holds limits against it."""
+    """The common name of a certificate that is for no name, where it looks like one: OpenSSL judges it as one."""
     names = _extension(certificate, x509.SubjectAlternativeName)
     if names and names.get_values_for_type(x509.DNSName):
         return []
