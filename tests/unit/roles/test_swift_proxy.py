@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Own filters of the proxy: what a client proves itself by goes no further, and URLs that it is told begin with https."""
+"""Filters of the proxy: what a client proves itself by goes no further, and URLs that it is told begin with https."""
 
 from __future__ import annotations
 

@@ -155,7 +155,7 @@ class Domain:
 
     def secret_family(self, name: str) -> Form | None:
         """The form of a secret whose name is one of a family's."""
-        found = (form for pattern, form in self.secret_families.items() if fnmatch.fnmatchcase(name, pattern))
+        found = (form for pattern, form in self.secret_families.items() if fnmatch.fnmatchcase(str(name), pattern))
         return next(found, None)
 
     def listed(self, key: str) -> Iterator[Any]:

@@ -102,7 +102,7 @@ def declared(description: Mapping[str, Any]) -> dict[str, str]:
         named[f"{queue['vhost']}_message_queue_password"] = "text"
     for user in (description.get("identity") or {}).get("users", ()):
         named[f"{user['name']}_identity_password"] = "text"
-    return named | description.get("secrets", {})
+    return {**named, **description.get("secrets", {})}
 
 
 def families(descriptions: Iterable[Mapping[str, Any]], forms: Mapping[str, Form]) -> dict[str, Form]:

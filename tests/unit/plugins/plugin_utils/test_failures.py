@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 import pytest
 from ansible.errors import AnsibleError
@@ -12,6 +13,7 @@ from ansible.template import Templar
 
 from ansible_collections.holdfast.storage.plugins.plugin_utils import failures
 
+Told = Callable[[str], tuple[str, str]]
 VARIABLES = r"""
 three: 3
 mapping: {key: 1}
@@ -38,14 +40,14 @@ undefined: "{{ nowhere }}"
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory):
+def told(tmp_path_factory: pytest.TempPathFactory) -> Told:
     file = tmp_path_factory.mktemp("variables") / "main.yml"
     file.write_text(VARIABLES)
     loader = DataLoader()
     variables = loader.load_from_file(str(file), trusted_as_template=True)
     templar = Templar(loader=loader, variables={**variables, "hostvars": {}})
 
-    def tell(name):
+    def tell(name: str) -> tuple[str, str]:
         with pytest.raises(AnsibleError) as refused:
             templar.template(variables[name])
         return failures.told(refused.value)
@@ -74,11 +76,11 @@ def told(tmp_path_factory):
         ("undefined", "can not be evaluated: 'nowhere' is undefined."),
     ],
 )
-def test_the_reason_is_in_words_of_the_inventory(told, name, what):
+def test_the_reason_is_in_words_of_the_inventory(told: Told, name: str, what: str) -> None:
     assert told(name)[0] == what
 
 
-def test_no_word_of_python_is_left(told):
+def test_no_word_of_python_is_left(told: Told) -> None:
     for name in re.findall(r"(?m)^(\w+): .*\{[{%]", VARIABLES):
         what, _ = told(name)
         assert not re.search(r"'(int|str|dict|list|NoneType|_Ansible\w+)'|object|recursion|rendering|operand", what), (
@@ -94,12 +96,12 @@ def test_no_word_of_python_is_left(told):
         ("Vault format unhexlify error: Non-hexadecimal digit found", "Encrypt the value anew"),
     ],
 )
-def test_what_is_in_a_vault_is_not_undefined(reason, fix):
+def test_what_is_in_a_vault_is_not_undefined(reason: str, fix: str) -> None:
     error = AnsibleError(f"Error rendering template: Attempt to use undecryptable variable: {reason}.")
     what, help_ = failures.told(error)
     assert what == f"has a value of a vault that can not be decrypted: {reason}."
     assert help_.startswith(fix)
 
 
-def test_the_fix_of_a_circle_is_to_open_it(told):
+def test_the_fix_of_a_circle_is_to_open_it(told: Told) -> None:
     assert told("itself")[1].startswith("Take one of these references out")
