@@ -15,7 +15,7 @@ from ansible.playbook.play_context import PlayContext
 from ansible.playbook.task import Task
 from ansible.template import Templar
 
-from ansible_collections.holdfast.storage.plugins.action import firewall, network
+from ansible_collections.holdfast.storage.plugins.action import firewall, hardening, network
 from ansible_collections.holdfast.storage.plugins.module_utils.core.errors import HoldfastError
 from ansible_collections.holdfast.storage.plugins.plugin_utils import guarded_action
 
@@ -144,11 +144,16 @@ def test_a_host_that_moves_is_asked_until_it_answers(monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.parametrize(
-    ("action", "advice"), [(network, "networks_ports names another interface"), (firewall, "firewall_admin_sources")]
+    ("action", "module", "advice"),
+    [
+        (network, "network", "networks_ports names another interface"),
+        (firewall, "firewall", "firewall_admin_sources"),
+        (hardening, "hardening", "hardening_ssh_passwords: true"),
+    ],
 )
 @pytest.mark.parametrize("stage", ["settle", "confirm"])
 def test_what_the_host_undid_is_told_with_its_likely_reason(
-    monkeypatch: pytest.MonkeyPatch, action: Any, advice: str, stage: str
+    monkeypatch: pytest.MonkeyPatch, action: Any, module: str, advice: str, stage: str
 ) -> None:
     case = Case(action)
     undone = {"failed": True, "msg": "The host undid the change."}
@@ -158,6 +163,7 @@ def test_what_the_host_undid_is_told_with_its_likely_reason(
     assert result["msg"].startswith("The host undid the change. Likely reason")
     assert advice in result["msg"]
     assert case.told[-1] == stage
+    assert {given["module"] for given in case.arguments} == {f"holdfast.storage.{module}"}
 
 
 def test_a_host_that_never_answers_is_given_up_after_it_has_had_time_to_undo(monkeypatch: pytest.MonkeyPatch) -> None:
