@@ -34,12 +34,13 @@ test: .venv/dev ## what CI runs
 test-all: .venv/dev ## lint, unit and integration tests, every scenario, but what passed for the same content (FRESH=1)
 	@$(BIN)/python scripts/test_all.py $(if $(FRESH),--fresh)
 
-lint: .venv/dev ## ruff, mypy, import-linter, yamllint, ansible-lint
+lint: .venv/dev ## ruff, mypy, import-linter, yamllint, ansible-lint; descriptions, and whether `make docs` is due
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	PYTHONPATH=.collections $(BIN)/lint-imports --no-cache --no-logo
 	$(BIN)/yamllint --strict .
+	$(BIN)/python scripts/generate_docs.py --check
 	$(BIN)/ansible-lint
 
 unit: .venv/dev ## unit tests

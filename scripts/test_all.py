@@ -70,7 +70,8 @@ def parts(scenarios: Mapping[str, str]) -> dict[str, Part]:
         return lambda path: below(path, (*LAB, *more)) and path not in NOT_THE_LABS
 
     found = [
-        Part("lint", ("lint",), lambda path: not path.endswith(".md"), needs_the_machine=False),
+        # It looks whether the reference is fresh.
+        Part("lint", ("lint",), lambda path: not path.endswith(".md") or below(path, ["docs/reference"]), False),
         # They look at the docs too.
         Part("unit", ("unit",), lambda path: True, needs_the_machine=False),
         Part("integration", ("integration",), of_a_lab("inventory/lab")),
