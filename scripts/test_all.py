@@ -41,8 +41,9 @@ SCENARIOS = (
 )  # fmt: skip
 """What all scenarios share beyond it."""
 NOT_THE_LABS = (
-    "requirements/tempest.in", "requirements/tempest.txt",
-    "scripts/generate_docs.py", "scripts/lab-summary", "scripts/render", "scripts/tempest", "scripts/test_all.py",
+    "requirements/functional.in", "requirements/functional.txt", "requirements/tempest.in", "requirements/tempest.txt",
+    "scripts/generate_docs.py", "scripts/lab-summary", "scripts/render", "scripts/swift_functional", "scripts/tempest",
+    "scripts/test_all.py",
 )  # fmt: skip
 """What no lab is made or tested by, of the above."""
 

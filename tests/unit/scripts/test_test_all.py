@@ -24,6 +24,9 @@ def depends(name, path):
     ("path", "names"),
     [
         ("roles/cinder/service.yml", {"lint", "unit", "integration", "default", "lvm"}),
+        ("requirements/functional.txt", {"lint", "unit"}),
+        ("scripts/swift_functional", {"lint", "unit"}),
+        ("docs/reference/flows.md", {"lint", "unit"}),
         ("requirements/dev.txt", {"lint", "unit", "integration", "default", "lvm"}),
         ("molecule/shared/lab_site.py", {"lint", "unit", "default", "lvm"}),
         ("molecule/default/create.yml", {"lint", "unit", "default", "lvm"}),
