@@ -55,7 +55,7 @@ molecule: .venv/dev ## one scenario: SCENARIO=name; the lab must be down
 	@$(BIN)/python scripts/no_living_lab.py
 	$(BIN)/molecule test --scenario-name $(SCENARIO)
 
-tempest: .venv/tempest ## OpenStack's own smoke tests against the lab; ALL=1 for all, REALM=volume for a realm's
+tempest: .venv/tempest ## OpenStack's own smoke tests against the lab; ALL=1 for all, REALM=block for a realm's
 	$(BIN)/python scripts/tempest $(if $(ALL),--all) $(if $(REALM),--realm $(REALM))
 
 functional: .venv/functional ## Swift's own functional tests against the lab, from its sources: CHECKOUT=dir

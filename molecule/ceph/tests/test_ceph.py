@@ -220,7 +220,7 @@ def refused(site: Cluster, *expected: str, **variables: Any) -> None:
 
 def test_another_network_is_refused(site: Cluster) -> None:
     refused(site, "[ceph.option]", ceph_conf_overrides={"global": {"public_network": "10.0.0.0/8"}})
-    refused(site, "[placement.network]", networks_ports={"mgmt": {"interface": "eth0"}, "repl": {"interface": "eth2"}})
+    refused(site, "[networks.no_port]", networks_ports={"mgmt": {"interface": "eth0"}, "repl": {"interface": "eth2"}})
 
 
 @pytest.mark.parametrize("osd", ["allow *", "profile rdb pool=volumes", "profile rbd pool=volume"])

@@ -98,7 +98,7 @@ def _made(protocol: str) -> Any:
 
 def _written(protocol: str) -> Any:
     def tell(cloud: Cloud, scene: Scene) -> dict[str, Any]:
-        said = _is(scene, "written", seed(scene.run, protocol))
+        said = _read_by_host(scene, "written", seed(scene.run, protocol))
         ways = scene.fact("protocols")[protocol]["ways"]
         require(said["ways"] >= ways, f"The host had {said['ways']} ways to the volume, not {ways}.")
         return said
@@ -106,7 +106,7 @@ def _written(protocol: str) -> Any:
     return tell
 
 
-def _is(scene: Scene, fact: str, name: str) -> dict[str, Any]:
+def _read_by_host(scene: Scene, fact: str, name: str) -> dict[str, Any]:
     said = read_back(scene, fact, name)
     where = {"ways": said["ways"], "on": said["host"]}
     return {"device": said["image"], "bytes": VOLUME_SIZE, "sha256": said["sha256"], **where}
@@ -122,7 +122,7 @@ def kept(cloud: Cloud, scene: Scene) -> dict[str, Any]:
 
 def restored(cloud: Cloud, scene: Scene) -> dict[str, Any]:
     """The other volume, attached, holds what the snapshot kept."""
-    return _is(scene, "kept", seed(scene.run, "iscsi"))
+    return _read_by_host(scene, "kept", seed(scene.run, "iscsi"))
 
 
 def refused(cloud: Cloud, scene: Scene) -> dict[str, Any]:
@@ -135,7 +135,7 @@ def refused(cloud: Cloud, scene: Scene) -> dict[str, Any]:
         codes and set(codes) == {LOGIN_AUTH_FAILED},
         f"It was refused, but not for its secret: {said.get('refused')} (exit status of iscsiadm: {codes}).",
     )
-    return {"refused": said["refused"], **_is(scene, "refused", seed(scene.run, "iscsi"))}
+    return {"refused": said["refused"], **_read_by_host(scene, "refused", seed(scene.run, "iscsi"))}
 
 
 STORIES = (

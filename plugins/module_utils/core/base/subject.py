@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from ..inventory.draft import rules_of
-from ..inventory.rules import backends, deployment, groups, hosts, overrides, placement, secrets
+from ..inventory.rules import backends, deployment, groups, hosts, on_networks, overrides, secrets
 from ..subject import Subject
 from . import expressions, wants
 from .kinds import disk, file, migration, package, platform, unit, volume_group
@@ -28,5 +28,5 @@ SUBJECT = Subject(
         "platform": wants.platform,
     },
     expressions=expressions.names,
-    rules=rules_of(deployment, hosts, overrides, groups, placement, backends, secrets),
+    rules=rules_of(deployment, hosts, overrides, groups, on_networks, backends, secrets),
 )

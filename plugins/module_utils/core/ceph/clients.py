@@ -71,8 +71,8 @@ def clients(claims: Claims, has_host: Callable[[str], bool]) -> dict[str, Client
     found: dict[str, Client] = {}
     for claim in sorted(given, key=lambda claim: not _is_read(claim, given)):
         client = found.setdefault(claim["user"], Client())
-        client.writes |= dict.fromkeys(_pools(claim, "writes"))
-        client.reads |= dict.fromkeys([*_pools(claim, "reads"), *_pools_of(claim.get("reads_of", ()), given)])
+        client.writes |= dict.fromkeys(_named(claim, "writes"))
+        client.reads |= dict.fromkeys([*_named(claim, "reads"), *_pools_of(claim.get("reads_of", ()), given)])
         client.groups |= {group: own for group, own in claim["groups"].items() if group not in client.groups}
         for service, right in claim.get("caps", {}).items():
             rights = client.rights.setdefault(service, [])
@@ -90,7 +90,7 @@ def clients(claims: Claims, has_host: Callable[[str], bool]) -> dict[str, Client
 
 def block_pools(claims: Claims) -> set[str]:
     """The pools that services use for block devices."""
-    return {pool for claim in claims.get(CEPH, ()) for key in ("writes", "reads") for pool in _pools(claim, key)}
+    return {pool for claim in claims.get(CEPH, ()) for key in ("writes", "reads") for pool in _named(claim, key)}
 
 
 def with_data_pools(found: Mapping[str, Client], data_pools: Callable[[str], Iterable[str]]) -> None:
@@ -113,8 +113,8 @@ def _is_read(claim: Mapping[str, Any], claims: Iterable[Mapping[str, Any]]) -> b
 
 def _pools_of(groups: Iterable[str], claims: Iterable[Mapping[str, Any]]) -> list[str]:
     wanted = set(groups)
-    return [pool for claim in claims if not wanted.isdisjoint(claim["groups"]) for pool in _pools(claim, "writes")]
+    return [pool for claim in claims if not wanted.isdisjoint(claim["groups"]) for pool in _named(claim, "writes")]
 
 
-def _pools(claim: Mapping[str, Any], key: str) -> list[str]:
+def _named(claim: Mapping[str, Any], key: str) -> list[str]:
     return [pool for pool in claim.get(key, ()) if pool]

@@ -159,10 +159,10 @@ def create(cloud: Cloud, scene: Scene) -> dict[str, Any]:
 
 def write(cloud: Cloud, scene: Scene) -> dict[str, Any]:
     """The client wrote it and read it back; what it read is what was to be written."""
-    return _is(scene, "written", seed(scene.run, DISK))
+    return _read_by_client(scene, "written", seed(scene.run, DISK))
 
 
-def _is(scene: Scene, fact: str, name: str) -> dict[str, Any]:
+def _read_by_client(scene: Scene, fact: str, name: str) -> dict[str, Any]:
     said = read_back(scene, fact, name)
     read_by = said.get("host", "the client")
     return {"image": said["image"], "bytes": VOLUME_SIZE, "sha256": said["sha256"], "read by": read_by}
@@ -202,11 +202,11 @@ def clone(cloud: Cloud, scene: Scene) -> dict[str, Any]:
 
 def cloned(cloud: Cloud, scene: Scene) -> dict[str, Any]:
     """The clone has the content of the snapshot, although the volume was written over since."""
-    _is(scene, "rewritten", seed(scene.run, AGAIN))
+    _read_by_client(scene, "rewritten", seed(scene.run, AGAIN))
     parent = told(scene, "cloned")["parent"]
     source = find(cloud, scene, DISK)["id"]
     require(parent and source in parent, f"The clone's parent is {parent or 'nothing'}: its data was copied.")
-    return {**_is(scene, "cloned", seed(scene.run, DISK)), "parent": parent}
+    return {**_read_by_client(scene, "cloned", seed(scene.run, DISK)), "parent": parent}
 
 
 def extend(cloud: Cloud, scene: Scene) -> dict[str, Any]:
@@ -250,7 +250,7 @@ def restore(cloud: Cloud, scene: Scene) -> dict[str, Any]:
 
 def restored(cloud: Cloud, scene: Scene) -> dict[str, Any]:
     """The restored volume holds what the volume held when it was backed up."""
-    return _is(scene, "restored", seed(scene.run, AGAIN))
+    return _read_by_client(scene, "restored", seed(scene.run, AGAIN))
 
 
 def image(cloud: Cloud, scene: Scene) -> dict[str, Any]:
@@ -288,7 +288,7 @@ def imaged(cloud: Cloud, scene: Scene) -> dict[str, Any]:
     """The cluster says that the volume is a clone of the image, and it holds the image's content."""
     parent = told(scene, "imaged")["parent"]
     require(parent and _image(cloud, scene) in parent, f"The volume's parent is {parent or 'nothing'}: it was copied.")
-    return {**_is(scene, "imaged", seed(scene.run, IMAGE)), "parent": parent}
+    return {**_read_by_client(scene, "imaged", seed(scene.run, IMAGE)), "parent": parent}
 
 
 def hidden(cloud: Cloud, scene: Scene) -> dict[str, Any]:
@@ -301,12 +301,12 @@ def hidden(cloud: Cloud, scene: Scene) -> dict[str, Any]:
 
 def read_without_a_host(cloud: Cloud, scene: Scene) -> dict[str, Any]:
     """The volume is whole without the OSDs of a host."""
-    return {"lost": scene.fact("lost"), **_is(scene, "read_degraded", seed(scene.run, AGAIN))}
+    return {"lost": scene.fact("lost"), **_read_by_client(scene, "read_degraded", seed(scene.run, AGAIN))}
 
 
 def write_without_a_host(cloud: Cloud, scene: Scene) -> dict[str, Any]:
     """A write is acknowledged and can be read at once."""
-    return {"lost": scene.fact("lost"), **_is(scene, "written_degraded", seed(scene.run, DEGRADED))}
+    return {"lost": scene.fact("lost"), **_read_by_client(scene, "written_degraded", seed(scene.run, DEGRADED))}
 
 
 def healed(cloud: Cloud, scene: Scene) -> dict[str, Any]:

@@ -40,6 +40,7 @@ def sections(model: Model) -> Sections:
 
 
 TESTS = RealmTests(
+    "block",
     "volume",
     sections,
     service="cinder",

@@ -18,4 +18,4 @@ def sections(model: Model) -> Sections:
     }
 
 
-TESTS = RealmTests("image", sections, service="glance")
+TESTS = RealmTests("image", "image", sections, service="glance")

@@ -12,4 +12,4 @@ def sections(model: Model) -> Sections:
     return {"identity-feature-enabled": {"api_v2": False, "security_compliance": False}}
 
 
-TESTS = RealmTests("identity", sections)
+TESTS = RealmTests("identity", "identity", sections)

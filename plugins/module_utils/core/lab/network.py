@@ -13,6 +13,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..base.system import SYSTEMCTL
 from ..change import Change, Plan
 from ..errors import Finding
 from ..host_io import IO
@@ -254,7 +255,7 @@ def _release(io: IO, change: Change) -> None:
         io.run(["rmdir", NAMESPACES], check=False)
     if any(group.endswith(SLICE) for group in owner.groups(io)):
         # systemd keeps a slice that it made for a unit when the unit is gone.
-        io.run(["systemctl", "stop", *reversed(SLICE.split("/"))])
+        io.run([SYSTEMCTL, "stop", *reversed(SLICE.split("/"))])
     io.run(["rm", "-rf", "--one-file-system", RUN])
 
 

@@ -38,6 +38,7 @@ def sections(model: Model) -> Sections:
 
 
 TESTS = RealmTests(
+    "object",
     "object_storage",
     sections,
     service="swift",

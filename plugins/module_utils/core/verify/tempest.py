@@ -21,7 +21,8 @@ class RealmTests:
     """The tests of a subject.
 
     Attributes:
-        realm: their package below ``tempest.api``.
+        realm: the first word of the subject's stories in verify.json.
+        package: where they are below ``tempest.api``.
         sections: what they need in tempest.conf.
         service: what tempest calls it in ``[service_available]``; empty for what is always there.
         plugins: packages of more tests, that plugins of tempest have. They have no smoke tests.
@@ -29,16 +30,17 @@ class RealmTests:
     """
 
     realm: str
+    package: str
     sections: Callable[[Model], Sections]
     service: str = ""
     plugins: tuple[str, ...] = ()
     excluded: Mapping[str, str] = field(default_factory=dict)
 
 
-def selection(realms: Iterable[str], *, plugins: Iterable[str] = (), smoke: bool = True) -> str:
-    """The regular expression of the tests that are run, ``plugins`` being packages of theirs."""
-    packages = [rf"tempest\.api\.({'|'.join(realms)})", *map(re.escape, plugins)]
-    return rf"^{packages[0]}\..*\[.*\bsmoke\b.*\]" if smoke else rf"^({'|'.join(packages)})\."
+def selection(packages: Iterable[str], *, plugins: Iterable[str] = (), smoke: bool = True) -> str:
+    """The regular expression of the tests that are run; ``packages`` are below ``tempest.api``, ``plugins`` whole."""
+    places = [rf"tempest\.api\.({'|'.join(packages)})", *map(re.escape, plugins)]
+    return rf"^{places[0]}\..*\[.*\bsmoke\b.*\]" if smoke else rf"^({'|'.join(places)})\."
 
 
 def configuration(

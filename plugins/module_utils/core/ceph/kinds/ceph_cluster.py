@@ -79,10 +79,10 @@ def _read(cluster: Cluster, asked: dict[str, Any]) -> dict[str, Any]:
             for entity, entry in keys.items()
             if entry
         },
-        "buckets": _buckets(crush),
+        "buckets": _standing_buckets(crush),
         "rules": {rule["name"]: rule for rule in rules.values()},
         "classes": sorted(cluster.tell("osd crush class ls") or ()),
-        "pools": {pool["pool_name"]: _pool(pool, rules) for pool in osdmap["pools"]},
+        "pools": {pool["pool_name"]: _standing_pool(pool, rules) for pool in osdmap["pools"]},
         "modules": {
             **dict.fromkeys((module["name"] for module in modules["disabled_modules"]), False),
             **dict.fromkeys(modules["enabled_modules"], True),
@@ -134,7 +134,7 @@ def _option(cluster: Cluster, name: str) -> dict[str, Any] | None:
     return {key: answer.get(key) for key in ("type", "min", "max", "enum_values", "flags")}
 
 
-def _buckets(crush: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+def _standing_buckets(crush: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Type and parent of every bucket of the map, without the shadows of device classes."""
     plain = [bucket for bucket in crush["buckets"] if "~" not in bucket["name"]]
     parents = {item["id"]: bucket["name"] for bucket in plain for item in bucket["items"]}
@@ -148,7 +148,7 @@ def _rule(rule: Mapping[str, Any], crush: Mapping[str, Any]) -> dict[str, Any]:
     return {"name": rule["rule_name"], "root": root, "class": device_class or None, "domain": choose.get("type")}
 
 
-def _pool(pool: Mapping[str, Any], rules: Mapping[int, Mapping[str, Any]]) -> dict[str, Any]:
+def _standing_pool(pool: Mapping[str, Any], rules: Mapping[int, Mapping[str, Any]]) -> dict[str, Any]:
     return {
         "size": pool["size"],
         "min_size": pool["min_size"],
@@ -195,7 +195,7 @@ def plan(current: dict[str, Any], wanted: dict[str, Any]) -> Plan:
         *_modules(now, wanted),
         *_map(now, wanted),
         *_rules(now, wanted, findings),
-        *_pools(now, wanted),
+        *_pool_changes(now, wanted),
         *_files(now, wanted, findings),
         *_flags(now, wanted),
         *_leaving(now, wanted, findings),
@@ -323,7 +323,7 @@ def _rules(now: dict[str, Any], wanted: dict[str, Any], findings: list[Finding])
             findings.append(_finding("rule", f"crush rule {name}", what, fix))
 
 
-def _pools(now: dict[str, Any], wanted: dict[str, Any]) -> Iterator[Change]:
+def _pool_changes(now: dict[str, Any], wanted: dict[str, Any]) -> Iterator[Change]:
     for pool in wanted.get("pools") or ():
         found = now["pools"].get(pool["name"])
         if found is None:

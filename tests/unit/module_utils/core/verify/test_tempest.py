@@ -83,7 +83,7 @@ def test_of_object_storage_what_the_pipeline_has_is_tested() -> None:
 
 
 def test_a_subject_of_a_tests_own_is_told_and_chosen() -> None:
-    post = tempest.RealmTests("post", lambda model: {"post": {"offices": len(model.hosts)}}, service="postman")
+    post = tempest.RealmTests("post", "post", lambda model: {"post": {"offices": len(model.hosts)}}, service="postman")
     model = Model("lab", {}, {"a": Host("a", frozenset({"letters"}), {}, {}, {})}, {})
     found = tempest.configuration(model, CLOUD, tests=[post], absent=["postman", "milkman"], image="", directory="/d")
     assert found["post"] == {"offices": 1}
@@ -92,33 +92,38 @@ def test_a_subject_of_a_tests_own_is_told_and_chosen() -> None:
 
 
 def test_the_selection_is_the_realms_smoke_tests() -> None:
-    realms = [one.realm for one in KNOWN.values()]
-    assert realms == ["identity", "object_storage", "image", "volume"]
-    chosen = re.compile(tempest.selection(realms))
+    packages = [one.package for one in KNOWN.values()]
+    assert packages == ["identity", "object_storage", "image", "volume"]
+    chosen = re.compile(tempest.selection(packages))
     assert chosen.search("tempest.api.volume.test_volumes_get.VolumesGetTest.test_create[id-1,smoke]")
     assert not chosen.search("tempest.api.volume.test_volumes_get.VolumesGetTest.test_create[id-1]")
     assert not chosen.search("tempest.api.compute.servers.test_servers.Test.test_create[id-1,smoke]")
-    assert re.search(tempest.selection(realms, smoke=False), "tempest.api.volume.test_x.Test.test_create[id-1]")
+    assert re.search(tempest.selection(packages, smoke=False), "tempest.api.volume.test_x.Test.test_create[id-1]")
     assert not re.search(tempest.selection(["image"], smoke=False), "tempest.api.volume.test_x.Test.test_create[id-1]")
 
 
 def test_all_tests_of_a_realm_are_those_of_its_plugins_too() -> None:
     tests = KNOWN["cinder"]
-    chosen = re.compile(tempest.selection([tests.realm], plugins=tests.plugins, smoke=False))
+    chosen = re.compile(tempest.selection([tests.package], plugins=tests.plugins, smoke=False))
     for name in ("api.volume.test_volume_backup.T.test_x", "rbac.v3.test_volumes.T.test_x"):
         assert chosen.search(f"cinder_tempest_plugin.{name}[id-1]")
-        assert not re.search(tempest.selection([tests.realm], smoke=False), f"cinder_tempest_plugin.{name}[id-1]")
-        smoke = tempest.selection([tests.realm], plugins=tests.plugins)
+        assert not re.search(tempest.selection([tests.package], smoke=False), f"cinder_tempest_plugin.{name}[id-1]")
+        smoke = tempest.selection([tests.package], plugins=tests.plugins)
         assert not re.search(smoke, f"cinder_tempest_plugin.{name}[id-1]")
     assert chosen.search("tempest.api.volume.test_x.T.test_y[id-1]")
     assert not chosen.search("cinder_tempest_plugin.scenario.test_snapshots.T.test_x[id-1,compute]")
     assert not chosen.search("tempest.api.image.test_x.T.test_y[id-1]")
 
 
+@pytest.mark.parametrize("name", KNOWN)
+def test_a_realm_has_the_word_of_verify_json(name: str) -> None:
+    assert {story.id.partition(".")[0] for story in CHAPTERS[name].stories({})} == {KNOWN[name].realm}
+
+
 @pytest.mark.parametrize("tests", KNOWN.values(), ids=KNOWN)
 def test_an_exclusion_is_of_the_subjects_own_tests_and_has_a_reason(tests: tempest.RealmTests) -> None:
     own = re.compile(
-        "|".join([rf"\^?tempest\\?\.api\\?\.{tests.realm}\b", *(rf"\^?{name}\b" for name in tests.plugins)])
+        "|".join([rf"\^?tempest\\?\.api\\?\.{tests.package}\b", *(rf"\^?{name}\b" for name in tests.plugins)])
     )
     bad = {test: reason for test, reason in tests.excluded.items() if not own.match(test) or not reason.endswith(".")}
     assert bad == {}

@@ -31,7 +31,7 @@ def on_its_networks(draft: Draft) -> Iterator[Finding]:
             ):
                 continue
             yield draft.error(
-                "placement.network",
+                "networks.no_port",
                 ("networks_ports", network),
                 f"is missing: the host is in {listed(set(groups))}, whose traffic goes over {network}.",
                 f"Give networks_ports.{network}, or take the host out of the group.",
@@ -47,7 +47,7 @@ def replication_is_for_storage(draft: Draft) -> Iterator[Finding]:
         # Where nothing is replicated yet, only networks are made.
         if replicating and "repl" in host.ports and not any(_concern(host, flow) for flow in replicating):
             yield draft.error(
-                "placement.replication",
+                "networks.replication",
                 ("networks_ports", "repl"),
                 "is given, and the host is in no group that replicates: the network is for storage hosts only.",
                 "Take the port out.",
