@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from ..backend import Backends, BackendType, Way
+from ..flows import FLOWS
 from ..model import Host, Model
 from . import schema
 
@@ -62,7 +63,7 @@ def expressions(
     ``backend_inputs()``
         The files that all of them read, each once.
     """
-    locked = bool(model.group("etcd"))
+    locked = any(model.group(row.servers) for row in FLOWS if row.offers == "lock")
 
     def listed(wanted: str | None = None) -> list[dict[str, Any]]:
         return [
