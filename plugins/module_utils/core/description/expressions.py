@@ -20,6 +20,8 @@ from . import backends
 from .load import Description, groups
 
 CA_BUNDLE = "/etc/holdfast/tls/ca.pem"
+HEALTH_CHECK = "/healthcheck"
+"""The path that the load balancer asks a server for, unless a description says another."""
 _EXPRESSION = re.compile(r"^\{\{((?:(?!\}\}).)*)\}\}$", re.S)
 
 
@@ -73,7 +75,7 @@ class View:
     def place(self, flow: str) -> str:
         """``address:port`` where the host serves a flow, with the path that the load balancer asks, if it does."""
         asked = self.description.content.get("balancer", ())
-        check = next((entry["check"] for entry in asked if entry["flow"] == flow), "")
+        check = next((entry.get("check", HEALTH_CHECK) for entry in asked if entry["flow"] == flow), "")
         return f"{self.bind(flow)}:{flows.port(flow)}{check}"
 
     def dial(self, flow: str) -> list[str]:
@@ -114,6 +116,7 @@ class View:
         """
         return [
             {
+                "check": HEALTH_CHECK,
                 **evaluate(entry, seen(replace(self, description=other, host=servers[0])), other.where),
                 "name": entry["flow"],
                 "port": flows.port(entry["flow"]),
