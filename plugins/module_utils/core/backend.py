@@ -105,7 +105,7 @@ class BackendType:
 
     def is_clustered(self, entry: Entry, *, locked: bool) -> bool:
         """Whether the entry's hosts form a cluster: ``locked`` says whether there is a lock manager."""
-        return locked and (self.clustered == "always" or bool(entry.get("cluster")))
+        return locked and (self.clustered == "always" or (self.clustered == "by_class" and bool(entry.get("cluster"))))
 
     def may_be_shared(self, entry: Entry, *, locked: bool) -> bool:
         """Whether further hosts may have the entry too."""

@@ -12,7 +12,7 @@ import yaml
 
 from ansible_collections.holdfast.storage.plugins.lookup.packages import LookupModule
 from ansible_collections.holdfast.storage.plugins.module_utils.controller.deployment import descriptions
-from ansible_collections.holdfast.storage.plugins.module_utils.core.backend import Backends
+from ansible_collections.holdfast.storage.plugins.module_utils.core.backend import Backends, BackendType
 from ansible_collections.holdfast.storage.plugins.module_utils.core.description import backends as loader
 from ansible_collections.holdfast.storage.plugins.module_utils.core.description import schema
 from ansible_collections.holdfast.storage.plugins.module_utils.core.description.load import Description
@@ -109,6 +109,27 @@ def test_the_quick_check_says_what_json_schema_says() -> None:
 def test_what_a_back_end_of_cinder_can(entry: dict[str, Any], clustered: bool, reached: str) -> None:
     kind = types("cinder").types[entry["type"]]
     assert (kind.can_be_clustered(entry), kind.reached(entry)) == (clustered, reached)
+
+
+@pytest.mark.parametrize(
+    ("clustered", "entry", "locked", "is_clustered", "may_be_shared"),
+    [
+        ("never", {"cluster": "ganesha"}, True, False, False),
+        ("never", {}, True, False, False),
+        ("", {"cluster": "ganesha"}, True, False, True),
+        ("by_class", {"cluster": "c"}, True, True, True),
+        ("by_class", {}, True, False, False),
+        ("by_class", {"cluster": "c"}, False, False, False),
+        ("always", {}, True, True, True),
+        ("always", {}, False, False, False),
+    ],
+)
+def test_what_its_type_says_of_clusters_counts(
+    clustered: str, entry: dict[str, Any], locked: bool, is_clustered: bool, may_be_shared: bool
+) -> None:
+    kind = BackendType("x", "X", clustered=clustered)
+    assert kind.is_clustered(entry, locked=locked) == is_clustered
+    assert kind.may_be_shared(entry, locked=locked) == may_be_shared
 
 
 def test_a_host_is_in_the_groups_of_what_it_serves() -> None:

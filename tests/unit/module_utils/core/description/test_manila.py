@@ -37,7 +37,7 @@ VARIABLES = {
     "manila_notifications": False,
     "manila_conf_overrides": {},
 }
-GROUPS = frozenset({"manila_api", "manila_share", "keystone", "mariadb", "rabbitmq", "memcached", "haproxy"})
+GROUPS = frozenset({"manila_api", "manila_share", "keystone", "mariadb", "rabbitmq", "memcached", "haproxy", "etcd"})
 
 
 @pytest.fixture
