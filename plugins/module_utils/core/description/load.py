@@ -15,12 +15,13 @@ import yaml
 
 from ..backend import Backends
 from ..errors import HoldfastError
-from ..flows import uses
+from ..flows import all_rows, uses
 from ..inventory.domain import Overrides, Protection
 from ..inventory.schema import did_you_mean
-from . import backends, schema
+from . import backends, references, schema
 
 FRAGMENTS = "holdfast/fragments"
+_NAME = re.compile(r"^([a-z][a-z0-9_]*):", re.M)
 _YAML = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -157,6 +158,9 @@ def load(roles: Path, phases: schema.Phases) -> tuple[Description, ...]:
         problems += backends.problems(types, f"roles/{description.role}/backends")
         found.append(description)
     if problems:
+        raise HoldfastError("\n".join(problems))
+    declared = {name for path in roles.glob("*/meta/variables.yml") for name in _NAME.findall(path.read_text())}
+    if problems := references.problems(found, all_rows(), declared):
         raise HoldfastError("\n".join(problems))
     return ordered(expanded(found))
 

@@ -31,6 +31,11 @@ Role = Literal["server", "client", "both"]
 _BY_ID: Mapping[str, Flow] = {row.id: row for row in FLOWS}
 
 
+def all_rows() -> tuple[Flow, ...]:
+    """The rows, with the clients of their own services."""
+    return tuple(_BY_ID.values())
+
+
 def groups(uses: Uses) -> frozenset[str]:
     """The groups that the whole table names."""
     named = {group for row in complete(uses) for group in (row.servers, *row.clients)}

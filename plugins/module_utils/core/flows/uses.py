@@ -12,7 +12,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from ..errors import HoldfastError
 from .rows import ANY, FLOWS, Flow
 
 Uses = Mapping[str, tuple[str, ...]]
@@ -23,16 +22,10 @@ Claims = Mapping[str, tuple[Mapping[str, Any], ...]]
 
 
 def of(descriptions: Iterable[Mapping[str, Any]]) -> Uses:
-    """Who uses what, from the contents of service.yml. Raises HoldfastError for something that no flow offers."""
-    offered = {row.offers for row in FLOWS if row.offers}
+    """Who uses what, from the contents of service.yml."""
     found: dict[str, set[str]] = {}
     for description in descriptions:
         for what, groups in _said(description):
-            if what not in offered:
-                raise HoldfastError(
-                    f"roles/{description['service']}/service.yml: uses: {what!r} is what no flow offers. "
-                    f"Fix: use one of {', '.join(sorted(offered))}, or add a row that offers it."
-                )
             found.setdefault(what, set()).update(groups)
     return {what: tuple(sorted(groups)) for what, groups in found.items()}
 

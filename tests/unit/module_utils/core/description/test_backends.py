@@ -165,7 +165,7 @@ title: shelves of tapes
 needs: [robot]
 allows: [slots]
 clustered: always
-serves: {tape: store_tape}
+serves: {tape: cinder_iscsi}
 packages: [mtx]
 inputs: ["/etc/robots/{{ item.robot }}"]
 options:
@@ -200,6 +200,8 @@ def test_a_new_type_is_a_file(tmp_path: Path) -> None:
         "{% endfor %}"
     )
     (role / "backends/tape.yml").write_text(NEW)
+    (role / "meta").mkdir()
+    (role / "meta/variables.yml").write_text("store_backends: {description: x, type: array}")
     (described,) = descriptions(tmp_path)
     entries = [{"name": "one", "type": "tape", "robot": "r1", "options": {"slots": 9}}, {"name": "two", "type": "none"}]
     host = Host("a", frozenset({"store"}), {}, {}, {"store_backends": entries})
