@@ -25,7 +25,8 @@ _OWN_ROLES = ("admin", "manager", "member", "reader", "service", "ResellerAdmin"
 def nothing_twice(draft: Draft) -> Iterator[Finding]:
     """Nothing that keystone would take for the same is listed twice."""
     users = [(domain or _OWN_DOMAINS[0], name) for domain, name in (("", _ADMIN), *draft.domain.users)]
-    own: Mapping[str, Any] = {DOMAINS: _OWN_DOMAINS, PROJECTS: (), USERS: users}
+    domains = (*_OWN_DOMAINS, *(name for service in draft.domain.services for name in _domains(service)))
+    own: Mapping[str, Any] = {DOMAINS: domains, PROJECTS: (), USERS: users}
     for variable, existing in own.items():
         seen = {_folded(name): "what is there anyway" for name in existing}
         for index, entry in entries(draft.variables.get(variable)):
@@ -64,7 +65,11 @@ def needed(draft: Draft) -> Iterator[Finding]:
 @rule
 def references(draft: Draft) -> Iterator[Finding]:
     """Domains, projects and roles that are referred to are there."""
-    domains = [*_OWN_DOMAINS, *(entry["name"] for _, entry in entries(draft.variables.get(DOMAINS)) if "name" in entry)]
+    domains = [
+        *_OWN_DOMAINS,
+        *(name for service in draft.domain.services if _is_deployed(draft, service) for name in _domains(service)),
+        *(entry["name"] for _, entry in entries(draft.variables.get(DOMAINS)) if "name" in entry),
+    ]
     projects = [
         *_OWN_PROJECTS,
         *(
@@ -160,6 +165,16 @@ def long_enough(draft: Draft) -> Iterator[Finding]:
                 f"is {user['secret']!r}, of {len(password)} characters, and keystone_password_length is {least}.",
                 f"Give it {least} characters or more in the vault file, or lower keystone_password_length.",
             )
+
+
+def _domains(service: Mapping[str, Any]) -> list[str]:
+    """The domains that a service has, by its description."""
+    return [domain["name"] for domain in service.get("identity", {}).get("domains", ())]
+
+
+def _is_deployed(draft: Draft, service: Mapping[str, Any]) -> bool:
+    groups = service.get("deployed_by") or [group for part in service["components"] for group in part["group"]]
+    return bool(draft.group(*groups))
 
 
 def _folded(name: str | tuple[str, str]) -> Any:
