@@ -11,6 +11,9 @@ from ..flows import FLOWS
 from ..model import Host, Model
 from . import schema
 
+FOR_WHOM = frozenset({"of", "each", "when"})
+"""The keys of a claim that say for whom it stands."""
+
 
 def load(
     service: str, where: Mapping[str, Any], documents: Mapping[str, Mapping[str, Any]], sections: Iterable[str] = ()
@@ -43,6 +46,11 @@ def _problems(content: Any, where: str) -> Iterator[str]:
         return
     if strangers := sorted(set(content.get("protected", ())) - set(content.get("options", {}))):
         yield f"{where}: protected: {', '.join(strangers)} is no option. Fix: Name options that it writes."
+    for what, claims in content.get("uses", {}).items():
+        for index, claim in enumerate(claims):
+            for key in sorted(FOR_WHOM & claim.keys()):
+                place = f"{where}: uses.{what}[{index}].{key}"
+                yield f"{place}: a type's claim stands for each of its entries, and for nobody else. Fix: Take it out."
     if (content.get("clustered") == "by_class") != ("classes" in content):
         yield f"{where}: classes: goes with clustered: by_class. Fix: Give both, or neither."
 

@@ -22,9 +22,9 @@ from typing import Any
 from ..errors import HoldfastError
 from ..flows.uses import Claims, claims_of
 from ..inventory.draft import Draft
+from .backends import FOR_WHOM
 from .expressions import evaluate
 
-_FOR_WHOM = ("of", "each", "when")
 _MISSING = object()
 
 
@@ -55,7 +55,7 @@ class _Evaluator:
 
     def claims(self, draft: Draft, claim: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
         """The claim for each of those for whom it stands."""
-        plain = {name: value for name, value in claim.items() if name not in _FOR_WHOM}
+        plain = {name: value for name, value in claim.items() if name not in FOR_WHOM}
         for context in self._contexts(draft, claim):
             if self._value(claim.get("when", True), context) not in (_MISSING, False):
                 yield {name: made for name, value in plain.items() if (made := self._value(value, context)) != _MISSING}

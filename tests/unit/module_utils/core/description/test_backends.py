@@ -65,6 +65,18 @@ BAD = [
         *BAD,
         ({"title": "t", "clustered": "by_class"}, "classes: goes with clustered: by_class"),
         ({"title": "t", "protected": ["a"], "options": {"b": 1}}, "protected: a is no option"),
+        (
+            {"title": "t", "uses": {"ceph": [{"user": "x", "groups": {}, "when": False}]}},
+            "uses.ceph[0].when: a type's claim stands for each of its entries",
+        ),
+        (
+            {"title": "t", "uses": {"share": [{"purpose": "x", "owner": 1, "groups": [], "each": "{{ x }}"}]}},
+            "uses.share[0].each: a type's claim stands for each of its entries",
+        ),
+        (
+            {"title": "t", "uses": {"share": [{"purpose": "x", "owner": 1, "groups": [], "of": "x"}]}},
+            "uses.share[0].of: a type's claim stands for each of its entries",
+        ),
     ],
 )
 def test_a_malformed_file_is_refused_by_name(content: Any, said: str) -> None:

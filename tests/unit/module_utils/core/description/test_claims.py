@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.holdfast.storage.plugins.module_utils.core.description import schema
 from ansible_collections.holdfast.storage.plugins.module_utils.core.description.claims import claims
 from ansible_collections.holdfast.storage.plugins.module_utils.core.errors import HoldfastError
 from ansible_collections.holdfast.storage.plugins.module_utils.core.inventory.domain import Domain
@@ -20,6 +21,9 @@ CLAIM = {
     "caps": {"mon": "allow r", "mgr": "allow rw", "osd": "allow rw pool={{ item.pool }}"},
     "groups": {"manila_share": "manila"},
 }
+
+
+_CLAIMS = schema.document()["properties"]["uses"]["properties"]
 
 
 def draft(claim: dict[str, Any], *backends: Any, **variables: Any) -> Draft:
@@ -65,3 +69,8 @@ def test_a_claim_may_see_the_deployment_alone() -> None:
     asked = draft(claim, name="n", with_backups=True).claims["ceph"]
     assert asked == ({"user": "n", "writes": ["fixed"], "groups": {"x": "y"}},)
     assert draft(claim, name="n", with_backups=False).claims == {"ceph": ()}
+
+
+@pytest.mark.parametrize("key", ["of", "each", "when"])
+def test_the_form_knows_for_whom_each_claim_stands(key: str) -> None:
+    assert all(key in claims["items"]["properties"] for claims in _CLAIMS.values())
