@@ -114,9 +114,7 @@ def test_so_are_types_of_back_ends(tmp_path: Path, kind: dict[str, Any], said: s
 
 def test_two_roles_are_not_one_service(tmp_path: Path) -> None:
     loaded(tmp_path, {})
-    with pytest.raises(
-        HoldfastError, match=r"store2/service\.yml: service: is 'store', as in roles/store/serv"
-    ):
+    with pytest.raises(HoldfastError, match=r"store2/service\.yml: service: is 'store', as in roles/store/serv"):
         loaded(tmp_path, {}, role="store2")
 
 
