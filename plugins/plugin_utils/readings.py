@@ -15,7 +15,7 @@ from ansible.parsing.dataloader import DataLoader
 from ansible_collections.holdfast.storage.plugins.module_utils.core.errors import Severity
 from ansible_collections.holdfast.storage.plugins.module_utils.core.inventory.build import HostProblem
 from ansible_collections.holdfast.storage.plugins.module_utils.core.inventory.schema import KeyPath
-from ansible_collections.holdfast.storage.plugins.plugin_utils import origins, secret_store, yaml_files
+from ansible_collections.holdfast.storage.plugins.plugin_utils import odd_readings, origins, secret_store, yaml_files
 
 CODE = "inventory.reading"
 Odd = tuple[KeyPath, Severity, str, str]
@@ -27,7 +27,7 @@ class Readings:
 
     def __init__(self, loader: DataLoader | None) -> None:
         self._loader = loader
-        self._files: dict[str, yaml_files.Odd] = {}
+        self._files: dict[str, odd_readings.Odd] = {}
         self._known: dict[int, list[Odd]] = {}
 
     def problems(self, host: str, name: str, written: Any, value: Any) -> Iterator[HostProblem]:
@@ -84,11 +84,11 @@ class Readings:
             return None
         if not tag.path:
             # Of several texts of the command line, no value says from which it is.
-            given = [odd.get((tag.line_num, tag.col_num)) for odd in yaml_files.odd_on_command_line()]
+            given = [odd.get((tag.line_num, tag.col_num)) for odd in odd_readings.on_command_line()]
             return next((one for one in given if one and yaml.safe_load(one[0]) == value), None)
         if tag.path not in self._files:
             is_yaml = os.path.isfile(tag.path) and yaml_files.is_yaml(tag.path, self._loader)
-            self._files[tag.path] = yaml_files.odd_readings(tag.path, self._loader) if is_yaml else {}
+            self._files[tag.path] = odd_readings.in_file(tag.path, self._loader) if is_yaml else {}
         return self._files[tag.path].get((tag.line_num, tag.col_num))
 
     def _is_secret(self, value: Any) -> bool:

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import contextlib
-import math
 import os
 import re
 from collections.abc import Iterable, Iterator
@@ -41,14 +40,10 @@ _DEEPEST = 60
 _LARGEST = 1_000_000
 TWICE = "inventory.key-twice"
 UNREAD = ("inventory.yaml", "inventory.file", "inventory.vault")
-_BASE = re.compile(r"[-+]?0[bx]", re.I)
 _TAGS = re.compile(
     r"tag:yaml\.org,2002:(str|int|float|bool|null|map|seq|timestamp|binary|set|omap|pairs|merge|value)|!unsafe|!vault"
     r"|!vault-encrypted"
 )
-
-Odd = dict[tuple[int, int], tuple[str, bool]]
-"""See ``odd_readings``."""
 
 
 def beside(directory: str, loader: DataLoader | None) -> list[Finding]:
@@ -65,11 +60,11 @@ def on_command_line(loader: DataLoader | None) -> list[Finding]:
     """What is wrong with the files of variables that the command line names; without a loader, those in clear."""
     files = [text[1:] for text in context.CLIARGS.get("extra_vars") or () if text.startswith("@")]
     clear = [file for file in files if loader or not (os.path.exists(file) and secret_store.is_encrypted(file))]
-    found = [finding for text in _inline() for finding in _problems_of("-e", text.encode())]
+    found = [finding for text in inline_texts() for finding in _problems_of("-e", text.encode())]
     return [*found, *(finding for file in clear for finding in problems(file, loader))]
 
 
-def _inline() -> list[str]:
+def inline_texts() -> list[str]:
     """The texts of variables that the command line gives."""
     return [text for text in context.CLIARGS.get("extra_vars") or () if text[:1] in ("{", "[")]
 
@@ -86,7 +81,7 @@ def told(findings: list[Finding]) -> str:
 
 def not_text(path: str, loader: DataLoader | None) -> list[Finding]:
     """Why a file can not be read as text, if so."""
-    content = _content(path, loader)
+    content = file_content(path, loader)
     return [content] if isinstance(content, Finding) else []
 
 
@@ -107,10 +102,10 @@ def or_move(path: str) -> str:
 
 def hosts_file(path: str, loader: DataLoader | None) -> list[Finding]:
     """What is wrong with a YAML file of hosts and groups: it is not YAML, or it is not of their form."""
-    content = _content(path, loader)
+    content = file_content(path, loader)
     if isinstance(content, Finding):
         return [content]
-    root = _composed(path, content)
+    root = composed(path, content)
     if isinstance(root, Finding):
         return [root] if path.endswith(_YAML_ENDINGS) else []
     if not path.endswith(_YAML_ENDINGS) and not isinstance(root, yaml.MappingNode):
@@ -131,14 +126,14 @@ def is_yaml(path: str, loader: DataLoader | None) -> bool:
     """Whether a file of hosts is YAML by its name, or by what it holds when its name does not say."""
     if path.endswith(_YAML_ENDINGS):
         return True
-    content = _content(path, loader)
-    return not isinstance(content, Finding) and isinstance(_composed(path, content), yaml.MappingNode)
+    content = file_content(path, loader)
+    return not isinstance(content, Finding) and isinstance(composed(path, content), yaml.MappingNode)
 
 
 def holds_variables(path: str) -> bool:
     """Whether a file is YAML of keys that may be variables."""
-    content = _content(path, None)
-    root = None if isinstance(content, Finding) else _composed(path, content)
+    content = file_content(path, None)
+    root = None if isinstance(content, Finding) else composed(path, content)
     names = [key.value for key, _ in _pairs(root)] if isinstance(root, yaml.Node) else []
     return any(re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) for name in names)
 
@@ -160,12 +155,12 @@ def problems(path: str, loader: DataLoader | None) -> list[Finding]:
         what = "This is a file of certificates or keys, and Ansible reads it as variables here."
         fix = "Move it into the directory tls beside the inventory's hosts, and correct the variable that names it."
         return [Finding("error", "inventory.certificate", short(path), what, fix)]
-    content = _content(path, loader)
+    content = file_content(path, loader)
     return [content] if isinstance(content, Finding) else _problems_of(path, content)
 
 
 def _problems_of(path: str, content: bytes) -> list[Finding]:
-    root = _composed(path, content)
+    root = composed(path, content)
     if isinstance(root, Finding):
         return [root]
     if root is None:
@@ -175,66 +170,20 @@ def _problems_of(path: str, content: bytes) -> list[Finding]:
     return [*_endless(path, root), *_plain_names(path, root, "variable"), *_of_nodes(path, root)]
 
 
-def odd_readings(path: str, loader: DataLoader | None) -> Odd:
-    """By line and column, the numbers and dates that YAML reads otherwise than they look: 0200, 1:30, 0x1F.
-
-    Each with its text, and whether it is another number than the same digits are to people.
-    """
-    content = _content(path, loader)
-    return {} if isinstance(content, Finding) else _odd_in(path, content)
-
-
-def odd_on_command_line() -> list[Odd]:
-    """The same of each text of variables that the command line gives."""
-    return [_odd_in("-e", text.encode()) for text in _inline()]
-
-
-def _odd_in(path: str, content: bytes) -> Odd:
-    root = _composed(path, content)
-    if not isinstance(root, yaml.Node):
-        return {}
-    found = {}
-    for node in _nodes(root):
-        if isinstance(node, yaml.ScalarNode) and (odd := _odd(node)) is not None:
-            found[node.start_mark.line + 1, node.start_mark.column + 1] = (node.value, odd)
-    return found
-
-
-def _odd(node: yaml.ScalarNode) -> bool | None:
-    """Whether a number or a date is read as another one; None for one that is what it looks like."""
-    kind, text = node.tag.rpartition(":")[2], node.value
-    if kind not in ("int", "float", "timestamp"):
-        return None
-    try:
-        value = yaml.SafeLoader("").construct_object(node)
-        if kind == "timestamp":
-            return None if str(value) == text else True
-        if kind == "float":
-            return None if not math.isfinite(value) or float(text.replace("_", "")) == value else True
-    except (ValueError, LookupError, AttributeError, yaml.YAMLError):
-        return True
-    if _BASE.match(text):
-        return False
-    digits = text.replace("_", "")
-    if not digits.lstrip("+-").isdecimal() or int(digits) != value:
-        return True
-    return None if digits == text else False
-
-
 def with_secrets(directory: str, variable: str) -> Iterator[str]:
     """The files of variables beside an inventory, in clear, that give a mapping of secrets, whether used or not."""
     for path in _files(directory):
         if secret_store.is_encrypted(path):
             continue
-        content = _content(path, None)
-        root = None if isinstance(content, Finding) else _composed(path, content)
+        content = file_content(path, None)
+        root = None if isinstance(content, Finding) else composed(path, content)
         if isinstance(root, yaml.MappingNode) and any(
             _pairs(value) for key, value in _pairs(root) if key.value == variable
         ):
             yield path
 
 
-def _content(path: str, loader: DataLoader | None) -> bytes | Finding:
+def file_content(path: str, loader: DataLoader | None) -> bytes | Finding:
     """The file's text, decrypted; or why there is none."""
     if os.path.exists(path) and not os.path.isfile(path):
         what = "It is a directory, a socket or a device, and no file."
@@ -262,7 +211,8 @@ def _content(path: str, loader: DataLoader | None) -> bytes | Finding:
     return content
 
 
-def _composed(path: str, content: bytes) -> yaml.Node | Finding | None:
+def composed(path: str, content: bytes) -> yaml.Node | Finding | None:
+    """The nodes of a file; None when it holds nothing, a finding when it is no YAML."""
     try:
         root: yaml.Node | None = yaml.compose(content, Loader=_LOADER)
     except yaml.MarkedYAMLError as error:
@@ -343,7 +293,7 @@ def _ranges(path: str, hosts: yaml.Node) -> Iterator[Finding]:
 
 
 def _of_nodes(path: str, root: yaml.Node) -> Iterator[Finding]:
-    for node in _nodes(root):
+    for node in nodes(root):
         yield from _tag(path, node)
         yield from _values(path, node)
         yield from _keys(path, node)
@@ -419,7 +369,7 @@ def _no_mapping(path: str, node: yaml.Node, who: str, of: str) -> Finding:
     return _finding(path, node.start_mark.line + 1, what, "Write each as NAME: VALUE.")
 
 
-def _nodes(root: yaml.Node) -> Iterator[yaml.Node]:
+def nodes(root: yaml.Node) -> Iterator[yaml.Node]:
     """Every node once, in the order of the file: an anchor may be used often, even inside itself."""
     waiting, seen = [root], set()
     while waiting:

@@ -35,7 +35,7 @@ class Described(Protocol):
 
 
 # As near as this, a group of which no row knows is a misspelt one of those that rows know.
-_MISSPELT = 0.9
+_MISSPELT = 0.85
 
 
 @dataclass(frozen=True)

@@ -56,7 +56,7 @@ BAD = [
     ("service", None, "service: is null, and must be text", "Name of the service"),
     ("service", "Placement API", "service: is 'Placement API', not of the form", "Name of the service"),
     ("components/0/group", None, "components[0].group: is null", "A group"),
-    ("balancer/0", {"flow": "placement"}, "balancer[0].check: is missing", "The path that each server"),
+    ("balancer/0", {"check": "/"}, "balancer[0].flow: is missing", "The balanced flow"),
     ("protected", [{"options": ["DEFAULT.host"]}], "protected[0].because: is missing", "The reason"),
     (
         "protected",

@@ -142,11 +142,6 @@ def test_who_uses_what_a_flow_offers_is_its_client() -> None:
     assert flows.groups(used).isdisjoint({flows.ANY, flows.ALL}), "they are no groups"
 
 
-def test_what_nothing_offers_is_refused_where_it_is_used() -> None:
-    with pytest.raises(HoldfastError, match=r"roles/one/service.yml: uses: 'databse'.*one of cache, ceph, .*database"):
-        uses.of([{"service": "one", "components": [{"group": "web", "uses": ["databse"]}]}])
-
-
 def test_groups_of_a_component_may_follow_from_the_table() -> None:
     table = uses.complete({"lock": ("cinder_api", "cinder_volume")})
     assert uses.groups_of("all", table) == ("all",)
