@@ -3,8 +3,8 @@
 
 Kinds stand in ``core/<subject>/kinds/``. What a host should have of a kind is said by the subjects (``Subject.wants``),
 and is exactly the options of the module in plugins/modules with the kind's name, which reads, plans, shows the diff,
-applies, and reads again (``host.runner``). A kind is sent to hosts, so it imports nothing but the standard library, its
-like, and what stands below kinds.
+applies, and reads again (``host.runner``); docs/architecture.md has the few that differ. A kind is sent to hosts, so it
+imports nothing but the standard library, its like, and what stands below kinds.
 """
 
 from __future__ import annotations
