@@ -60,7 +60,7 @@ def backends(draft: Draft) -> Iterator[Finding]:
 def options(draft: Draft) -> Iterator[Finding]:
     """Options of a back end are the driver's own, in one line each, and secrets are none of them."""
     known = _known(draft)
-    drivers = {kind.options["volume_driver"]: name for name, kind in known.items()}
+    drivers = {kind.options.get("volume_driver"): name for name, kind in known.items()}
     for host, index, backend in listed_backends(draft):
         path: KeyPath = (BACKENDS, index)
         if own := drivers.get(f"{_DRIVERS}{str(backend.get('driver', '')).removeprefix(_DRIVERS)}"):
