@@ -104,9 +104,9 @@ def changed(case: dict[str, Any]) -> dict[str, Any]:
     return content
 
 
-def raw(content: dict[str, Any], **more: Any) -> RawInventory:
-    """What Ansible would make of an inventory."""
-    known = roles()
+def raw(content: dict[str, Any], known: schema.RoleVariables | None = None, **more: Any) -> RawInventory:
+    """What Ansible would make of an inventory, with what the collection's roles declare, or others."""
+    known = known or roles()
     hosts = {}
     for name, own in content["hosts"].items():
         variables = {**content["vars"], **(own or {})}
