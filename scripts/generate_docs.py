@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / ".collections"))
 
 from ansible_collections.holdfast.storage.plugins.module_utils.controller.deployment import domain  # noqa: E402
-from ansible_collections.holdfast.storage.plugins.module_utils.core.inventory import schema  # noqa: E402
+from ansible_collections.holdfast.storage.plugins.module_utils.core.inventory import declarations, schema  # noqa: E402
 
 ORIGIN = "Made by `make docs` from roles/*/meta/variables.yml and defaults/main.yml. Change those."
 TYPES = {
@@ -46,7 +46,7 @@ WORDS = {
 
 def generate() -> dict[Path, str]:
     """Every derived file, by its path."""
-    roles = schema.load_roles(ROOT / "roles")
+    roles = declarations.load_roles(ROOT / "roles")
     by_role: dict[str, list[schema.Variable]] = {}
     for variable in roles.variables.values():
         by_role.setdefault(variable.role, []).append(variable)

@@ -24,6 +24,7 @@ from ansible_collections.holdfast.storage.plugins.module_utils.core.inventory im
     build as inventory,
 )
 from ansible_collections.holdfast.storage.plugins.module_utils.core.inventory import (
+    declarations,
     schema,
 )
 from ansible_collections.holdfast.storage.plugins.module_utils.core.inventory.secrets import Form
@@ -79,7 +80,7 @@ class InventoryAction(DeploymentAction):
 
     def checked(self) -> Checked:
         """The inventory, checked. Raises HoldfastError with all that is wrong with it."""
-        roles = schema.load_roles(COLLECTION / "roles")
+        roles = declarations.load_roles(COLLECTION / "roles")
         sources = [str(source) for source in self.variables.get("ansible_inventory_sources") or ()]
         given = inventory_sources.Conflicts(sources, inventory_sources.homes(sources), self._loader, roles.prefixes)
         reader = InventoryReader(self.variables["hostvars"], self._templar, roles, given.replay, self._loader)

@@ -19,7 +19,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from ..core.backend import Backends
 from ..core.description.claims import claims
 from ..core.description.load import Description, backends_of, load, overrides_of
 from ..core.description.services import Services
@@ -42,11 +41,6 @@ def descriptions(roles: Path = COLLECTION / "roles") -> tuple[Description, ...]:
     return load(roles, ORDER.applied)
 
 
-def backends() -> Mapping[str, Backends]:
-    """The types of back ends of each service that has some, by its name."""
-    return backends_of(descriptions())
-
-
 @functools.cache
 def known_secrets() -> Mapping[str, Form]:
     """The secrets of all services, deployed or not: names in order, with their forms."""
@@ -67,11 +61,16 @@ def is_public(secret: str) -> bool:
 @functools.cache
 def domain() -> Domain:
     """What checking an inventory needs to know of the services and subjects that there are."""
-    found = descriptions()
+    return domain_of(descriptions())
+
+
+def domain_of(found: Iterable[Description]) -> Domain:
+    """The same for some services."""
+    found = tuple(found)
     contents = tuple(description.content for description in found)
     return Domain(
         services=contents,
-        backends=backends(),
+        backends=backends_of(found),
         claims=claims,
         addresses=ADDRESSES,
         outsiders=OUTSIDERS,

@@ -52,7 +52,7 @@ class BackendType:
         name: the type, and the name of its file.
         title: what it is, in an operator's words.
         needs: keys without which an entry is nothing.
-        allows: further keys, beside those that every entry may have.
+        allows: further keys, beside those that every entry may have; those that the type declares among them.
         clustered: whether several hosts may manage it at once: ``always``, ``never``, or by the class that a key names.
             Empty where nobody manages it.
         shared_by: keys one of which an entry has where several hosts have what it keeps; none where all have anyway.

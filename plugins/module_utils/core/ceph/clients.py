@@ -19,7 +19,7 @@ A claim (``uses: {ceph: ...}``, see ``description.claims``) has:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -93,6 +93,14 @@ def block_pools(claims: Claims) -> set[str]:
     return {pool for claim in claims.get(CEPH, ()) for key in ("writes", "reads") for pool in _named(claim, key)}
 
 
+def named_pools(claim: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """The pools that a claim needs, each with the key of the claim that names it."""
+    for key in ("writes", "reads"):
+        yield from ((key, pool) for pool in _named(claim, key))
+    for text in claim.get("caps", {}).values():
+        yield from (("caps", pool) for pool in ceph.pools_in(str(text)))
+
+
 def with_data_pools(found: Mapping[str, Client], data_pools: Callable[[str], Iterable[str]]) -> None:
     """Give clients the pools in which their images' data is made, and those who read the images that data.
 
@@ -117,4 +125,4 @@ def _pools_of(groups: Iterable[str], claims: Iterable[Mapping[str, Any]]) -> lis
 
 
 def _named(claim: Mapping[str, Any], key: str) -> list[str]:
-    return [pool for pool in claim.get(key, ()) if pool]
+    return [str(pool) for pool in claim.get(key, ()) if pool]

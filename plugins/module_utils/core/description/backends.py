@@ -29,6 +29,9 @@ def load(
 
 def _type(name: str, content: Mapping[str, Any]) -> BackendType:
     values: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in content.items()}
+    # An entry may have what its type declares.
+    declared = values.pop("declares", {})
+    values["allows"] = (*values.get("allows", ()), *(key for key in declared if key not in values.get("needs", ())))
     if isinstance(content.get("reached_by"), list):
         values["reached_by"] = tuple(Way(**way) for way in content["reached_by"])
     return BackendType(name, **values)

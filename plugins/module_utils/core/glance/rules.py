@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping
 from itertools import combinations
 from typing import Any
 
-from ..ceph.rules.cluster import known_pools
 from ..config import FORMATS
 from ..errors import Finding
 from ..inventory.directories import overlap, why_taken
@@ -57,16 +56,6 @@ def stores(draft: Draft) -> Iterator[Finding]:
                     f"is false, and glance_api has {len(servers)} hosts ({listed(host.name for host in servers)}): "
                     "images would be on one of them, and lost with it.",
                     "Give an export in nfs, mount a shared file system on all and set shared: true, or use swift.",
-                )
-        elif kind == "rbd":
-            pools = known_pools(draft)
-            if pools is not None and store.get("pool") not in (*pools, None):
-                hint = did_you_mean(store["pool"], pools)
-                yield draft.error(
-                    "glance.store-pool",
-                    (*path, "pool"),
-                    f"is {store['pool']!r}, which is no pool of ceph_pools.",
-                    f"{hint}Pools: {', '.join(pools) or 'none'}.",
                 )
         elif kind == "swift":
             swift_stores += 1

@@ -13,6 +13,8 @@ A role declares its variables in ``meta/variables.yml`` (name to JSON Schema, dr
     What stands in for the default in a deployment that had the service before this was the default.
 ``x-renamed-from``
     The name that it had. That one is refused with the new one, and its prefix stays reserved.
+``x-backends``
+    At the ``type`` of a list's entries: they are back ends, and ``declarations`` fills in what the role's types say.
 """
 
 from __future__ import annotations
@@ -26,11 +28,10 @@ import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from ..config import holds_secret, is_sensitive
-from ..errors import HoldfastError, counted
+from ..errors import counted
 
 KeyPath = tuple[str | int, ...]
 
@@ -122,34 +123,6 @@ class RoleVariables:
     def complete(self, name: str, value: Any) -> Any:
         """A copy of a value in which keys that are not given have the defaults that the schema states."""
         return _fill(copy.deepcopy(value), self.variables[name].schema)
-
-
-def load_roles(roles_dir: str | Path) -> RoleVariables:
-    """Read what the roles in a directory declare. Raises HoldfastError for a declaration that is malformed."""
-    documents: dict[str, tuple[Mapping[str, Any], Mapping[str, Any]]] = {}
-    for role in sorted(path.parent.parent for path in Path(roles_dir).glob("*/meta/variables.yml")):
-        documents[role.name] = (_read(role / "meta/variables.yml"), _read(role / "defaults/main.yml"))
-    return declare(documents)
-
-
-def declare(documents: Mapping[str, tuple[Mapping[str, Any], Mapping[str, Any]]]) -> RoleVariables:
-    """Declarations from ``{role: (variables, defaults)}``. Raises HoldfastError for one that is inconsistent."""
-    variables: dict[str, Variable] = {}
-    for role, (schemas, defaults) in documents.items():
-        for name, schema in schemas.items():
-            if not name.startswith(f"{role}_") or not isinstance(schema, Mapping) or not schema.get("description"):
-                raise HoldfastError(
-                    f"roles/{role}/meta/variables.yml: {name} must start with {role}_ and be a schema that has a "
-                    "description."
-                )
-            variables[name] = Variable(name, role, schema, defaults.get(name), name in defaults)
-        if strangers := sorted(set(defaults) - set(schemas)):
-            raise HoldfastError(
-                f"roles/{role}/defaults/main.yml: {', '.join(strangers)} not declared in meta/variables.yml."
-            )
-    renamed = {v.schema["x-renamed-from"]: name for name, v in variables.items() if "x-renamed-from" in v.schema}
-    reserved = [*documents, *(old.partition("_")[0] for old in renamed)]
-    return RoleVariables(variables, tuple(dict.fromkeys(f"{prefix}_" for prefix in reserved)), renamed)
 
 
 def nearest(name: str, candidates: Iterable[str]) -> str | None:
@@ -245,22 +218,6 @@ def _is_ipv6(value: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _read(path: Path) -> Mapping[str, Any]:
-    import yaml
-
-    try:
-        content = yaml.load(path.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - safe, fast
-    except FileNotFoundError:
-        return {}
-    except yaml.YAMLError as error:
-        raise HoldfastError(f"{path}: not valid YAML: {error}") from error
-    if content is None:
-        return {}
-    if not isinstance(content, Mapping):
-        raise HoldfastError(f"{path}: must be a mapping.")
-    return content
 
 
 # -- JSON Schema --------------------------------------------------------------------------------------------------

@@ -24,12 +24,14 @@ from ansible_collections.holdfast.storage.plugins.module_utils.core.inventory im
     build as inventory,
 )
 from ansible_collections.holdfast.storage.plugins.module_utils.core.inventory import (
+    declarations,
     schema,
 )
 from ansible_collections.holdfast.storage.plugins.module_utils.core.inventory.build import (
     RawHost,
     RawInventory,
 )
+from ansible_collections.holdfast.storage.plugins.module_utils.core.inventory.domain import Domain
 from ansible_collections.holdfast.storage.plugins.module_utils.core.inventory.draft import (
     ControllerFile,
     Draft,
@@ -47,7 +49,7 @@ CASES = ROOT / "tests/cases/inventory"
 
 @cache
 def roles() -> schema.RoleVariables:
-    return schema.load_roles(ROOT / "roles")
+    return declarations.load_roles(ROOT / "roles")
 
 
 @cache
@@ -102,9 +104,9 @@ def changed(case: dict[str, Any]) -> dict[str, Any]:
     return content
 
 
-def raw(content: dict[str, Any], **more: Any) -> RawInventory:
-    """What Ansible would make of an inventory."""
-    known = roles()
+def raw(content: dict[str, Any], known: schema.RoleVariables | None = None, **more: Any) -> RawInventory:
+    """What Ansible would make of an inventory, with what the collection's roles declare, or others."""
+    known = known or roles()
     hosts = {}
     for name, own in content["hosts"].items():
         variables = {**content["vars"], **(own or {})}
@@ -134,9 +136,10 @@ def build(
     remembered: Any = None,
     known: schema.RoleVariables | None = None,
     rules: Iterable[Rule] = RULES,
+    knows: Domain | None = None,
 ) -> tuple[Model | None, list[Finding]]:
-    """The model and the findings of an inventory, with all that the collection knows."""
-    return inventory.build(given, known or roles(), remembered, rules=rules, domain=domain())
+    """The model and the findings of an inventory, with all that the collection knows, or with other roles."""
+    return inventory.build(given, known or roles(), remembered, rules=rules, domain=knows or domain())
 
 
 class Remembering(schema.RoleVariables):

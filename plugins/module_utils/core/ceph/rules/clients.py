@@ -7,14 +7,15 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ...description.claims import stated
 from ...errors import Finding
 from ...inventory.draft import Draft, address_of, entries, listed, rule
 from ...inventory.schema import KeyPath, did_you_mean, ipv4_network
 from .. import values as ceph
-from ..clients import block_pools
+from ..clients import CEPH, block_pools, named_pools
 from ..clients import clients as clients_of
 from ..cluster import secret_name
-from .cluster import CLIENTS, DAEMONS, EXTERNAL, POOLS, known_pools
+from .cluster import CLIENTS, DAEMONS, EXTERNAL, POOLS, is_made_by_ceph, known_pools
 
 # Ceph's own.
 _RESERVED_CLIENTS = re.compile(r"admin|bootstrap-.*|rgw.*|crash")
@@ -212,6 +213,43 @@ def pools_of_users(draft: Draft) -> Iterator[Finding]:
                 f"is {application!r}, and images, volumes or backups are kept in {pool}.",
                 "Set it to rbd, or give them a pool of their own.",
             )
+
+
+@rule
+def pools_of_claims(draft: Draft) -> Iterator[Finding]:
+    """The pools that services and their back ends use are there."""
+    known = known_pools(draft)
+    if known is None:
+        return
+    each = ", ".join(known)
+    told: set[tuple[str, KeyPath, str]] = set()
+    for claim in stated(draft, CEPH):
+        if not draft.group(*claim.content.get("groups", ())):
+            continue
+        for key, pool in named_pools(claim.content):
+            path, host = claim.place(key, pool) or ((), None)
+            # The same list on many hosts is told of each: those that have it from one place share the finding.
+            here = (host.name if host else "", path, pool)
+            if pool in known or here in told or (path and draft.was_refused(path, host)):
+                continue
+            if key == "caps" and is_made_by_ceph(pool):
+                continue
+            told.add(here)
+            if path:
+                yield draft.error(
+                    "ceph.pool-unknown",
+                    path,
+                    f"names the pool {pool!r}, which is not in {POOLS}.",
+                    f"{did_you_mean(pool, known)}Enter it there{f', or name one of: {each}' if known else ''}.",
+                    host,
+                )
+            else:
+                yield draft.error(
+                    "ceph.pool-unknown",
+                    (POOLS,),
+                    f"has no pool {pool!r}, and the client {claim.content.get('user')} of a service uses it.",
+                    "Enter the pool.",
+                )
 
 
 @rule

@@ -151,11 +151,20 @@ def pools(draft: Draft) -> Iterator[Finding]:
         )
 
 
+def is_made_by_ceph(pool: str) -> bool:
+    """Whether Ceph or a gateway makes a pool of that name for itself."""
+    return pool in _RESERVED_POOLS or pool.startswith(".") or _is_of_gateway(pool)
+
+
+def _is_of_gateway(pool: str) -> bool:
+    return pool in ceph.RGW_POOLS or pool.startswith((".rgw", "default.rgw."))
+
+
 def _reserved(draft: Draft, path: KeyPath, pool: Mapping[str, Any]) -> Iterator[Finding]:
     """A pool is none that Ceph or a gateway makes for itself, but for what it makes it for."""
     name, application = pool["name"], pool.get("application")
-    of_gateway = name in ceph.RGW_POOLS or name.startswith((".rgw", "default.rgw."))
-    if name in _RESERVED_POOLS or (name.startswith(".") and not of_gateway):
+    of_gateway = _is_of_gateway(name)
+    if is_made_by_ceph(name) and not of_gateway:
         what = "which Ceph has for itself"
     elif of_gateway and application not in (None, "rgw"):
         what = f"a pool of the gateways, and its application is {application}"

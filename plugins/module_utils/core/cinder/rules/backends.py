@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ...backend import BackendType
-from ...ceph.rules.cluster import known_pools
 from ...config import FORMATS, holds_secret
 from ...errors import Finding
 from ...inventory.draft import Draft, DraftHost, entries, listed, rule
@@ -60,7 +59,7 @@ def backends(draft: Draft) -> Iterator[Finding]:
 def options(draft: Draft) -> Iterator[Finding]:
     """Options of a back end are the driver's own, in one line each, and secrets are none of them."""
     known = _known(draft)
-    drivers = {kind.options["volume_driver"]: name for name, kind in known.items()}
+    drivers = {kind.options.get("volume_driver"): name for name, kind in known.items()}
     for host, index, backend in listed_backends(draft):
         path: KeyPath = (BACKENDS, index)
         if own := drivers.get(f"{_DRIVERS}{str(backend.get('driver', '')).removeprefix(_DRIVERS)}"):
@@ -261,14 +260,9 @@ def on_several_hosts(draft: Draft) -> Iterator[Finding]:
 
 @rule
 def references(draft: Draft) -> Iterator[Finding]:
-    """Pools and secrets that back ends and backups name are there."""
-    if not draft.group(*GROUPS):
-        return
-    pools = known_pools(draft)
+    """The secrets that back ends name are there, and what keeps backups."""
     for host, index, backend in listed_backends(draft):
         path: KeyPath = (BACKENDS, index)
-        if "pool" in backend and backend.get("type") == "rbd":
-            yield from _known_pool(draft, (*path, "pool"), backend["pool"], pools, host)
         for option, secret in secret_options(backend):
             if secret not in draft.secrets:
                 yield draft.error(
@@ -287,33 +281,14 @@ def references(draft: Draft) -> Iterator[Finding]:
                     "Give the device another password, and enter it.",
                     host,
                 )
-    if draft.group("cinder_backup"):
-        if draft.variables.get("cinder_backup_driver") == "ceph":
-            yield from _known_pool(
-                draft, ("cinder_backup_pool",), draft.variables.get("cinder_backup_pool"), pools, None
-            )
-        elif draft.variables.get("cinder_backup_driver") == "swift" and not draft.group("swift_proxy"):
-            yield draft.error(
-                "cinder.backup-swift",
-                ("cinder_backup_driver",),
-                "is swift, and no host is in swift_proxy.",
-                "Add the object storage to the inventory, or set it to ceph.",
-            )
-
-
-def _known_pool(
-    draft: Draft, path: KeyPath, pool: str | None, pools: list[str] | None, host: DraftHost | None
-) -> Iterator[Finding]:
-    if pool is None or pools is None or pool in pools:
-        return
-    hint = did_you_mean(pool, pools)
-    yield draft.error(
-        "cinder.pool-unknown",
-        path,
-        f"is {pool!r}, which is no pool of ceph_pools.",
-        f"{hint}Pools: {', '.join(pools) or 'none'}.",
-        host,
-    )
+    on_swift = draft.variables.get("cinder_backup_driver") == "swift"
+    if on_swift and draft.group("cinder_backup") and not draft.group("swift_proxy"):
+        yield draft.error(
+            "cinder.backup-swift",
+            ("cinder_backup_driver",),
+            "is swift, and no host is in swift_proxy.",
+            "Add the object storage to the inventory, or set it to ceph.",
+        )
 
 
 @rule

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import shutil
+from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +13,17 @@ import pytest
 import yaml
 
 from ansible_collections.holdfast.storage.plugins.lookup.packages import LookupModule
-from ansible_collections.holdfast.storage.plugins.module_utils.controller.deployment import descriptions
+from ansible_collections.holdfast.storage.plugins.module_utils.controller.deployment import descriptions, domain_of
 from ansible_collections.holdfast.storage.plugins.module_utils.core.backend import Backends, BackendType
+from ansible_collections.holdfast.storage.plugins.module_utils.core.config import parse_ini
 from ansible_collections.holdfast.storage.plugins.module_utils.core.description import backends as loader
 from ansible_collections.holdfast.storage.plugins.module_utils.core.description import schema
 from ansible_collections.holdfast.storage.plugins.module_utils.core.description.load import Description
 from ansible_collections.holdfast.storage.plugins.module_utils.core.description.services import Services
+from ansible_collections.holdfast.storage.plugins.module_utils.core.errors import Finding
+from ansible_collections.holdfast.storage.plugins.module_utils.core.inventory import declarations
 from ansible_collections.holdfast.storage.plugins.module_utils.core.model import Host, Model
+from ansible_collections.holdfast.storage.plugins.module_utils.core.subjects import EXPRESSIONS
 from ansible_collections.holdfast.storage.tests.unit.module_utils.core import inventory_cases as cases
 
 SERVICES = [found for found in descriptions() if found.backend_types]
@@ -43,17 +49,14 @@ def test_the_keys_of_a_type_are_declared(role: str, name: str) -> None:
     assert kind.keys | {key for key in kind.made_from.values() if key != "type"} <= set(declared)
 
 
-@pytest.mark.parametrize("service", ["cinder", "glance"])
-def test_the_inventory_may_name_the_types_that_are_files(service: str) -> None:
-    assert set(variable(service)["type"]["enum"]) == set(types(service).types)
-
-
 BAD = [
     ({"title": "t", "pakages": []}, "pakages: is no key that is known here. Fix: Did you mean packages?"),
     ({"title": "t", "clustered": "sometimes"}, "clustered: is 'sometimes'. Fix: Give one of: always, never"),
     ({"title": "t", "reached_by": "wire"}, "reached_by: is 'wire', not of the form"),
     ({"title": "t", "reached_by": [{"kernel": "x"}]}, "reached_by[0].said_by: is missing"),
     ({"title": "t", "needs": "pool"}, "needs: is 'pool', and must be a list"),
+    ({"title": "t", "declares": ["pool"]}, "declares: is a list of 1, and must be a mapping"),
+    ({"title": "t", "declares": {"pool": "text"}}, "declares.pool: is 'text', and must be a mapping"),
     ({"needs": ["pool"]}, "title: is missing. Fix: What it is"),
     (None, "is null, and must be a mapping"),
 ]
@@ -223,6 +226,100 @@ def test_a_new_type_is_a_file(tmp_path: Path) -> None:
     assert component["files"][0]["content"] == f"one tape {options}\n"
     assert more["packages"] == ["mtx"]
     assert component["units"][0]["inputs"] == ["/etc/robots/r1"]
+
+
+def test_what_a_type_declares_an_entry_may_have() -> None:
+    declared = {"robot": {"description": "Its robot."}, "slots": {"description": "Its slots."}}
+    content = {"title": "t", "needs": ["robot"], "allows": ["label"], "declares": declared}
+    kind = loader.load("store", {"variable": "store_backends", "group": "store"}, {"tape": content}).types["tape"]
+    assert (kind.needs, kind.allows) == (("robot",), ("label", "slots"))
+
+
+FANCY = """
+title: shelves of tapes
+needs: [robot]
+declares:
+  robot: {description: Name of the robot., type: string, minLength: 2}
+  slots: {description: How many tapes it holds., type: integer, minimum: 1}
+reached_by: library
+clustered: never
+options:
+  robot: "{{ item.robot }}"
+  slots: "{{ item.slots | default(10) }}"
+"""
+TAPES = {"name": "tapes", "type": "fancy", "robot": "r1", "slots": 9}
+PLACES = {
+    "cinder": ("block", "hosts/storage1/cinder_backends/2", "cinder_backends[2]", "backend"),
+    "glance": ("lab", "vars/glance_stores/1", "glance_stores[1]", "store"),
+}
+
+
+@pytest.fixture(scope="module")
+def with_fancy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The roles as they stand, with one more type of back end for each service, a file each."""
+    roles = tmp_path_factory.mktemp("fancy") / "roles"
+    shutil.copytree(cases.ROOT / "roles", roles)
+    for service in PLACES:
+        (roles / service / "backends/fancy.yml").write_text(FANCY)
+    return roles
+
+
+def given(roles: Path, service: str, entry: dict[str, Any]) -> tuple[Model | None, list[Finding]]:
+    base, path, _, _ = PLACES[service]
+    content = cases.changed({"base": base, "set": {path: entry}})
+    known, knows = declarations.load_roles(roles), domain_of(descriptions(roles))
+    return cases.build(cases.raw(content, **content.get("raw", {})), known=known, knows=knows)
+
+
+@pytest.mark.parametrize("service", PLACES)
+def test_a_new_type_of_a_service_that_there_is_is_one_file(with_fancy: Path, service: str) -> None:
+    model, findings = given(with_fancy, service, TAPES)
+    assert model, findings
+    secrets = defaultdict(lambda: "s3cret", cases.good(PLACES[service][0]).get("raw", {}).get("secrets", {}))
+    found = Services(descriptions(with_fancy), model, secrets, expressions=EXPRESSIONS)
+    files = {
+        file["path"]: file.get("content", "")
+        for host in model.hosts.values()
+        for part in found.components(host)
+        for file in part["files"]
+        if "tapes" in str(file.get("content"))
+    }
+    sections = [section for text in files.values() if (section := parse_ini(text).get("tapes"))]
+    assert sections
+    assert all((section["robot"], section["slots"]) == ("r1", "9") for section in sections)
+
+
+@pytest.mark.parametrize("service", PLACES)
+@pytest.mark.parametrize(
+    ("change", "code", "key", "said"),
+    [
+        ({"robot": None}, "schema.empty", "robot", "Name of the robot"),
+        ({"robot": "r"}, "schema.length", "robot", "at least 2 characters"),
+        ({"slots": 0}, "schema.range", "slots", "How many tapes it holds"),
+        ({"slot": 9}, "schema.unknown-key", "slot", "Did you mean slots?"),
+        ({"type": "fanzy"}, "schema.value", "type", "Did you mean fancy?"),
+        ({"pool": "images"}, "{service}.{called}-mixed", "pool", "of the type fancy"),
+        ({"robot": ...}, "{service}.{called}-incomplete", "robot", "of the type fancy needs it"),
+    ],
+)
+def test_of_a_new_type_what_is_wrong_is_refused_at_its_place(
+    with_fancy: Path, service: str, change: dict[str, Any], code: str, key: str, said: str
+) -> None:
+    _, _, place, called = PLACES[service]
+    entry = {name: value for name, value in {**TAPES, **change}.items() if value is not ...}
+    _, findings = given(with_fancy, service, entry)
+    found = [each for each in findings if each.code == code.format(service=service, called=called)]
+    assert [each.where.rpartition(" ")[2] for each in found] == [f"{place}.{key}"], findings
+    assert said in f"{found[0].what} {found[0].fix}"
+
+
+@pytest.mark.parametrize(("service", "key"), [("cinder", "robot"), ("glance", "slots")])
+def test_the_keys_of_a_new_type_mean_nothing_for_another(with_fancy: Path, service: str, key: str) -> None:
+    _, _, place, called = PLACES[service]
+    other = {"cinder": {"type": "rbd", "pool": "volumes"}, "glance": {"type": "file", "path": "/srv/images"}}[service]
+    _, findings = given(with_fancy, service, {"name": "tapes", **other, key: TAPES[key]})
+    found = [(each.code, each.where.rpartition(" ")[2]) for each in findings if each.code.endswith("-mixed")]
+    assert found == [(f"{service}.{called}-mixed", f"{place}.{key}")]
 
 
 def test_a_labs_image_has_what_back_ends_need() -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.holdfast.storage.plugins.module_utils.core.errors import HoldfastError
-from ansible_collections.holdfast.storage.plugins.module_utils.core.inventory import schema
+from ansible_collections.holdfast.storage.plugins.module_utils.core.inventory import declarations, schema
 from ansible_collections.holdfast.storage.tests.unit.module_utils.core import inventory_cases as cases
 
 VARIABLES = cases.roles().variables
@@ -167,7 +167,7 @@ def test_variables_with_a_misspelt_prefix(name, meant):
 )
 def test_bad_declarations(documents, message):
     with pytest.raises(HoldfastError, match=message):
-        schema.declare(documents)
+        declarations.declare(documents)
 
 
 @pytest.mark.parametrize(
@@ -213,6 +213,6 @@ def test_what_is_no_address_is_told_by_what_it_is(value: str, reason: str) -> No
 def test_a_fix_of_a_type_does_what_it_says(wanted: str, value: object, fix: str) -> None:
     declared = {"lab": ({"lab_x": {"description": "", "type": wanted}}, {})}
     declared["lab"][0]["lab_x"]["description"] = "X"
-    (problem,) = schema.declare(declared).check("lab_x", value)
+    (problem,) = declarations.declare(declared).check("lab_x", value)
     assert problem.code == "schema.type"
     assert problem.fix.removesuffix(": X.").removesuffix(".") == fix.removesuffix(".")
