@@ -51,4 +51,6 @@ def place(value: Any) -> str | None:
     found = tag(value)
     if not found:
         return None
+    if not found.path and found.line_num:
+        return f"-e:{found.line_num}"  # What else has lines is a file.
     return short(f"{found.path or found.description}{f':{found.line_num}' if found.line_num else ''}")

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import yaml
 from ansible.parsing.dataloader import DataLoader
 
 from ansible_collections.holdfast.storage.plugins.module_utils.core.errors import Severity
@@ -26,7 +27,7 @@ class Readings:
 
     def __init__(self, loader: DataLoader | None) -> None:
         self._loader = loader
-        self._files: dict[str, dict[tuple[int, int], tuple[str, bool]]] = {}
+        self._files: dict[str, yaml_files.Odd] = {}
         self._known: dict[int, list[Odd]] = {}
 
     def problems(self, host: str, name: str, written: Any, value: Any) -> Iterator[HostProblem]:
@@ -79,8 +80,12 @@ class Readings:
 
     def _typed(self, value: Any) -> tuple[str, bool] | None:
         tag = origins.tag(value)
-        if not tag or not tag.path or not tag.line_num or not tag.col_num:
+        if not tag or not tag.line_num or not tag.col_num:
             return None
+        if not tag.path:
+            # Of several texts of the command line, no value says from which it is.
+            given = [odd.get((tag.line_num, tag.col_num)) for odd in yaml_files.odd_on_command_line()]
+            return next((one for one in given if one and yaml.safe_load(one[0]) == value), None)
         if tag.path not in self._files:
             is_yaml = os.path.isfile(tag.path) and yaml_files.is_yaml(tag.path, self._loader)
             self._files[tag.path] = yaml_files.odd_readings(tag.path, self._loader) if is_yaml else {}

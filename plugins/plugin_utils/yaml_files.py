@@ -47,6 +47,9 @@ _TAGS = re.compile(
     r"|!vault-encrypted"
 )
 
+Odd = dict[tuple[int, int], tuple[str, bool]]
+"""See ``odd_readings``."""
+
 
 def beside(directory: str, loader: DataLoader | None) -> list[Finding]:
     """What is wrong with the files of variables beside an inventory or a playbook."""
@@ -62,9 +65,13 @@ def on_command_line(loader: DataLoader | None) -> list[Finding]:
     """What is wrong with the files of variables that the command line names; without a loader, those in clear."""
     files = [text[1:] for text in context.CLIARGS.get("extra_vars") or () if text.startswith("@")]
     clear = [file for file in files if loader or not (os.path.exists(file) and secret_store.is_encrypted(file))]
-    inline = [text for text in context.CLIARGS.get("extra_vars") or () if text[:1] in ("{", "[")]
-    found = [finding for text in inline for finding in _problems_of("-e", text.encode())]
+    found = [finding for text in _inline() for finding in _problems_of("-e", text.encode())]
     return [*found, *(finding for file in clear for finding in problems(file, loader))]
+
+
+def _inline() -> list[str]:
+    """The texts of variables that the command line gives."""
+    return [text for text in context.CLIARGS.get("extra_vars") or () if text[:1] in ("{", "[")]
 
 
 def unreadable(findings: Iterable[Finding]) -> bool:
@@ -168,13 +175,22 @@ def _problems_of(path: str, content: bytes) -> list[Finding]:
     return [*_endless(path, root), *_plain_names(path, root, "variable"), *_of_nodes(path, root)]
 
 
-def odd_readings(path: str, loader: DataLoader | None) -> dict[tuple[int, int], tuple[str, bool]]:
+def odd_readings(path: str, loader: DataLoader | None) -> Odd:
     """By line and column, the numbers and dates that YAML reads otherwise than they look: 0200, 1:30, 0x1F.
 
     Each with its text, and whether it is another number than the same digits are to people.
     """
     content = _content(path, loader)
-    root = None if isinstance(content, Finding) else _composed(path, content)
+    return {} if isinstance(content, Finding) else _odd_in(path, content)
+
+
+def odd_on_command_line() -> list[Odd]:
+    """The same of each text of variables that the command line gives."""
+    return [_odd_in("-e", text.encode()) for text in _inline()]
+
+
+def _odd_in(path: str, content: bytes) -> Odd:
+    root = _composed(path, content)
     if not isinstance(root, yaml.Node):
         return {}
     found = {}

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible import constants
+from ansible import constants, context
 from ansible.inventory.manager import InventoryManager
+from ansible.utils.vars import load_extra_vars
 from ansible.vars.hostvars import HostVars
 from ansible.vars.manager import VariableManager
 
@@ -236,6 +237,23 @@ def test_a_number_that_is_read_as_another_is_told(check: Check, text: str, told:
     found = check({MAIN: f"+{text}"})
     assert any(one.startswith(f"inventory.reading {MAIN}:") and told in one for one in found), found
     assert not [one for one in found if one.startswith("schema.")]
+
+
+def test_a_number_of_the_command_line_that_is_read_as_another_is_told(
+    check: Check, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = (
+        '{"glance_workers": 16}',
+        '{"keystone_workers": 010, "placement_workers": 0b11}',
+        '{"glance_threads": 0:16}',
+    )
+    monkeypatch.setattr(context, "CLIARGS", {**context.CLIARGS, "extra_vars": (*texts, '{"glance_threads": 1:00}')})
+    monkeypatch.setattr(load_extra_vars, "extra_vars", {}, raising=False)
+    found = check({})
+    assert any("keystone_workers: is 8: YAML reads 010 so. Write 10 if that is meant, or 8" in one for one in found)
+    assert all(one.startswith("inventory.reading -e:1 (") for one in found), found
+    assert any("glance_threads: is 60: YAML reads 1:00 so" in one for one in found)
+    assert not any("glance_workers" in one for one in found if one.startswith("inventory.reading"))
 
 
 @pytest.mark.parametrize("text", ["0x10", "0b11", "1_6"])
