@@ -76,6 +76,7 @@ def domain() -> Domain:
         addresses=ADDRESSES,
         outsiders=OUTSIDERS,
         secrets=NAMED_SECRETS,
+        secret_families=secret_forms.families(contents, SECRET_FORMS),
         overrides=overrides_of(found),
     )
 

@@ -25,5 +25,6 @@ FORMS = {
         _weakness,
         _placeholder,
         called="a key of Ceph's",
+        remedy="Take it out of the vault file: Holdfast makes one. Or give the key as `ceph auth get-key` shows it.",
     ),
 }

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -99,6 +100,7 @@ class Domain:
         addresses: see ``Addresses``.
         outsiders: see ``Outsiders``.
         secrets: see ``NamedSecrets``.
+        secret_families: the forms of secrets, by patterns of names of which a name of the site's is part, as ``*``.
         overrides: by variable of overrides, what is known of it.
     """
 
@@ -108,6 +110,7 @@ class Domain:
     addresses: tuple[Addresses, ...] = ()
     outsiders: tuple[Outsiders, ...] = ()
     secrets: tuple[NamedSecrets, ...] = ()
+    secret_families: Mapping[str, Form] = field(default_factory=dict)
     overrides: Mapping[str, Overrides] = field(default_factory=dict)
 
     @cached_property
@@ -149,6 +152,11 @@ class Domain:
     def named_secrets(self, inventory: Any) -> dict[str, Form | None]:
         """The secrets that a ``Draft`` or a ``Model`` itself names, beside those of services: their forms."""
         return {secret.name: secret.form for secret in reversed(self.names_of_secrets(inventory))}
+
+    def secret_family(self, name: str) -> Form | None:
+        """The form of a secret whose name is one of a family's."""
+        found = (form for pattern, form in self.secret_families.items() if fnmatch.fnmatchcase(name, pattern))
+        return next(found, None)
 
     def listed(self, key: str) -> Iterator[Any]:
         """The items that stand in the services' lists of that name."""

@@ -49,6 +49,8 @@ class Form:
         placeholder: of a name: always the same, and of the form.
         is_public: it is kept among the secrets because it must not be lost, and may be shown.
         called: what a value of the form is that can be nothing else, in words; empty where values do not tell.
+        remedy: what to do about a weak one.
+        misleading: names under which none is made: who meets them in the vault file takes them for something else.
     """
 
     make: Callable[[], str]
@@ -56,6 +58,8 @@ class Form:
     placeholder: Callable[[str], str] = "({})".format
     is_public: bool = False
     called: str = ""
+    remedy: str = "Take it out of the vault file: Holdfast makes a strong one."
+    misleading: re.Pattern[str] | None = None
 
 
 @dataclass(frozen=True)
@@ -82,22 +86,44 @@ def required(descriptions: Iterable[Mapping[str, Any]], forms: Mapping[str, Form
 
     Raises HoldfastError for a form that is not among ``forms``.
     """
-    named: dict[str, str] = {}
+    named: dict[str, Form] = {}
     for description in descriptions:
-        for database in description.get("databases", ()):
-            named[f"{database['name']}_database_password"] = "text"
-        if queue := description.get("message_queue"):
-            named[f"{queue['vhost']}_message_queue_password"] = "text"
-        for user in (description.get("identity") or {}).get("users", ()):
-            named[f"{user['name']}_identity_password"] = "text"
-        for name, form in description.get("secrets", {}).items():
-            if form not in forms:
-                raise HoldfastError(
-                    f"roles/*/service.yml of {description['service']}: secrets.{name}: there is no form {form!r}. "
-                    f"Fix: {did_you_mean(form, forms)}Give one of: {', '.join(sorted(forms))}."
-                )
-            named[name] = form
-    return {name: forms[named[name]] for name in sorted(named)}
+        for name, form in declared(description).items():
+            named[name] = _form(description, "secrets", name, form, forms)
+    return {name: named[name] for name in sorted(named)}
+
+
+def declared(description: Mapping[str, Any]) -> dict[str, str]:
+    """The secrets that a service needs, from its description: names, with the names of their forms."""
+    named: dict[str, str] = {}
+    for database in description.get("databases", ()):
+        named[f"{database['name']}_database_password"] = "text"
+    if queue := description.get("message_queue"):
+        named[f"{queue['vhost']}_message_queue_password"] = "text"
+    for user in (description.get("identity") or {}).get("users", ()):
+        named[f"{user['name']}_identity_password"] = "text"
+    return named | description.get("secrets", {})
+
+
+def families(descriptions: Iterable[Mapping[str, Any]], forms: Mapping[str, Form]) -> dict[str, Form]:
+    """The patterns of secrets' names of which a name of the site's is part, with their forms.
+
+    Raises HoldfastError for a form that is not among ``forms``.
+    """
+    return {
+        pattern: _form(description, "secret_families", pattern, form, forms)
+        for description in descriptions
+        for pattern, form in description.get("secret_families", {}).items()
+    }
+
+
+def _form(description: Mapping[str, Any], key: str, name: str, form: str, forms: Mapping[str, Form]) -> Form:
+    if form not in forms:
+        raise HoldfastError(
+            f"roles/*/service.yml of {description['service']}: {key}.{name}: there is no form {form!r}. "
+            f"Fix: {did_you_mean(form, forms)}Give one of: {', '.join(sorted(forms))}."
+        )
+    return forms[form]
 
 
 def missing(existing: Mapping[str, Any], required: Iterable[str]) -> list[str]:
@@ -171,6 +197,8 @@ def _weak_elsewhere(_: str, value: str) -> str | None:
 
 def _weak_password(name: str, value: str) -> str | None:
     """Of what somebody chose himself: no default. How long it is to be, the identity service is told."""
+    if "-----BEGIN " in value:
+        return "is a key or a certificate in PEM"
     if value != value.strip():
         return "has white space around it"
     if not value.isprintable():
@@ -246,13 +274,17 @@ def _ec_key(number: int = 0) -> str:
     return key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption()).decode()
 
 
-TEXT = Form(_text, _weak_text)
+_REMEDY = f"{Form.remedy} Or give 32 random letters and digits."
+
+TEXT = Form(_text, _weak_text, remedy=_REMEDY)
 """Letters and digits only: safe in URLs, shells and every kind of configuration file. 256 bits."""
 
-PASSWORD = Form(_text, _weak_password)
+PASSWORD = Form(
+    _text, _weak_password, remedy=_REMEDY, misleading=re.compile(r"(^|_)(ca|private|host|tls|ssl|ssh|cephx)_key$")
+)
 """A user's, who may choose any characters: it goes to the identity service alone."""
 
-ELSEWHERE = Form(_text, _weak_elsewhere)
+ELSEWHERE = Form(_text, _weak_elsewhere, remedy="Give it as the device has it, in one line.")
 """What a device of others knows already: Holdfast neither makes it nor judges how strong it is."""
 
 FORMS: Mapping[str, Form] = {

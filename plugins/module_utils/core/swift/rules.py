@@ -12,6 +12,7 @@ from ..inventory import disks
 from ..inventory.build import SECRETS
 from ..inventory.draft import Draft, entries, listed, rule
 from ..inventory.schema import KeyPath, did_you_mean
+from ..inventory.secrets import declared
 
 DISKS = "swift_disks"
 POLICIES = "swift_policies"
@@ -328,7 +329,8 @@ def _names(policy: Mapping[str, Any]) -> list[str]:
 @rule
 def irreplaceable(draft: Draft) -> Iterator[Finding]:
     """A new one would make stored data unreachable, so it is made only together with the others of its service."""
-    if not any(name.startswith("swift_") for name in draft.secrets):
+    own = {name for service in draft.domain.services if service["service"] == "swift" for name in declared(service)}
+    if not own & set(draft.secrets):
         return
     for name in _IRREPLACEABLE:
         if name in draft.required_secrets and name not in draft.secrets:

@@ -10,11 +10,10 @@ from typing import Any
 from ...errors import Finding
 from ...inventory.draft import Draft, address_of, entries, listed, rule
 from ...inventory.schema import KeyPath, did_you_mean, ipv4_network
-from ...inventory.secrets import weaknesses
 from .. import values as ceph
 from ..clients import block_pools
 from ..clients import clients as clients_of
-from ..cluster import secret_name, secrets_of_clients
+from ..cluster import secret_name
 from .cluster import CLIENTS, DAEMONS, EXTERNAL, POOLS, known_pools
 
 # Ceph's own.
@@ -95,20 +94,6 @@ def clients_hosts(draft: Draft) -> Iterator[Finding]:
                     f"has {listed(outside)}, in no group that the firewalls let talk to Ceph.",
                     "Put them into the group ceph_client.",
                 )
-
-
-@rule
-def keys(draft: Draft) -> Iterator[Finding]:
-    """The keys of clients are keys of Ceph's: no description of a service has them."""
-    forms = {secret.name: secret.form for secret in secrets_of_clients(draft) if secret.form}
-    given = {name: value for name, value in draft.secrets.items() if name in forms}
-    for name, weakness in weaknesses(given, forms).items():
-        yield draft.error(
-            "secrets.weak",
-            ("holdfast_secrets", name),
-            f"{weakness}.",
-            "Take it out of the vault file: Holdfast makes one. Or give the key as `ceph auth get-key` shows it.",
-        )
 
 
 # -- a cluster of others --------------------------------------------------------------------------------------------

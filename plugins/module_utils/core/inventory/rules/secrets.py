@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -13,19 +12,18 @@ from ..draft import Draft, place, rule
 from ..schema import did_you_mean
 
 VARIABLE = "holdfast_secrets"
-_KEY = re.compile(r"(^|_)(ca|private|host|tls|ssl|ssh)_key$|^ceph_.*_key$")
 
 
 @rule
 def strength(draft: Draft) -> Iterator[Finding]:
     """Secrets can not be guessed, and fit where they are written."""
     named = draft.domain.named_secrets(draft)
-    chosen = {name: form or secrets.ELSEWHERE for name, form in named.items() if form in (None, secrets.PASSWORD)}
-    for name, weakness in secrets.weaknesses(draft.secrets, {**chosen, **draft.known_secrets}).items():
-        fix = "Take it out of the vault file: Holdfast makes a strong one. Or give 32 random letters and digits."
-        if name not in draft.known_secrets and chosen.get(name) is secrets.ELSEWHERE:
-            fix = "Give it as the device has it, in one line."
-        yield draft.error("secrets.weak", (VARIABLE, name), f"{weakness}.", fix)
+    forms = {name: form for name in draft.secrets if (form := draft.domain.secret_family(name))}
+    forms |= {name: form or secrets.ELSEWHERE for name, form in named.items()}
+    forms |= draft.known_secrets
+    for name, weakness in secrets.weaknesses(draft.secrets, forms).items():
+        remedy = forms.get(name, secrets.TEXT).remedy
+        yield draft.error("secrets.weak", (VARIABLE, name), f"{weakness}.", remedy)
 
 
 @rule
@@ -48,10 +46,12 @@ def once(draft: Draft) -> Iterator[Finding]:
 @rule
 def purposes(draft: Draft) -> Iterator[Finding]:
     """A secret of one purpose is used for no other: who learns it where it serves one has the other."""
-    purposes = dict.fromkeys((*draft.required_secrets, *draft.known_secrets), "a secret of a service")
+    purposes = dict.fromkeys(draft.domain.listed("former_secrets"), "a secret that a service had")
+    purposes |= dict.fromkeys((*draft.required_secrets, *draft.known_secrets), "a secret of a service")
     marked = {form.called: form for form in draft.known_secrets.values() if form.called}
     for named in draft.domain.names_of_secrets(draft):
-        first = purposes.setdefault(named.name, named.purpose)
+        family = draft.domain.secret_family(named.name) if named.path else None
+        first = purposes.setdefault(named.name, f"the name of {family.called}" if family else named.purpose)
         if not named.path:
             continue  # Whose names follow from others tells by itself which are one.
         if first != named.purpose:
@@ -63,7 +63,7 @@ def purposes(draft: Draft) -> Iterator[Finding]:
                 named.host,
             )
             continue
-        if named.form is secrets.PASSWORD and (what := _is_a_key(named.name, draft.secrets.get(named.name), marked)):
+        if named.form and (what := _is_something_else(named.name, named.form, draft.secrets.get(named.name), marked)):
             yield draft.error(
                 "secrets.purpose",
                 named.path,
@@ -73,12 +73,19 @@ def purposes(draft: Draft) -> Iterator[Finding]:
             )
 
 
-def _is_a_key(name: str, value: Any, marked: Mapping[str, secrets.Form]) -> str:
-    """Why a secret is no password, by its value or to whoever meets its name in the vault file; empty if it may be."""
-    for called, form in marked.items():
-        if isinstance(value, str) and not form.weakness(name, value):
-            return f"whose value is {called}"
-    return "the name of a key" if _KEY.search(name) else ""
+def _is_something_else(name: str, form: secrets.Form, value: Any, marked: Mapping[str, secrets.Form]) -> str:
+    """Why a secret is none of its form, by its value, or by a name under which none is made; empty if it may be."""
+    if isinstance(value, str) and value:
+        return next(
+            (
+                f"whose value {'is' if text == value else 'holds'} {called}"
+                for called, other in marked.items()
+                for text in (value, *value.split())
+                if other is not form and not other.weakness(name, text)
+            ),
+            "",
+        )
+    return "the name of a key" if form.misleading and form.misleading.search(name) else ""
 
 
 @rule
@@ -88,8 +95,8 @@ def known(draft: Draft) -> Iterator[Finding]:
     if not draft.required_secrets:
         return
     for name in sorted(set(draft.secrets) - names - set(draft.domain.listed("former_secrets"))):
-        if name.startswith("ceph_client_") and name.endswith("_key"):
-            continue  # The names of clients are the site's.
+        if draft.domain.secret_family(name):
+            continue  # A part of the name is the site's.
         hint = did_you_mean(name, names)
         yield draft.error(
             "secrets.unknown",
