@@ -19,6 +19,7 @@ from ..backends import secret_options, types_of
 
 BACKENDS, TYPES = "cinder_backends", "cinder_volume_types"
 _DRIVERS = "cinder.volume.drivers."
+_DATA_POOL = "rbd_default_data_pool"
 # Limits that the hypervisor and librbd know.
 _LIMIT = re.compile(r"(total|read|write)_(iops|bytes)_sec(_max(_length)?|_per_gb(_min)?)?|size_iops_sec")
 _LIMITS = [f"{what}_{unit}_sec" for what in ("total", "read", "write") for unit in ("iops", "bytes")]
@@ -269,6 +270,8 @@ def references(draft: Draft) -> Iterator[Finding]:
         path: KeyPath = (BACKENDS, index)
         if "pool" in backend and backend.get("type") == "rbd":
             yield from _known_pool(draft, (*path, "pool"), backend["pool"], pools, host)
+        if backend.get("type") == "rbd" and (data := (backend.get("options") or {}).get(_DATA_POOL)):
+            yield from _known_pool(draft, (*path, "options", _DATA_POOL), str(data), pools, host)
         for option, secret in secret_options(backend):
             if secret not in draft.secrets:
                 yield draft.error(
