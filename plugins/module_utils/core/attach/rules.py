@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import posixpath
+import re
 from collections.abc import Iterator
 
 from ..errors import Finding
@@ -10,6 +12,9 @@ from ..inventory.directories import overlap, why_taken
 from ..inventory.draft import Draft, entries, rule
 from ..inventory.shares import Use
 from ..nfs import named_shares
+
+# The service's own, beside instances.
+_OWN = re.compile(r"/var/lib/nova/(\.[^/]+|mnt|tmp|keys|networks|CA|buckets|locks?)(/.*)?")
 
 NFS, PATH = "attach_instances_nfs", "attach_instances_path"
 
@@ -27,6 +32,7 @@ def directory(draft: Draft) -> Iterator[Finding]:
     if not path or not hosts:
         return
     taken = why_taken(draft.domain, path, "nova") or named_shares.served(draft, path, hosts)
+    taken = taken or ("where nova has other things" if _OWN.fullmatch(posixpath.normpath(path)) else "")
     for index, store in entries(draft.variables.get("glance_stores")):
         beside = any("glance_api" in host.groups for host in hosts)
         if beside and "path" in store and overlap(path, store["path"]):

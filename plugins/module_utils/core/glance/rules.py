@@ -20,7 +20,7 @@ from ..nfs import named_shares
 STORES = "glance_stores"
 
 # The service's own, beside images.
-_OWN = re.compile(r"/var/lib/glance/(staging|tasks|image-cache)(/.*)?")
+_OWN = re.compile(r"/var/lib/glance/(staging|tasks|image-cache|locks?|\.[^/]+)(/.*)?")
 
 
 @rule

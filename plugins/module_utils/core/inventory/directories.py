@@ -10,11 +10,12 @@ from .domain import Domain
 
 # Below these nothing else belongs, or nothing lasts.
 _SYSTEM = re.compile(
-    r"/(bin|boot|dev|efi|etc|lib|lib32|lib64|libx32|lost\+found|proc|root|run|sbin|snap|sys|tmp|usr|srv/node"
-    r"|var/(tmp|run|lock|log|cache|spool|backups|mail|lib/(apt|dpkg|systemd|private|pam|ucf|dbus|polkit-1|udisks2|sudo|AccountsService"
+    r"/(bin|boot|dev|efi|etc|lib|lib32|lib64|libx32|lost\+found|proc|root|run|sbin|snap|sys|tmp|usr|srv/(node|www|ftp|tftp)"
+    r"|var/(tmp|run|lock|log|cache|spool|backups|mail|www|lib/(apt|dpkg|systemd|private|pam|ucf|dbus|polkit-1|udisks2|sudo|AccountsService"
     r"|misc|initramfs-tools|python|update-manager|logrotate|dhcp|dhcpcd|NetworkManager|chrony|ntpsec|usbutils|vim|shells"
     r"|mysql|mysql-files|mariadb|postgresql|memcached|redis|haproxy|etcd|nfs|nfsdcookies|libvirt|qemu|docker|containerd"
     r"|containers|kubelet|lxc|lxd|machines|portables|iscsi|multipath|open-iscsi|grub|os-prober|ca-certificates|sgml-base"
+    r"|manila|neutron|heat|octavia|barbican|designate|ironic|magnum|trove|gnocchi|masakari|openvswitch|ovn|frr|pgsql"
     r"|apparmor|aide|fail2ban|unattended-upgrades|command-not-found|man-db|plymouth|ieee-data|dictionaries-common)))(/.*)?"
 )
 _PARENTS = re.compile(r"/(home|media|mnt|opt|srv|var(/(lib|local|opt))?)?")

@@ -17,6 +17,10 @@ _NO_GROUPS = "block|bsg|bus|cciss|char|cpu|disk|dri|drbd|fd|ida|input|mapper|md|
 _LOGICAL_VOLUME = re.compile(rf"/dev/(?!(?:{_NO_GROUPS})/)([^/]+)/([^/]+)")
 _BY_ID = "/dev/disk/by-id/"
 _MAPPED = re.compile(rf"(?:{_BY_ID}dm-name-|/dev/mapper/)(.+)")
+# A path of one device by its port, with and without the device's number there; a disk with and without its name space.
+_AGAIN = re.compile(
+    r"(/dev/disk/by-path/.+-ata-\d+)\.0(-part\d+)?|(/dev/disk/by-id/nvme-(?!eui\.|uuid\.).+)_1(-part\d+)?"
+)
 _ARRAY = re.compile(rf"(?:{_BY_ID}md-name-(?:[^/:]+:)?|/dev/md/)(.+)")
 # A disk and the paths to it have one number: as a disk's of SCSI or NVMe, and as that of its paths together.
 _NUMBERED = re.compile(
@@ -39,6 +43,8 @@ def identity(device: str) -> str:
         if match := pattern.fullmatch(path):
             part = f"-part{match['part']}" if match["part"] else match["end"] or ""
             return f"{match['number']}{part}"
+    if match := _AGAIN.fullmatch(path):
+        return "".join(part for part in match.groups() if part)
     if match := _MAPPED.fullmatch(path):
         return f"/dev/mapper/{match[1]}"
     if match := _ARRAY.fullmatch(path):

@@ -277,6 +277,7 @@ def address_of(text: str) -> IPv4Address | None:
 def spelt_once(text: str) -> str:
     """A name or an address in the one form of all that mean the same: Host1.example., 10.1, FD00:0::1 in brackets."""
     plain = text.strip().lower().removeprefix("[").removesuffix("]").rstrip(".")
+    plain = "127.0.0.1" if plain in ("localhost", "localhost.localdomain") else plain
     with contextlib.suppress(ValueError):
         address = ipaddress.ip_address(plain)
         return str(getattr(address, "ipv4_mapped", None) or address)

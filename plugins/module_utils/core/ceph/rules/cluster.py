@@ -395,6 +395,9 @@ def file_systems(draft: Draft) -> Iterator[Finding]:
     taken: dict[str, str] = {}
     names: dict[str, int] = {}
     for index, entry in given:
+        if entry.get("name") == "all":
+            what, fix = "is 'all', by which Ceph means every file system in rights.", "Give it another name."
+            yield draft.error("ceph.file-system-name", (FILES, index, "name"), what, fix)
         if "name" in entry and (first_named := names.setdefault(entry["name"], index)) != index:
             yield draft.error(
                 "ceph.file-system-twice",

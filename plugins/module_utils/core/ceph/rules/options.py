@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ...errors import Finding
-from ...inventory.draft import Draft, DraftHost, rule
+from ...inventory.draft import Draft, DraftHost, entries, rule
 from ...inventory.schema import KeyPath, did_you_mean
 from .. import values as ceph
 
@@ -40,7 +40,7 @@ _OWN_OPTIONS = {
 # What must keep certificates checked.
 _CHECKS = re.compile(r"rgw_(keystone_)?verify_ssl|rgw_crypt_(vault|kmip|sse_s3_vault)_verify_ssl")
 # What makes one copy enough, unless that is acknowledged: the value with which it does.
-_COPIES = {"osd_pool_default_size": (1,), "osd_pool_default_min_size": (1,)}
+_COPIES = {"osd_pool_default_size": (0, 1), "osd_pool_default_min_size": (1,)}
 _ONE_COPY = "mon_allow_pool_size_one"
 _SECTIONS = ("global", "mon", "mgr", "osd", "mds", "client")
 _SECTION = re.compile(
@@ -87,13 +87,23 @@ def _option(draft: Draft, path: KeyPath, name: str, value: Any, host: DraftHost 
             "Take it out, or accept it: holdfast_acknowledge: [ceph_single_copy].",
             host,
         )
+    elif option == "rbd_default_data_pool" and not _of_listed_client(draft, str(path[1])):
+        what = "may not be set here: a client has rights on the pools that its service names, and on no other."
+        fix = "Take it out, and give it among the options of the back end whose volumes are to be there."
+        yield draft.error("ceph.option", path, what, fix, host)
     elif option == "osd_memory_target":
         yield from _memory(draft, path, value, host)
 
 
+def _of_listed_client(draft: Draft, section: str) -> bool:
+    """Whether a section is that of one of the site's own clients, whose rights the site itself gives."""
+    names = {f"client.{client.get('name')}" for _, client in entries(draft.variables.get("ceph_clients"))}
+    return section.partition("/")[0] in names
+
+
 def _keeps_one_copy(option: str, value: Any) -> bool:
     if option == _ONE_COPY:
-        return _is_true(value)
+        return str(value).strip().lower() not in ("false", "no", "off", "0")
     try:
         return int(str(value)) in _COPIES.get(option, ())
     except ValueError:

@@ -13,6 +13,9 @@ from ...errors import Finding
 from ..draft import Draft, DraftHost, entries, rule
 from ..schema import KeyPath
 
+# Sections of any service that reads its options with oslo.config: its libraries have theirs there too.
+_OF_ALL = ("DEFAULT", "oslo_*")
+
 Listed = tuple[DraftHost | None, int, Mapping[str, Any]]
 
 
@@ -28,7 +31,7 @@ def keys(draft: Draft) -> Iterator[Finding]:
             if kind is None:
                 continue
             name = str(entry.get("name", ""))
-            if any(fnmatch.fnmatchcase(name.lower(), section.lower()) for section in ("DEFAULT", *of.reserved)):
+            if any(fnmatch.fnmatchcase(name.lower(), section.lower()) for section in (*_OF_ALL, *of.reserved)):
                 yield draft.error(
                     f"{of.service}.{slug}-reserved",
                     (*path, "name"),

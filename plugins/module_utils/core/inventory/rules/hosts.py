@@ -122,7 +122,8 @@ def reached_twice(draft: Draft) -> Iterator[Finding]:
     own: dict[tuple[str, str], str] = {}
     for name, host in draft.hosts.items():
         port = host.port or SSH
-        own |= {(spelt_once(place), port): name for place in (name, host.mgmt_address) if place and not host.is_local}
+        places = (name, *(draft.given_address(host, network) for network in ("mgmt", *draft.networks)))
+        own |= {(spelt_once(place), port): name for place in places if place and not host.is_local}
     seen: dict[tuple[str, str], str] = {}
     for name, host in draft.hosts.items():
         if not host.reached:
@@ -152,8 +153,9 @@ def ports(draft: Draft) -> Iterator[Finding]:
             yield draft.error("hosts.port", (host.port_key,), what, "Give the port of the host's SSH daemon.", host)
             continue
         here = (row for row in draft.domain.flows if row.servers == ALL or row.servers in host.groups)
-        on_mgmt = (row for row in here if (row.protocol, row.network) == ("tcp", "mgmt") and not row.where_connected)
-        if taken := next((row for row in on_mgmt if int(host.port) in row.ports), None):
+        # An SSH daemon listens on all networks, unless it is told otherwise.
+        others = (row for row in here if row.protocol == "tcp" and not row.where_connected)
+        if taken := next((row for row in others if int(host.port) in row.ports), None):
             what = f"is {host.port}, where {taken.service} listens on this host ({taken.id})."
             fix = "Let the host's SSH daemon listen on another port, and give that."
             yield draft.error("hosts.port", (host.port_key,), what, fix, host)
