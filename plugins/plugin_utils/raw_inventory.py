@@ -29,7 +29,7 @@ from ansible_collections.holdfast.storage.plugins.module_utils.core.inventory.sc
     leaves,
     shown,
 )
-from ansible_collections.holdfast.storage.plugins.plugin_utils import origins, secret_store, yaml_files
+from ansible_collections.holdfast.storage.plugins.plugin_utils import failures, origins, secret_store, yaml_files
 from ansible_collections.holdfast.storage.plugins.plugin_utils.inventory_sources import Replay
 from ansible_collections.holdfast.storage.plugins.plugin_utils.readings import Readings
 from ansible_collections.holdfast.storage.plugins.plugin_utils.yaml_files import short
@@ -207,21 +207,8 @@ class InventoryReader:
         return frozenset(str(name) for text in given for name in parse_kv(text))
 
     def _refuse(self, host: str, name: str, error: AnsibleError) -> None:
-        reason = " ".join(str(getattr(error, "message", error)).split()).rstrip(".")
-        cause = error.__cause__
-        while cause is not None:
-            text = " ".join(str(getattr(cause, "message", cause)).split()).rstrip(".")
-            reason = reason if not text or text in reason else f"{reason}: {text}"
-            cause = cause.__cause__
-        self.problems.append(
-            HostProblem(
-                "inventory.undefined",
-                host,
-                (name,),
-                f"can not be evaluated: {reason}.",
-                "Define what it refers to, or correct the expression.",
-            )
-        )
+        what, fix = failures.told(error)
+        self.problems.append(HostProblem("inventory.undefined", host, (name,), what, fix))
 
 
 def _key(names: tuple[str, ...], given: Mapping[str, str]) -> str:
@@ -234,8 +221,12 @@ def _connection_variables(raw: Mapping[str, Any]) -> list[str]:
         name
         for name in raw
         if name in _CONNECTION
-        or (name in _NEEDED and isinstance(raw[name], str) and "{{" in raw[name] and not _ASKS_OTHERS.search(raw[name]))
+        or (name in _NEEDED and (isinstance(raw[name], EncryptedString) or _is_own_expression(raw[name])))
     ]
+
+
+def _is_own_expression(value: Any) -> bool:
+    return isinstance(value, str) and "{{" in value and not _ASKS_OTHERS.search(value)
 
 
 def _is_open(value: Any) -> bool:
