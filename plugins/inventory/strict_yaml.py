@@ -7,6 +7,7 @@ it looks at the variables; keys of a group that it does not know it passes over.
 
 from __future__ import annotations
 
+import codecs
 import os
 
 from ansible import context
@@ -17,14 +18,19 @@ from ansible.plugins.inventory import BaseInventoryPlugin, ini
 from ansible.utils.display import Display
 
 from ansible_collections.holdfast.storage.plugins.module_utils.core.errors import Finding
-from ansible_collections.holdfast.storage.plugins.plugin_utils import inventory_sources, secret_store, yaml_files
+from ansible_collections.holdfast.storage.plugins.plugin_utils import (
+    inventory_sources,
+    secret_store,
+    toml_files,
+    yaml_files,
+)
 
 DOCUMENTATION = r"""
 name: strict_yaml
 version_added: "1.0.0"
 short_description: Refuse files of hosts with errors, keys twice or unknown keys
 description:
-  - Looks at files of hosts and groups in YAML or INI, and leaves the good ones to the plugins after it.
+  - Looks at files of hosts and groups in YAML, INI or TOML, and leaves the good ones to the plugins after it.
   - Passes over files of certificates and keys, which it knows by their names or by what they hold. Those in a directory
     C(tls) or C(files) Ansible itself passes over, by C(ignore_patterns) of the section C(inventory) of C(ansible.cfg).
   - For a bad one it tells every problem of the file, and of the files in C(group_vars) and C(host_vars) beside it, each
@@ -35,7 +41,6 @@ author:
 """
 
 _INI_ENDINGS = ("", ".ini", ".cfg")
-_OTHERS = (".toml",)
 
 
 class _Ini(ini.InventoryModule):
@@ -71,8 +76,8 @@ class InventoryModule(BaseInventoryPlugin):
             return "," not in path and path != "/etc/ansible/hosts"  # A list of hosts; and what nobody asked for.
         if not os.access(path, os.R_OK):
             return True
-        if os.path.isdir(path):
-            return False
+        if not os.path.isfile(path):
+            return not os.path.isdir(path)
         if secret_store.is_encrypted(path) or yaml_files.is_certificate(path, None):
             return True
         return yaml_files.unreadable([*_problems(path, None), *yaml_files.on_command_line(None)])
@@ -100,6 +105,13 @@ def _problems(path: str, loader: DataLoader | None) -> list[Finding]:
     """What is wrong with a file of hosts. One that may be of any other kind, such as a script, is left alone."""
     if not os.path.exists(path):
         fix = "Name the file or the directory of the inventory after -i; a list of hosts ends with a comma."
+        if os.path.islink(path):
+            what = f"This link leads to {os.readlink(path)}, and no file is there."
+            return [
+                Finding(
+                    "error", "inventory.file", yaml_files.short(path), what, "Put the file there, or take the link out."
+                )
+            ]
         return [Finding("error", "inventory.file", yaml_files.short(path), "There is no such file or directory.", fix)]
     if not os.access(path, os.R_OK):
         return yaml_files.not_text(path, loader)
@@ -108,10 +120,17 @@ def _problems(path: str, loader: DataLoader | None) -> list[Finding]:
     if yaml_files.is_yaml(path, loader):
         return yaml_files.hosts_file(path, loader)
     ending = os.path.splitext(path)[1]
-    if ending in _OTHERS or os.path.isdir(path) or os.access(path, os.X_OK):
+    if os.path.isdir(path) or os.access(path, os.X_OK):
         return []
+    if ending == toml_files.ENDING:
+        return toml_files.hosts_file(path, loader)
     if unreadable := yaml_files.not_text(path, loader):
         return unreadable if ending in _INI_ENDINGS else [yaml_files.stray(path, unreadable[0].what)]
+    with open(path, "rb") as stream:
+        if stream.read(len(codecs.BOM_UTF8)) == codecs.BOM_UTF8:
+            what = "The file begins with a byte order mark, which Ansible takes for a part of its first name."
+            where = f"{yaml_files.short(path)}:1"
+            return [Finding("error", "inventory.ini", where, what, "Save it as UTF-8 without that mark (BOM).")]
     reader = _Ini()
     try:
         reader.parse(InventoryData(), loader or DataLoader(), path, cache=False)

@@ -70,7 +70,10 @@ def shadowed(directory: str) -> Iterator[Finding]:
     for kind in _KINDS:
         home = os.path.join(directory, f"{kind}_vars")
         if not os.path.isdir(home):
-            if os.path.exists(home):
+            if os.path.islink(home) and not os.path.exists(home):
+                what = f"This link leads to {os.readlink(home)}, and nothing is there: Ansible reads no variables."
+                yield _shadow(home, what, "Put the directory there, or take the link out.")
+            elif os.path.exists(home):
                 what = "This is a file where Ansible looks for a directory: it is passed over."
                 yield _shadow(home, what, f"Make a directory of that name, and in it a file for each {kind}.")
             continue

@@ -17,10 +17,7 @@ from ansible.plugins.inventory import detect_range, expand_hostname_range
 
 from ansible_collections.holdfast.storage.plugins.module_utils.core.errors import Finding, HoldfastError, counted
 from ansible_collections.holdfast.storage.plugins.module_utils.core.foundations import pem
-from ansible_collections.holdfast.storage.plugins.module_utils.core.inventory.schema import (
-    did_you_mean,
-    shown,
-)
+from ansible_collections.holdfast.storage.plugins.module_utils.core.inventory.schema import did_you_mean, shown
 from ansible_collections.holdfast.storage.plugins.plugin_utils import secret_store
 
 _DIRECTORIES = ("group_vars", "host_vars")
@@ -140,8 +137,8 @@ def holds_variables(path: str) -> bool:
 
 def is_certificate(path: str, loader: DataLoader | None) -> bool:
     """Whether a file is one of certificates or keys: by its name or content. What is in a vault a loader opens."""
-    if path.lower().endswith(_CERTIFICATE_ENDINGS):
-        return True
+    if (is_named := path.lower().endswith(_CERTIFICATE_ENDINGS)) or not os.path.isfile(path):
+        return is_named  # What is no plain file may never end.
     try:
         with open(path, "rb") as stream:
             return pem.is_all_of(secret_store.decrypted(loader, stream.read(), path))
@@ -364,7 +361,10 @@ def _pairs(node: yaml.Node) -> list[tuple[yaml.Node, yaml.Node]]:
 
 def _no_mapping(path: str, node: yaml.Node, who: str, of: str) -> Finding:
     # The value may be a secret in the wrong place.
-    kind = "a list" if isinstance(node, yaml.SequenceNode) else "a plain value"
+    kind = "nothing" if node.tag == _NULL else "a list" if isinstance(node, yaml.SequenceNode) else "a plain value"
+    if isinstance(node, yaml.ScalarNode) and node.value.startswith("$ANSIBLE_VAULT"):
+        fix = "Have the file begin with $ANSIBLE_VAULT: nothing before it, and no line indented."
+        return _finding(path, node.start_mark.line + 1, "This vault is none to Ansible: it is not the whole file.", fix)
     what = f"{who} holds {kind} instead of a mapping of {of}."
     return _finding(path, node.start_mark.line + 1, what, "Write each as NAME: VALUE.")
 

@@ -41,12 +41,12 @@ def about(handed_in: Iterable[Disks]) -> Rule:
 def _names(draft: Draft, host: DraftHost, used: list[Disk]) -> Iterator[Finding]:
     """Disks have names that stay."""
     for disk in used:
-        if reason := _unfit_name(disk.plain, host.is_container):
+        if reason := _unfit_name(disk.plain, host.variables.get("holdfast_host_kind") == "metal"):
             what, fix = reason
             yield draft.error(f"{disk.subject}.disk-name", disk.path, f"is {disk.plain!r}{what}", fix, host)
 
 
-def _unfit_name(device: str, container: bool) -> tuple[str, str] | None:
+def _unfit_name(device: str, metal: bool) -> tuple[str, str] | None:
     """Why a normalised path may not name a disk, and what to give instead; None when it may."""
     by_id = "Give its name under /dev/disk/by-id or by-path; `ls -l /dev/disk/by-id` there shows it."
     if _UNSTABLE.fullmatch(device):
@@ -58,7 +58,7 @@ def _unfit_name(device: str, container: bool) -> tuple[str, str] | None:
         return ", which is no disk that keeps data.", by_id
     if _OF_CONTENT.fullmatch(device):
         return ", a name of the file system on the disk: it is gone when the disk is prepared.", by_id
-    if re.fullmatch(r"/dev/loop\d+", device) and not container:
+    if re.fullmatch(r"/dev/loop\d+", device) and metal:
         return (
             ", a loop device: it is not there after a reboot.",
             "Give a disk. Loop devices are for containers (holdfast_host_kind: container).",
