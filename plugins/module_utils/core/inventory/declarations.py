@@ -95,9 +95,10 @@ def _filled(role: str, name: str, schema: Mapping[str, Any], types: Types) -> Ma
 
 def _keys(content: Mapping[str, Any]) -> list[str]:
     """The keys that an entry of a type may have beside those of all, each once."""
-    parts = (content.get(what) for what in ("needs", "allows", "declares"))
+    forms = {"needs": list, "allows": list, "declares": dict}
     # What is malformed is refused where the descriptions are read.
-    return list(dict.fromkeys(str(key) for part in parts if isinstance(part, (list, dict)) for key in part))
+    parts = (content[what] for what, form in forms.items() if isinstance(content.get(what), form))
+    return list(dict.fromkeys(str(key) for part in parts for key in part))
 
 
 def _declared(role: str, common: Mapping[str, Any], types: Types) -> dict[str, Mapping[str, Any]]:

@@ -8,9 +8,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ...errors import Finding
-from ...inventory.draft import Draft, DraftHost, entries, rule
+from ...inventory.draft import Draft, DraftHost, rule
 from ...inventory.schema import KeyPath, did_you_mean
 from .. import values as ceph
+from .cluster import POOLS, known_pools
 
 CONFIG = "ceph_config"
 LEAST_OSD_MEMORY = 896 * 1024**2
@@ -87,18 +88,12 @@ def _option(draft: Draft, path: KeyPath, name: str, value: Any, host: DraftHost 
             "Take it out, or accept it: holdfast_acknowledge: [ceph_single_copy].",
             host,
         )
-    elif option == "rbd_default_data_pool" and not _of_listed_client(draft, str(path[1])):
-        what = "may not be set here: a client has rights on the pools that its service names, and on no other."
-        fix = "Take it out, and give it among the options of the back end whose volumes are to be there."
-        yield draft.error("ceph.option", path, what, fix, host)
+    elif option == "rbd_default_data_pool" and (known := known_pools(draft)) is not None and str(value) not in known:
+        what = f"is {value!r}, and there is no such pool in {POOLS}."
+        fix = f"{did_you_mean(str(value), known)}Pools: {', '.join(known) or 'none'}."
+        yield draft.error("ceph.pool-unknown", path, what, fix, host)
     elif option == "osd_memory_target":
         yield from _memory(draft, path, value, host)
-
-
-def _of_listed_client(draft: Draft, section: str) -> bool:
-    """Whether a section is that of one of the site's own clients, whose rights the site itself gives."""
-    names = {f"client.{client.get('name')}" for _, client in entries(draft.variables.get("ceph_clients"))}
-    return section.partition("/")[0] in names
 
 
 def _keeps_one_copy(option: str, value: Any) -> bool:
