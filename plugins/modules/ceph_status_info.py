@@ -9,6 +9,8 @@ short_description: What a Ceph cluster says of its health, OSDs and placement gr
 version_added: "1.0.0"
 description:
   - Asks the cluster for its status, as C(ceph status) does.
+  - A manager hears of a change some seconds late. What it calls clean is taken for clean only when it heard that of
+    each placement group after the group's OSDs came up.
   - Runs where a monitor is, or a keyring of the administrator, and needs python3-rados.
 author:
   - Holdfast contributors (@holdfast)
@@ -46,7 +48,7 @@ placement_groups:
   type: dict
   sample: {active+clean: 97}
 clean:
-  description: Whether all OSDs are up and every placement group is active and clean; scrubbing is clean.
+  description: Whether all OSDs are up and every placement group is active and clean since; scrubbing is clean.
   returned: success
   type: bool
 """
@@ -54,7 +56,7 @@ clean:
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.holdfast.storage.plugins.module_utils.core.ceph import admin
-from ansible_collections.holdfast.storage.plugins.module_utils.core.ceph.values import status_summary
+from ansible_collections.holdfast.storage.plugins.module_utils.core.ceph.values import status_summary, told_since_return
 from ansible_collections.holdfast.storage.plugins.module_utils.core.errors import HoldfastError
 from ansible_collections.holdfast.storage.plugins.module_utils.host.local import Host
 
@@ -67,12 +69,18 @@ def main() -> None:
     io = Host()
     if not admin.can_ask(io):
         module.fail_json(msg="Neither a monitor nor a keyring of the administrator is on this host.")
+    timeout = module.params["timeout"]
     try:
-        with admin.opened(io, module.params["timeout"]) as cluster:
-            status = cluster.tell("status")
+        with admin.opened(io, timeout) as cluster:
+            told = status_summary(cluster.tell("status"))
+            if told["clean"]:
+                osds = cluster.tell("osd dump")["osds"]
+                with admin.with_manager(io, cluster, timeout) as administrator:
+                    groups = administrator.tell("pg dump", manager=True, dumpcontents=["pgs"])["pg_stats"]
+                told["clean"] = told_since_return(osds, groups)
     except HoldfastError as error:
         module.fail_json(msg=f"The cluster does not tell its status: {error.message}")
-    module.exit_json(changed=False, **status_summary(status))
+    module.exit_json(changed=False, **told)
 
 
 if __name__ == "__main__":

@@ -299,4 +299,17 @@ def status_summary(status: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def told_since_return(osds: Iterable[Mapping[str, Any]], groups: Iterable[Mapping[str, Any]]) -> bool:
+    """Whether what the manager says of each placement group is from after its OSDs came up.
+
+    It hears of a change seconds later than the monitors, and until then calls clean what was clean before. ``osds`` are
+    those of ``ceph osd dump``, ``groups`` those of ``ceph pg dump``.
+    """
+    since = {osd["osd"]: int(osd["up_from"]) for osd in osds}
+    return all(
+        int(group["reported_epoch"]) >= max((since.get(osd, 0) for osd in (*group["up"], *group["acting"])), default=0)
+        for group in groups
+    )
+
+
 _OSD_COUNTS = {"total": "osds", "up": "up_osds", "in": "in_osds"}

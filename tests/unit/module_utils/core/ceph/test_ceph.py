@@ -169,6 +169,28 @@ def test_a_cluster_is_clean_when_all_of_it_is(answer, clean):
     assert ceph.status_summary(answer)["clean"] is clean
 
 
+UP = [{"osd": 0, "up_from": 8}, {"osd": 1, "up_from": 9}, {"osd": 2, "up_from": 75}]
+
+
+def group(reported, *osds, acting=()):
+    return {"reported_epoch": reported, "up": list(osds), "acting": list(acting or osds)}
+
+
+@pytest.mark.parametrize(
+    ("groups", "since"),
+    [
+        ([group(80, 0, 1, 2), group(75, 2, 0)], True),
+        ([group(80, 0, 1, 2), group(70, 1, 2, 0)], False),  # clean, as it was before the last OSD went and returned
+        ([group(70, 0, 1)], True),  # that OSD is none of its own
+        ([group(70, 0, 1, acting=[0, 2])], False),
+        ([group(70, 0, 2147483647)], True),  # no OSD at all
+        ([group(70)], True),
+    ],
+)
+def test_what_is_said_of_a_group_counts_from_the_return_of_its_osds(groups, since):
+    assert ceph.told_since_return(UP, groups) is since
+
+
 def test_what_is_granted_is_the_same_in_any_order_and_not_with_less():
     caps = {"mon": "profile rbd", "osd": "profile rbd pool=a, profile rbd-read-only pool=b"}
     assert ceph.same_caps(caps, {**caps, "osd": "profile rbd-read-only pool=b,  profile rbd pool=a"})
