@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
@@ -21,6 +21,7 @@ from ..inventory.schema import did_you_mean
 from . import backends, references, schema
 
 FRAGMENTS = "holdfast/fragments"
+PROTECTED = "protected.yml"
 _NAME = re.compile(r"^([a-z][a-z0-9_]*):", re.M)
 _YAML = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -33,6 +34,7 @@ class Description:
         templates: the role's, and the fragments', by name.
         backends: the role's types of back ends, by name.
         fragments: what services share, by the key that names it.
+        protected: the options that its overrides leave alone: ``protected.yml``.
     """
 
     role: str
@@ -40,6 +42,7 @@ class Description:
     templates: Mapping[str, str]
     backends: Mapping[str, Any] = field(default_factory=dict)
     fragments: Mapping[str, Any] = field(default_factory=dict)
+    protected: Sequence[Mapping[str, Any]] = ()
 
     @property
     def name(self) -> str:
@@ -79,7 +82,7 @@ class Description:
     def overrides(self) -> Overrides:
         """What is known of the variable that is laid over its configuration."""
         variable = f"{self.name}_conf_overrides"
-        entries = [entry for each in (self.content, *self.used) for entry in each.get("protected", ())]
+        entries = [*self.protected, *(entry for each in self.used for entry in each.get("protected", ()))]
         files = [file for component in self.content.get("components", ()) for file in component.get("files", ())]
         over = [file for file in files if variable in str(file.get("overrides"))]
         formats = {_key(file["overrides"]): file["format"] for file in over}
@@ -153,8 +156,10 @@ def load(roles: Path, phases: schema.Phases) -> tuple[Description, ...]:
     for path in sorted(roles.glob("*/service.yml")):
         templates = {file.name: file.read_text() for file in sorted((path.parent / "templates").glob("*.j2"))}
         types = {file.stem: read(file) for file in sorted((path.parent / "backends").glob("*.yml"))}
-        description = Description(path.parent.name, read(path), {**shared, **templates}, types, fragments)
+        protected = read(file) if (file := path.with_name(PROTECTED)).exists() else []
+        description = Description(path.parent.name, read(path), {**shared, **templates}, types, fragments, protected)
         problems += schema.problems(description.content, description.where, phases)
+        problems += schema.protected_problems(protected, f"roles/{description.role}/{PROTECTED}")
         problems += backends.problems(types, f"roles/{description.role}/backends")
         found.append(description)
     if problems:

@@ -7,7 +7,7 @@ It is done in each run, so it asks only what is in memory, and of variables the 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -32,6 +32,8 @@ class Described(Protocol):
     def templates(self) -> Mapping[str, str]: ...
     @property
     def backends(self) -> Mapping[str, Any]: ...
+    @property
+    def protected(self) -> Sequence[Mapping[str, Any]]: ...
 
 
 # As near as this, a group of which no row knows is a misspelt one of those that rows know.
@@ -67,6 +69,11 @@ def problems(descriptions: Iterable[Described], table: Iterable[Flow], variables
     found = [*_twice(given)]
     for each in given:
         found += [f"{each.where}: {dotted(path)}: {what}" for path, what in _all(each, known)]
+        where = f"roles/{each.role}/protected.yml"
+        for index, entry in enumerate(each.protected):
+            if "variable" in entry:
+                said = _variable((index, "variable"), entry["variable"], known)
+                found += [f"{where}: {dotted(path)}: {what}" for path, what in said]
         for name, type_ in each.backends.items():
             where = f"roles/{each.role}/backends/{name}.yml"
             found += [f"{where}: {dotted(path)}: {what}" for path, what in _type(type_, known)]
@@ -100,9 +107,6 @@ def _all(description: Described, known: _Known) -> Found:
         yield from _variable(("backends", "variable"), where["variable"], known)
     if "external" in content:
         yield from _variable(("external",), content["external"], known)
-    for index, entry in enumerate(content.get("protected", ())):
-        if "variable" in entry:
-            yield from _variable(("protected", index, "variable"), entry["variable"], known)
 
 
 def _components(description: Described, known: _Known) -> Found:

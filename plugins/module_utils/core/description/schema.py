@@ -60,6 +60,11 @@ def backend_problems(content: Any, where: str) -> list[str]:
     return _told(found, where)
 
 
+def protected_problems(content: Any, where: str) -> list[str]:
+    """The same of the options that overrides leave alone."""
+    return _told(_check(content, document()["$defs"]["protected"], ()), where)
+
+
 def _told(found: Iterable[tuple[KeyPath, str]], where: str) -> list[str]:
     return [f"{where}: {dotted(path)}: {what}" if path else f"{where}: {what}" for path, what in found]
 

@@ -100,10 +100,16 @@ class Services:
             if not evaluate(component.get("when", True), context, where):
                 continue
             made_of = list(parts(component, description.fragments, context, where))
-            apart = {"files", "units", "when", *description.fragments}
+            apart = {"directories", "files", "units", "when", *description.fragments}
             result = evaluate({name: value for name, value in component.items() if name not in apart}, context, where)
             result["service"] = description.name
             result.setdefault("phase", description.phase)
+            result["directories"] = [
+                evaluate(_plain(entry), here, where)
+                for entry in component.get("directories", ())
+                for here in _for_each(entry, context, where)
+                if evaluate(entry.get("when", True), here, where)
+            ]
             result["units"] = [unit for part, seen in made_of for unit in evaluate(part.get("units", []), seen, where)]
             result["files"] = [
                 _render_file(description, result, entry, here, where)
@@ -127,6 +133,11 @@ def _for_each(entry: Mapping[str, Any], context: Mapping[str, Any], where: str) 
         yield {**context, "item": item}
 
 
+def _plain(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """What an entry says of each thing that it stands for."""
+    return {name: value for name, value in entry.items() if name not in ("content", "each", "when", "template")}
+
+
 def _render_file(
     description: Description,
     component: Mapping[str, Any],
@@ -134,12 +145,11 @@ def _render_file(
     context: Mapping[str, Any],
     where: str,
 ) -> dict[str, Any]:
-    plain = {name: value for name, value in entry.items() if name not in ("content", "each", "when", "template")}
     result: dict[str, Any] = {
         "owner": "root",
         "group": component.get("user", "root"),
         "mode": "0640" if component.get("user") else "0644",
-        **evaluate(plain, context, where),
+        **evaluate(_plain(entry), context, where),
     }
     overrides = result.pop("overrides", None)
     if isinstance(overrides, str):

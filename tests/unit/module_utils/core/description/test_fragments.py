@@ -180,9 +180,9 @@ def test_a_fragment_is_of_the_form_and_takes_what_the_schema_says(name):
     fragment, defs = FRAGMENTS[name], schema.document()["$defs"]
     assert set(fragment) <= {"defaults", "protected", "sections", "files", "units"}
     own = {key: value for key, value in fragment.items() if key in ("files", "units")}
-    protected = {"protected": fragment.get("protected", [])}
-    content = {"service": "x", "title": "X", **protected, "components": [{"group": "x", **own}]}
+    content = {"service": "x", "title": "X", "components": [{"group": "x", **own}]}
     assert schema.problems(content, name, ORDER.applied) == []
+    assert schema.protected_problems(fragment.get("protected", []), name) == []
     given = defs["component"]["properties"][name]
     given = given.get("items", given)
     known = defs[given["$ref"].rpartition("/")[2]]["properties"] if "$ref" in given else given["properties"]

@@ -27,11 +27,12 @@ def component(**more: Any) -> dict[str, Any]:
     return {"components": [{**COMPONENT, **more}]}
 
 
-def loaded(roles: Path, content: Any, kind: Any = None, role: str = "store") -> None:
+def loaded(roles: Path, content: Any, kind: Any = None, role: str = "store", protected: Any = None) -> None:
     for name, what in {
         "service.yml": {**STORE, **content},
         "meta/variables.yml": {"store_backends": {}, "store_external": {}},
         **({"backends/x.yml": kind} if kind else {}),
+        **({"protected.yml": protected} if protected else {}),
         "templates/store.conf.j2": "",
     }.items():
         (roles / role / name).parent.mkdir(parents=True, exist_ok=True)
@@ -82,7 +83,6 @@ BAD: list[tuple[dict[str, Any], str, str]] = [
     ({"backends": {"variable": "store_backends", "group": "store_workr"}}, "backends.group: is 'store_workr'", "Did"),
     ({"backends": {"variable": "store_backend", "group": "store_worker"}}, "backends.variable: is", "Did"),
     ({"external": "store_extrnal"}, "external: is 'store_extrnal'", "Did you mean store_external?"),
-    ({"protected": [PROTECTED]}, "protected[0].variable: is 'store_backend'", "Did you mean store_backends?"),
 ]
 
 
@@ -95,6 +95,21 @@ def test_what_refers_to_nothing_is_refused_with_the_nearest_name(
     (problem,) = str(raised.value).splitlines()
     assert problem.startswith(f"roles/store/service.yml: {said}")
     assert fix in problem.partition(" Fix: ")[2]
+
+
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        (PROTECTED, "[0].variable: is 'store_backend', no variable of a role. Fix: Did you mean store_backends?"),
+        ({**PROTECTED, "varable": "x"}, "[0].varable: is no key that is known here. Fix: Did you mean variable?"),
+        ({"options": ["a.b"]}, "[0].because: is missing"),
+    ],
+)
+def test_so_is_what_overrides_leave_alone(tmp_path: Path, entry: dict[str, Any], said: str) -> None:
+    with pytest.raises(HoldfastError) as raised:
+        loaded(tmp_path, {}, protected=[entry])
+    (problem,) = str(raised.value).splitlines()
+    assert problem.startswith(f"roles/store/protected.yml: {said}")
 
 
 @pytest.mark.parametrize(

@@ -57,13 +57,6 @@ BAD = [
     ("service", "Placement API", "service: is 'Placement API', not of the form", "Name of the service"),
     ("components/0/group", None, "components[0].group: is null", "A group"),
     ("balancer/0", {"check": "/"}, "balancer[0].flow: is missing", "The balanced flow"),
-    ("protected", [{"options": ["DEFAULT.host"]}], "protected[0].because: is missing", "The reason"),
-    (
-        "protected",
-        [{"option": "DEFAULT.host", "options": [], "because": "x"}],
-        "protected[0].option: is no key",
-        "options",
-    ),
     ("identity", {"user": {}}, "identity.user: is no key", "Did you mean users?"),
     ("secrets", ["a"], "secrets: is a list of 1, and must be a mapping", "the form of each"),
 ]
@@ -187,10 +180,10 @@ def test_what_overrides_leave_alone_is_said_of_variables_that_there_are():
 def test_overrides_leave_alone_what_fragments_write():
     entry = {"options": ["database.connection"], "because": "it is said elsewhere"}
     own = {"options": ["DEFAULT.host"], "because": "it is its name", "unless": ["a"]}
-    content = {**SERVICE, "protected": [own], "components": [{"group": "placement", "conf": {}}]}
+    content = {**SERVICE, "components": [{"group": "placement", "conf": {}}]}
     conf = {"protected": [entry], "sections": {}, "files": [{"path": "/x", "format": "oslo"}]}
     fragments = {"conf": conf, "api": {"protected": [{**entry, "options": ["x"]}]}}
-    described = Description("placement", content, {}, fragments=fragments)
+    described = Description("placement", content, {}, fragments=fragments, protected=[own])
     assert overrides_of([described]) == {
         "placement_conf_overrides": Overrides(
             (
