@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Write what is derived from the roles' variables and from the flow table; `make docs` runs this.
+"""Write what is derived from the roles' variables, the flow table and the source; `make docs` runs this.
 
-Makes each role's ``meta/argument_specs.yml``, the reference in ``docs/reference``, and in ``schema`` the JSON Schema
-with which editors complete and check inventories. With ``--check`` it writes nothing and fails when one is
-not fresh.
+Makes each role's ``meta/argument_specs.yml``, the reference in ``docs/reference`` with the codes of all findings, and in
+``schema`` the JSON Schema with which editors complete and check inventories. With ``--check`` it writes nothing and
+fails when one is not fresh.
 """
 
 from __future__ import annotations
@@ -19,12 +19,16 @@ from typing import Any
 import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / ".collections"))
+sys.path[:0] = [str(ROOT / ".collections"), str(ROOT / "scripts")]
+
+import finding_codes  # noqa: E402
 
 from ansible_collections.holdfast.storage.plugins.module_utils.controller.deployment import domain  # noqa: E402
 from ansible_collections.holdfast.storage.plugins.module_utils.core.inventory import declarations, schema  # noqa: E402
 
 ORIGIN = "Made by `make docs` from roles/*/meta/variables.yml and defaults/main.yml. Change those."
+DISK_SUBJECTS = ("ceph", "lvm", "nfs", "swift")
+"""What findings about disks of each sort begin with: `Disk` in core/inventory/disks.py."""
 TYPES = {
     "object": "dict",
     "array": "list",
@@ -56,6 +60,7 @@ def generate() -> dict[Path, str]:
     }
     made[ROOT / "docs/reference/variables.md"] = variables_page(by_role)
     made[ROOT / "docs/reference/flows.md"] = flows_page()
+    made[ROOT / "docs/reference/findings.md"] = findings_page()
     made[ROOT / "schema/variables.schema.json"] = json.dumps(editor_schema(roles), indent=2) + "\n"
     return made
 
@@ -230,6 +235,27 @@ def flows_page() -> str:
         cells = (row.id, row.realm, row.network, ports, ", ".join(row.clients), row.servers, row.description)
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
+
+
+def findings_page() -> str:
+    """The codes of all findings."""
+    backends = domain().backends.values()
+    stand_for = {
+        "<service>.<called>": [f"{each.service}.{each.called.replace(' ', '')}" for each in backends],
+        "<subject>": DISK_SUBJECTS,
+    }
+    return finding_codes.page(finding_codes.expanded(finding_codes.collect(ROOT), stand_for), examples())
+
+
+def examples() -> dict[str, tuple[str, str]]:
+    """For each code a case that has it alone, by its name and its file; the first that there is."""
+    found: dict[str, tuple[str, str]] = {}
+    for path in sorted((ROOT / "tests/cases/inventory/bad").glob("*.yml")):
+        for case in yaml.safe_load(path.read_text()):
+            codes = {error.partition(" ")[0] for error in case["errors"]}
+            if len(codes) == 1:
+                found.setdefault(codes.pop(), (case["name"], str(path.relative_to(ROOT))))
+    return found
 
 
 # -- editors ------------------------------------------------------------------------------------------------------
