@@ -35,7 +35,7 @@ def test_a_good_inventory_passes_and_nothing_is_written(inventory, validate, nam
     assert files(directory) == before
 
 
-@pytest.mark.parametrize("name", ["sample", "lab"])
+@pytest.mark.parametrize("name", ["sample", "three-hosts", "lab"])
 def test_the_inventories_of_the_repository_pass(tmp_path, validate, name):
     # Secrets that a deployment has made there are in a vault with another password.
     made = shutil.ignore_patterns("secrets.yml", "addresses.yml", ".holdfast")
