@@ -13,6 +13,9 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 # sudo may ask for a password; root does not.
 PLAYBOOK = $(BIN)/ansible-playbook -i $(INVENTORY) $(shell [ "$$(id -u)" = 0 ] || sudo -n true 2>/dev/null || echo --ask-become-pass)
 
+# The variable keeps it from advertising another generator in a frame.
+SITE = NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --quiet --config-file .config/mkdocs.yml
+
 .PHONY: tempest functional help .venv lab lab-down test test-all lint unit integration molecule docs bench bench-empty lock clean
 
 help: ## this list
@@ -34,13 +37,14 @@ test: .venv/dev ## what CI runs
 test-all: .venv/dev ## lint, unit and integration tests, every scenario, but what passed for the same content (FRESH=1)
 	@$(BIN)/python scripts/test_all.py $(if $(FRESH),--fresh)
 
-lint: .venv/dev ## ruff, mypy, import-linter, yamllint, ansible-lint; descriptions, and whether `make docs` is due
+lint: .venv/dev .venv/docs ## ruff, mypy, import-linter, yamllint, ansible-lint; whether `make docs` is due, and the site builds
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	PYTHONPATH=.collections $(BIN)/lint-imports --no-cache --no-logo
 	$(BIN)/yamllint --strict .
 	$(BIN)/python scripts/generate_docs.py --check
+	$(SITE)
 	$(BIN)/ansible-lint
 
 unit: .venv/dev ## unit tests
@@ -61,8 +65,9 @@ tempest: .venv/tempest ## OpenStack's own smoke tests against the lab; ALL=1 for
 functional: .venv/functional ## Swift's own functional tests against the lab, from its sources: CHECKOUT=dir
 	$(BIN)/python scripts/swift_functional $(CHECKOUT)
 
-docs: .venv/dev ## the reference pages, from the roles' variables and the table of flows
+docs: .venv/dev .venv/docs ## the reference pages from the source, and the site in .cache/site; any warning is an error
 	$(BIN)/python scripts/generate_docs.py
+	$(SITE)
 
 bench: .venv/runtime ## cost of a converged run on the lab, on simulated hosts, and on the lab full of things
 	$(BIN)/python tests/bench/bench.py
@@ -71,12 +76,12 @@ bench-empty: .venv/runtime ## take out what make bench filled the lab with
 	$(BIN)/python tests/bench/filling.py --empty
 
 lock: ## renew requirements/*.txt from requirements/*.in; needs uv
-	for name in runtime dev tempest functional; do uv pip compile --quiet --upgrade --generate-hashes --python-version 3.11 \
+	for name in runtime dev docs tempest functional; do uv pip compile --quiet --upgrade --generate-hashes --python-version 3.11 \
 	    --no-emit-index-url requirements/$$name.in -o requirements/$$name.txt || exit; done
 
 clean: ## remove what make installed in the checkout; the lab must be down
 	@[ ! -e .lab ] || { echo "There is a lab: make lab-down"; exit 1; }
-	rm -rf .venv .venv-tempest .venv-functional .collections .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .ansible
+	rm -rf .venv .venv-docs .venv-tempest .venv-functional .collections .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .ansible
 
 .venv: .venv/runtime ## Ansible and what it needs, pinned
 .venv/runtime: requirements/runtime.txt requirements/collections.txt scripts/vendor_collections
@@ -94,6 +99,11 @@ clean: ## remove what make installed in the checkout; the lab must be down
 	@echo "Installing what Swift's functional tests need into .venv-functional"
 	@PYTHON=$(PYTHON) && export PYTHON && python=$$(scripts/python) && "$$python" -m venv .venv-functional
 	@.venv-functional/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements/functional.txt
+	@touch $@
+.venv/docs: .venv/runtime requirements/docs.txt
+	@echo "Installing what builds the site of the documentation into .venv-docs"
+	@PYTHON=$(PYTHON) && export PYTHON && python=$$(scripts/python) && "$$python" -m venv .venv-docs
+	@.venv-docs/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements/docs.txt
 	@touch $@
 .venv/dev: .venv/runtime requirements/dev.txt
 	@echo "Installing linters and test tools into .venv"

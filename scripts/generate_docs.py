@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Write what is derived from the roles' variables, the flow table and the source; `make docs` runs this.
 
-Makes each role's ``meta/argument_specs.yml``, the reference in ``docs/reference`` with the codes of all findings, and in
+Makes each role's ``meta/argument_specs.yml``, in ``docs/reference`` the reference with the codes of findings, and in
 ``schema`` the JSON Schema with which editors complete and check inventories. With ``--check`` it writes nothing and
 fails when one is not fresh.
 """

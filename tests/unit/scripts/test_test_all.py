@@ -25,6 +25,8 @@ def depends(name, path):
     [
         ("roles/cinder/service.yml", {"lint", "unit", "integration", "default", "lvm"}),
         ("requirements/functional.txt", {"lint", "unit"}),
+        ("requirements/docs.txt", {"lint", "unit"}),
+        ("scripts/finding_codes.py", {"lint", "unit"}),
         ("scripts/swift_functional", {"lint", "unit"}),
         ("docs/reference/flows.md", {"lint", "unit"}),
         ("requirements/dev.txt", {"lint", "unit", "integration", "default", "lvm"}),
@@ -38,7 +40,7 @@ def depends(name, path):
         ("tests/unit/test_changelog.py", {"lint", "unit"}),
         ("scripts/test_all.py", {"lint", "unit"}),
         ("scripts/machine", {"lint", "unit", "integration", "default", "lvm"}),
-        ("docs/lab.md", {"unit"}),
+        ("docs/lab.md", {"lint", "unit"}),
     ],
 )
 def test_a_file_is_of_the_parts_that_it_could_break(path, names):
