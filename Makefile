@@ -28,7 +28,7 @@ lab: .venv/runtime ## a whole cloud on this machine (TOPOLOGY=name for another i
 	$(PLAYBOOK) playbooks/verify.yml
 	@scripts/lab-summary $(INVENTORY)
 
-lab-down: ## remove all that the lab made, dead or alive
+lab-down: ## remove all that the lab made, also after a crash
 	@if [ -x $(BIN)/ansible-playbook ]; then $(PLAYBOOK) playbooks/lab_down.yml; else echo "No .venv, so no lab was made here."; fi
 
 test: .venv/dev ## what CI runs
