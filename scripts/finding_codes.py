@@ -12,7 +12,7 @@ import ast
 import functools
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 PARTS = ("severity", "code", "what", "fix")
@@ -137,28 +137,32 @@ class _Module:
     def _given(self, maker: Maker, call: ast.Call) -> Iterator[dict[str, ast.expr]]:
         """The arguments by the maker's parameters; several where they come out of a function of the module."""
         named = {keyword.arg: keyword.value for keyword in call.keywords if keyword.arg}
-        plain = [argument for argument in call.args if not isinstance(argument, ast.Starred)]
-        if len(plain) == len(call.args):
-            yield {**dict(zip(maker.parameters, call.args, strict=False)), **named}
-            return
-        star = next(argument for argument in call.args if isinstance(argument, ast.Starred)).value
-        returned = self._returned(star)
-        for values in returned or [[]]:
-            yield {**dict(zip(maker.parameters, [*plain, *values], strict=False)), **named}
+        starred = [place for place, argument in enumerate(call.args) if isinstance(argument, ast.Starred)]
+        before, after = (
+            call.args[: starred[0]] if starred else call.args,
+            call.args[starred[0] + 1 :] if starred else [],
+        )
+        several: list[list[ast.expr]] = [[]]
+        if starred:
+            star = call.args[starred[0]].value  # type: ignore[attr-defined]
+            # What else has two parts is what is wrong, and the fix.
+            parts: list[ast.expr] = [ast.Subscript(star, ast.Constant(place), ast.Load()) for place in range(2)]
+            several = self._returned(star) or [parts]
+        for values in several:
+            yield {**dict(zip(maker.parameters, [*before, *values, *after], strict=False)), **named}
 
     def _returned(self, value: ast.expr) -> list[list[ast.expr]]:
         """The tuples that the function gives that is called."""
         if not (isinstance(value, ast.Call) and isinstance(value.func, ast.Name)):
             return []
         function = self.functions.get(value.func.id)
-        returns = [node.value for node in ast.walk(function) if isinstance(node, ast.Return)] if function else []
-        return [node.elts for node in returns if isinstance(node, ast.Tuple)]
+        return [node.value.elts for node in _returns(function) if isinstance(node.value, ast.Tuple)]
 
     def _parts(
         self, maker: Maker, given: Mapping[str, ast.expr], around: tuple[ast.FunctionDef, ...], call: ast.Call
     ) -> dict[str, tuple[str, ...]]:
         """Each part of the finding that the call makes, as texts."""
-        texts = _Texts(self.tree, around, call.lineno)
+        texts = _Texts(self.tree, self.functions, around, call.lineno)
         function = self.functions.get(ast.unparse(call.func).rpartition(".")[2])
         arguments = {name: texts.of(value) for name, value in {**_defaults(function), **given}.items()}
         return {
@@ -193,6 +197,10 @@ class _Module:
             severity = " or ".join(text for text in ("error", "advice") if text in parts["severity"])
             what, fix = _said(parts["what"]), _said(parts["fix"])
             yield Place(plain, severity or "error or advice", self.file, call.lineno, what, fix, _about(around))
+
+
+def _returns(function: ast.FunctionDef | None) -> list[ast.Return]:
+    return [node for node in ast.walk(function) if isinstance(node, ast.Return)] if function else []
 
 
 def _parameters(function: ast.FunctionDef) -> list[str]:
@@ -234,11 +242,44 @@ def _about(around: tuple[ast.FunctionDef, ...]) -> str:
 class _Texts:
     """The texts that an expression may be where it stands, as far as the source shows it."""
 
-    def __init__(self, tree: ast.Module, around: tuple[ast.FunctionDef, ...], line: int) -> None:
+    def __init__(
+        self, tree: ast.Module, functions: Mapping[str, ast.FunctionDef], around: tuple[ast.FunctionDef, ...], line: int
+    ) -> None:
+        self._tree, self._functions = tree, functions
         self._own = set(_parameters(around[0])) if around else set()
         self._scopes = [function.body for function in around] + [tree.body]
         self._line = line
         self._open: list[str] = []
+
+    def _given_back(self, call: ast.expr, place: int | None = None) -> tuple[str, ...]:
+        """What a function of the module gives, or one place of the tuples that it gives."""
+        if not (isinstance(call, ast.Call) and isinstance(call.func, ast.Name)) or call.func.id in self._open:
+            return ()
+        function = self._functions.get(call.func.id)
+        found: list[str] = []
+        for node in _returns(function):
+            value = node.value
+            if place is not None:
+                value = value.elts[place] if isinstance(value, ast.Tuple) and place < len(value.elts) else None
+            if function and value is not None and not isinstance(value, ast.Constant | ast.Tuple | ast.Call | ast.Name):
+                inner = _Texts(self._tree, self._functions, (function,), node.lineno)
+                inner._open = [*self._open, call.func.id]
+                found += [_PARAMETER.sub(r"<\1>", text) for text in inner.of(value)]
+            elif isinstance(value, ast.Constant) and isinstance(value.value, str):
+                found.append(value.value)
+        return tuple(dict.fromkeys(text for text in found if text))
+
+    def _value(self, value: ast.expr, name: str) -> tuple[str, ...]:
+        """What a name has; by the name itself where that is a part of something that the source does not show."""
+        match value:
+            case ast.Subscript(value=whole, slice=ast.Constant(value=int() as place)) if not self._part(whole, place):
+                return (f"<{name}>",)
+        return self.of(value)
+
+    def _part(self, value: ast.expr, place: int) -> tuple[str, ...]:
+        """One place of a tuple that a name has, or a call gives."""
+        calls = self._values(value.id) if isinstance(value, ast.Name) else [value]
+        return tuple(dict.fromkeys(text for call in calls for text in self._given_back(call, place)))
 
     def _values(self, name: str) -> list[ast.expr]:
         """What the name may be: by the nearest function that gives it a value, there by the last before the place."""
@@ -259,13 +300,19 @@ class _Texts:
                 return tuple(f"{left}{right}" for left in self.of(node.left) for right in self.of(node.right))
             case ast.Name(id=name) if name not in self._open and (values := self._values(name)):
                 self._open.append(name)
-                found = tuple(dict.fromkeys(text for value in values for text in self.of(value)))
+                found = tuple(dict.fromkeys(text for value in values for text in self._value(value, name)))
                 self._open.pop()
                 return found
             case ast.Name(id=name) if name in self._own:
                 return (f"\0{name}\0",)
             case ast.Call(func=ast.Name(id="did_you_mean")):
                 return ("",)
+            case ast.Subscript(value=value, slice=ast.Constant(value=int() as place)) if found := self._part(
+                value, place
+            ):
+                return found
+            case ast.Call() if found := self._given_back(node):
+                return found
         return (f"<{_named(node)}>",)
 
     def _joined(self, parts: list[ast.expr]) -> list[str]:
@@ -332,6 +379,11 @@ def _bound(target: ast.expr, value: ast.expr, name: str) -> list[ast.expr]:
     if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple):
         pairs = zip(target.elts, value.elts, strict=False)
         return [found for part, given in pairs for found in _bound(part, given, name)]
+    if isinstance(target, ast.Tuple):
+        parts = (
+            (part, ast.Subscript(value, ast.Constant(place), ast.Load())) for place, part in enumerate(target.elts)
+        )
+        return [found for part, given in parts for found in _bound(part, given, name)]
     return []
 
 
@@ -341,7 +393,7 @@ def _named(node: ast.expr) -> str:
     return "…" if name in _SAY_NOTHING else name.lower().strip("_")
 
 
-_SAY_NOTHING = {"draft", "os", "self", "str", "text", "variables", "yaml_files"}
+_SAY_NOTHING = {"about", "draft", "os", "self", "str", "text", "variables", "yaml_files"}
 
 
 def _name(node: ast.expr) -> str:
@@ -361,90 +413,3 @@ def _name(node: ast.expr) -> str:
         case ast.GeneratorExp(generators=[first, *_]) | ast.ListComp(generators=[first, *_]):
             return _name(first.iter)
     return "…"
-
-
-# -- the page ---------------------------------------------------------------------------------------------------------
-
-WHEN = (
-    ("core/networks/reachability.py", "by preflight.yml, on the hosts"),
-    ("core/lab/", "in the lab"),
-    ("core/destroy/", "by destroy.yml, on the hosts"),
-    ("/kinds/volume_takeover.py", "by cinder_takeover.yml"),
-    ("/kinds/", "in the plan of site.yml, on the hosts"),
-    ("core/plan/", "in the plan of site.yml, on the hosts"),
-    ("core/swift/rings.py", "in the plan of site.yml, on the hosts"),
-    ("core/ceph/files.py", "in the plan of site.yml, on the hosts"),
-    ("plugins/action/verify", "by verify.yml"),
-    ("", "by validate.yml, offline"),
-)
-"""When a finding is made, by a part of the path of the file that makes it; the first that fits."""
-
-
-def page(places: Iterable[Place], examples: Mapping[str, tuple[str, str]]) -> str:
-    """All codes with what they mean and what to do. ``examples``: by code, the name of a case and its file."""
-    by_code: dict[str, list[Place]] = {}
-    for place in sorted(places, key=lambda place: (place.code, place.file, place.line)):
-        by_code.setdefault(place.code, []).append(place)
-    lines, group = [_HEAD], ""
-    for code, made in by_code.items():
-        if code.partition(".")[0] != group:
-            group = code.partition(".")[0]
-            lines += [f"## {_escaped(group)}", ""]
-        severities = dict.fromkeys(word for place in made for word in place.severity.split(" or "))
-        when = dict.fromkeys(_when(place.file) for place in made)
-        lines += [f"### {_escaped(code)}", "", f"{' or '.join(severities).capitalize()}, {' or '.join(when)}."]
-        about = dict.fromkeys(place.about for place in made if place.about and "rules" in place.file)
-        lines[-1] += "".join(f" {_escaped(text)}" for text in about)
-        lines += ["", *_listed("What", made, "what"), *_listed("Fix", made, "fix")]
-        if example := next((examples[known] for known in examples if matches(code, known)), None):
-            name, file = example
-            lines += [f"- **Example:** {_escaped(name)} ([{file.rpartition('/')[2]}](../../{file}))"]
-        lines += [""] if lines[-1] else []
-    return "\n".join(lines)
-
-
-_HEAD = """\
-# Findings
-
-<!-- Made by `make docs` from the source. Change the texts there. -->
-
-Every finding ends with a code in brackets. This page has each code: when it is found, what it says, and the fix.
-`<name>` stands for a value of yours. An *error* stops the run before anything is changed; *advice* does not stop it.
-A finding of `verify.yml` has the name of its story: [verify.md](../verify.md#the-stories).
-"""
-
-
-def _when(file: str) -> str:
-    return next(when for part, when in WHEN if part in file)
-
-
-def _listed(title: str, made: Iterable[Place], part: str) -> Iterator[str]:
-    texts = dict.fromkeys(text for place in made for text in getattr(place, part))
-    if len(texts) == 1:
-        yield f"- **{title}:** {_escaped(*texts)}"
-    elif texts:
-        yield f"- **{title}**, one of:"
-        yield from (f"    - {_escaped(text)}" for text in texts)
-
-
-def _escaped(text: str) -> str:
-    """The text as Markdown shows it, but for what stands in backticks, which is code."""
-    parts = re.split(r"(`[^`]*`)", text)
-    return "".join(part if part.startswith("`") else _plain(part) for part in parts)
-
-
-def _plain(text: str) -> str:
-    return re.sub(r"([\\*\[\]]|\b_|_\b)", r"\\\1", text).replace("<", "&lt;").replace(">", "&gt;")
-
-
-def matches(pattern: str, code: str) -> bool:
-    """Whether a code of the page, in which ``<name>`` is anything, is the code of a finding."""
-    return re.fullmatch(re.sub(r"<[^>]*>", "[^.]+", pattern.replace(".", r"\.")), code) is not None
-
-
-def expanded(places: Iterable[Place], names: Mapping[str, Iterable[str]]) -> Iterator[Place]:
-    """The places, each once for all that a part of its code stands for."""
-    for place in places:
-        found = next((part for part in names if part in place.code), None)
-        for name in names[found] if found else [""]:
-            yield replace(place, code=place.code.replace(found, name)) if found else place

@@ -22,6 +22,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / ".collections"), str(ROOT / "scripts")]
 
 import finding_codes  # noqa: E402
+import findings_page as page_of_findings  # noqa: E402
 
 from ansible_collections.holdfast.storage.plugins.module_utils.controller.deployment import domain  # noqa: E402
 from ansible_collections.holdfast.storage.plugins.module_utils.core.inventory import declarations, schema  # noqa: E402
@@ -244,7 +245,8 @@ def findings_page() -> str:
         "<service>.<called>": [f"{each.service}.{each.called.replace(' ', '')}" for each in backends],
         "<subject>": DISK_SUBJECTS,
     }
-    return finding_codes.page(finding_codes.expanded(finding_codes.collect(ROOT), stand_for), examples())
+    places = page_of_findings.expanded(finding_codes.collect(ROOT), stand_for)
+    return page_of_findings.page(places, examples())
 
 
 def examples() -> dict[str, tuple[str, str]]:
