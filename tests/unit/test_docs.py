@@ -118,3 +118,18 @@ def test_fragments_are_documented() -> None:
     text = (ROOT / "docs/services.md").read_text()
     for path in (ROOT / "roles" / load.FRAGMENTS).iterdir():
         assert f"`{path.name}`" in text
+
+
+def test_the_readme_names_the_ansible_that_is_installed() -> None:
+    (pinned,) = re.findall(r"^ansible-core==([\d.]+)", (ROOT / "requirements/runtime.txt").read_text(), re.M)
+    least, below = re.findall(r"ansible-core>=([\d.]+),<([\d.]+)", (ROOT / "pyproject.toml").read_text())[0]
+    major, minor = below.split(".")
+    text = (ROOT / "README.md").read_text()
+    assert f"ansible-core {least} to {major}.{int(minor) - 1} (installed by `make`: {pinned}" in text
+
+
+def test_the_readme_has_every_playbook_of_an_operator() -> None:
+    text = (ROOT / "README.md").read_text()
+    parts = {"lab_down", "lab_up", "phase", "plan"}  # of the lab, and of other playbooks
+    missing = [path.stem for path in (ROOT / "playbooks").glob("*.yml") if f"| `{path.stem}` |" not in text]
+    assert set(missing) == parts
