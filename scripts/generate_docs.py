@@ -148,8 +148,8 @@ def variables_page(by_role: Mapping[str, list[schema.Variable]]) -> str:
         f"<!-- {ORIGIN} -->",
         "",
         "All variables of an inventory. A variable of the scope *deployment* has one value for all hosts, in whichever",
-        "group it is set. A variable of the scope *host* may differ from host to host. [The inventory](../inventory.md)",
-        "says how they work together.",
+        "group it is set. A variable of the scope *host* may differ from host to host.",
+        "[The inventory](../inventory.md) says how they work together.",
     ]
     for role, variables in by_role.items():
         lines += ["", f"## {role}"]
@@ -225,8 +225,8 @@ def flows_page() -> str:
         "",
         "<!-- Made by `make docs` from plugins/module_utils/core/flows/rows.py, and what roles/*/service.yml use. -->",
         "",
-        "Who talks to whom, on which network. Firewalls, addresses, the checks of preflight and the proof of verify are",
-        "derived from this table. All other traffic is refused on the three bridges.",
+        "Who talks to whom, on which network. Firewalls, addresses, the checks of preflight and the proof of verify",
+        "are derived from this table. All other traffic is refused on the three bridges.",
         "",
         "| flow | realm | network | protocol and ports | from | to | what |",
         "| --- | --- | --- | --- | --- | --- | --- |",
