@@ -21,7 +21,8 @@ def on_page_markdown(markdown: str, page: Any, config: Any, **_: Any) -> str:
     """The page's text as the site has it. That files exist is tested where all links are."""
     if page.file.src_uri == "release-notes.md":
         markdown = "\n".join([markdown, *unreleased(ROOT), *released(ROOT)])
-    return LINK.sub(lambda link: f"{link[1]}{target(link[2], page.file.src_uri, config.repo_url)}{link[3]}", markdown)
+    place, repository = page.file.src_uri, config.extra["repository"]
+    return LINK.sub(lambda link: f"{link[1]}{target(link[2], place, repository)}{link[3]}", markdown)
 
 
 def target(link: str, page: str, repository: str) -> str:
