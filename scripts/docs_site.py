@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the site of the documentation has beyond its pages; mkdocs calls it (.config/mkdocs.yml).
 
-Links to files of the project that are no pages lead to its repository. The page of release notes gets the changelog.
+Anchors are GitHub's. Links to files of the project that are no pages lead to its repository. The page of release notes
+gets the changelog.
 """
 
 from __future__ import annotations
@@ -15,6 +16,16 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 LINK = re.compile(r"(\]\()((?:\.\./)+[^)\s]+)(\))")
+
+
+def on_config(config: Any) -> None:
+    """Anchors are those of GitHub, so that a link leads to the same place on both."""
+    config.mdx_configs["toc"]["slugify"] = anchor
+
+
+def anchor(title: str, separator: str) -> str:
+    """The anchor of a heading."""
+    return re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", separator)
 
 
 def on_page_markdown(markdown: str, page: Any, config: Any, **_: Any) -> str:

@@ -23,6 +23,18 @@ def test_links_out_of_the_pages_lead_to_the_repository(link: str, page: str, wan
     assert SITE["target"](link, page, REPOSITORY) == wanted
 
 
+@pytest.mark.parametrize(
+    ("title", "wanted"),
+    [
+        ("The site's own certificate", "the-sites-own-certificate"),
+        ("ceph_mon.key", "ceph_monkey"),
+        ("1. Prepare the hosts", "1-prepare-the-hosts"),
+    ],
+)
+def test_anchors_are_githubs(title: str, wanted: str) -> None:
+    assert SITE["anchor"](title, "-") == wanted
+
+
 def test_the_release_notes_have_every_fragment_under_its_type(tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").write_text((ROOT / "pyproject.toml").read_text())
     fragments = tmp_path / "changelogs/fragments"
