@@ -133,3 +133,25 @@ def test_the_readme_has_every_playbook_of_an_operator() -> None:
     parts = {"lab_down", "lab_up", "phase", "plan"}  # of the lab, and of other playbooks
     missing = [path.stem for path in (ROOT / "playbooks").glob("*.yml") if f"| `{path.stem}` |" not in text]
     assert set(missing) == parts
+
+
+def story_ids() -> Iterator[str]:
+    """The ids of stories as the source has them, each as a pattern: a part may be put in."""
+    for path in SHARED.glob("core/*/*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "Story":
+                given = node.args[0]
+                parts = given.values if isinstance(given, ast.JoinedStr) else [given]
+                yield "".join(
+                    re.escape(str(part.value)) if isinstance(part, ast.Constant) else r"\w+" for part in parts
+                )
+
+
+def test_every_story_is_documented_and_no_other() -> None:
+    table = (ROOT / "docs/verify.md").read_text().partition("\n## The stories\n")[2].partition("\n## ")[0]
+    rows = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]
+    documented = {name for row in rows for name in re.findall(r"`([a-z]+\.\w+)`", row)}
+    known = list(story_ids())
+    assert len(known) > 40
+    assert [name for name in documented if not any(re.fullmatch(pattern, name) for pattern in known)] == []
+    assert [pattern for pattern in known if not any(re.fullmatch(pattern, name) for name in documented)] == []
