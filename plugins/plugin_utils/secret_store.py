@@ -123,7 +123,7 @@ def _fix(reason: str) -> str:
 
 
 def is_encrypted(path: str | Path) -> bool:
-    """Whether a file as a whole is in a vault. A file that is not there holds no secret, and counts as one that is."""
+    """Whether a file as a whole is in a vault. What is no plain file holds no secret, and counts as one that is."""
     if not os.path.isfile(path):
         return True
     try:

@@ -5,7 +5,7 @@
 entry of it. A fragment has ``files`` and ``units`` as a component has, whose expressions also see ``this``: what is
 given, over the fragment's ``defaults``; and ``user``, the component's. With ``sections`` it also has pieces of a
 configuration file, of which ``this.oslo`` names some; ``sections`` is then these together with ``this.content``.
-``protected`` is as a description has it, of the overrides of a service with such a component.
+``protected`` is as a role's ``protected.yml`` has it, of the overrides of a service with such a component.
 """
 
 from __future__ import annotations
