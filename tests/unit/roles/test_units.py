@@ -90,6 +90,22 @@ def test_who_listens_where_only_root_may_can_do_so() -> None:
     assert seen == {"rsync.service"}
 
 
+def given(switches: str, name: str) -> list[str]:
+    """The values of a switch, in their order."""
+    return re.findall(f"^{name}=(.*)$", switches, re.MULTILINE)
+
+
+def test_who_opens_devices_of_the_host_may_do_so(units: dict[str, str]) -> None:
+    # ProtectClock lists the clock's device, and where one is listed all others are kept away.
+    seen = set()
+    for name in services(units):
+        switches = units[f"{name}.d/{DROP_IN}"]
+        if given(switches, "ProtectClock") == ["yes"] and "yes" not in given(switches, "PrivateDevices"):
+            assert any(value.startswith("block-") for value in given(switches, "DeviceAllow")), name
+            seen.add(name)
+    assert {"cinder-volume.service", "holdfast-nvmet.service", "holdfast-volume-groups.service"} <= seen
+
+
 @pytest.mark.skipif(not ANALYZE, reason="systemd-analyze is not on this machine")
 def test_systemd_finds_at_most_a_medium_exposure(units: dict[str, str], tmp_path: Path) -> None:
     own = {firewall.UNIT: firewall._UNIT, **guard._UNITS}
