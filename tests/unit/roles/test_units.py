@@ -106,6 +106,18 @@ def test_who_opens_devices_of_the_host_may_do_so(units: dict[str, str]) -> None:
     assert {"cinder-volume.service", "holdfast-nvmet.service", "holdfast-volume-groups.service"} <= seen
 
 
+def test_the_volume_groups_come_back_with_whatever_lvm_made_of_them(units: dict[str, str]) -> None:
+    unit = "holdfast-volume-groups.service"
+    kept, more = (units[f"{unit}.d/{name}"] for name in (DROP_IN, "holdfast-modules.conf"))
+    # Systemd reads them by name, and what it reads later without ~ is given back.
+    assert DROP_IN < "holdfast-modules.conf"
+    for switch, what in (("CapabilityBoundingSet", "CAP_SYS_MODULE"), ("SystemCallFilter", "@module")):
+        (list_of_denied,) = given(kept, switch)
+        assert list_of_denied.startswith("~")
+        assert what in list_of_denied
+        assert given(more, switch) == [what]
+
+
 @pytest.mark.skipif(not ANALYZE, reason="systemd-analyze is not on this machine")
 def test_systemd_finds_at_most_a_medium_exposure(units: dict[str, str], tmp_path: Path) -> None:
     own = {firewall.UNIT: firewall._UNIT, **guard._UNITS}
