@@ -118,6 +118,35 @@ def test_the_volume_groups_come_back_with_whatever_lvm_made_of_them(units: dict[
         assert given(more, switch) == [what]
 
 
+@pytest.mark.parametrize(
+    ("path", "hidden"),
+    [
+        ("/home/images", False),
+        ("/home/cloud/images", False),
+        ("/srv/home/images", True),
+        ("/homes/images", True),
+        ("/var/lib/glance/images", True),
+    ],
+)
+def test_images_may_be_kept_below_home(path: str, hidden: bool) -> None:
+    case = cases.good("local")
+    case["vars"]["glance_default_store"] = "files"
+    case["vars"]["glance_stores"] = [
+        {"name": "other", "type": "file", "path": "/srv/images", "shared": True},
+        {"name": "files", "type": "file", "path": path, "shared": True},
+    ]
+    deployed = cases.deployed(case)
+    seen = set()
+    for host in deployed.model.hosts.values():
+        for component in deployed.components(host):
+            for entry in component.get("files", ()):
+                unit = entry["path"].removeprefix(WHERE).removesuffix(f".d/{DROP_IN}")
+                if unit in ("glance-api.service", "holdfast-glance-internal.service") and DROP_IN in entry["path"]:
+                    assert given(entry["content"], "ProtectHome") == (["yes"] if hidden else []), unit
+                    seen.add(unit)
+    assert seen == {"glance-api.service", "holdfast-glance-internal.service"}
+
+
 @pytest.mark.skipif(not ANALYZE, reason="systemd-analyze is not on this machine")
 def test_systemd_finds_at_most_a_medium_exposure(units: dict[str, str], tmp_path: Path) -> None:
     own = {firewall.UNIT: firewall._UNIT, **guard._UNITS}
