@@ -106,6 +106,27 @@ def test_who_opens_devices_of_the_host_may_do_so(units: dict[str, str]) -> None:
     assert {"cinder-volume.service", "holdfast-nvmet.service", "holdfast-volume-groups.service"} <= seen
 
 
+def test_what_helpers_need_of_the_kernel_is_loaded_before() -> None:
+    # LVM and the library of iSCSI targets load the modules of what they make, which cinder's units are kept from.
+    loaded, seen = "/etc/modules-load.d/holdfast-volumes.conf", set()
+    deployed = cases.deployed(cases.good("local"))
+    for host in deployed.model.hosts.values():
+        texts = {
+            entry["path"]: entry.get("content", "") for part in deployed.components(host) for entry in part["files"]
+        }
+        switches = texts.get(f"{WHERE}cinder-volume.service.d/{DROP_IN}", "")
+        if f"{WHERE}holdfast-volume-groups.service" in texts:
+            assert "CAP_SYS_MODULE" in given(switches, "CapabilityBoundingSet")[0]
+            assert {"dm-snapshot", "dm-thin-pool", "dm-mirror", "dm-raid"} <= set(texts[loaded].split()), host.name
+            seen.add("lvm")
+        if "cinder_iscsi" in host.groups:
+            assert {"target_core_mod", "target_core_iblock", "iscsi_target_mod"} <= set(texts[loaded].split()), (
+                host.name
+            )
+            seen.add("iscsi")
+    assert seen == {"lvm", "iscsi"}
+
+
 def test_the_volume_groups_come_back_with_whatever_lvm_made_of_them(units: dict[str, str]) -> None:
     unit = "holdfast-volume-groups.service"
     kept, more = (units[f"{unit}.d/{name}"] for name in (DROP_IN, "holdfast-modules.conf"))
