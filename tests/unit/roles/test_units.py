@@ -90,6 +90,84 @@ def test_who_listens_where_only_root_may_can_do_so() -> None:
     assert seen == {"rsync.service"}
 
 
+def given(switches: str, name: str) -> list[str]:
+    """The values of a switch, in their order."""
+    return re.findall(f"^{name}=(.*)$", switches, re.MULTILINE)
+
+
+def test_who_opens_devices_of_the_host_may_do_so(units: dict[str, str]) -> None:
+    # ProtectClock lists the clock's device, and where one is listed all others are kept away.
+    seen = set()
+    for name in services(units):
+        switches = units[f"{name}.d/{DROP_IN}"]
+        if given(switches, "ProtectClock") == ["yes"] and "yes" not in given(switches, "PrivateDevices"):
+            assert any(value.startswith("block-") for value in given(switches, "DeviceAllow")), name
+            seen.add(name)
+    assert {"cinder-volume.service", "holdfast-nvmet.service", "holdfast-volume-groups.service"} <= seen
+
+
+def test_what_helpers_need_of_the_kernel_is_loaded_before() -> None:
+    # LVM and the library of iSCSI targets load the modules of what they make, which cinder's units are kept from.
+    loaded, seen = "/etc/modules-load.d/holdfast-volumes.conf", set()
+    deployed = cases.deployed(cases.good("local"))
+    for host in deployed.model.hosts.values():
+        texts = {
+            entry["path"]: entry.get("content", "") for part in deployed.components(host) for entry in part["files"]
+        }
+        switches = texts.get(f"{WHERE}cinder-volume.service.d/{DROP_IN}", "")
+        if f"{WHERE}holdfast-volume-groups.service" in texts:
+            assert "CAP_SYS_MODULE" in given(switches, "CapabilityBoundingSet")[0]
+            assert {"dm-snapshot", "dm-thin-pool", "dm-mirror", "dm-raid"} <= set(texts[loaded].split()), host.name
+            seen.add("lvm")
+        if "cinder_iscsi" in host.groups:
+            assert {"target_core_mod", "target_core_iblock", "iscsi_target_mod"} <= set(texts[loaded].split()), (
+                host.name
+            )
+            seen.add("iscsi")
+    assert seen == {"lvm", "iscsi"}
+
+
+def test_the_volume_groups_come_back_with_whatever_lvm_made_of_them(units: dict[str, str]) -> None:
+    unit = "holdfast-volume-groups.service"
+    kept, more = (units[f"{unit}.d/{name}"] for name in (DROP_IN, "holdfast-modules.conf"))
+    # Systemd reads them by name, and what it reads later without ~ is given back.
+    assert DROP_IN < "holdfast-modules.conf"
+    for switch, what in (("CapabilityBoundingSet", "CAP_SYS_MODULE"), ("SystemCallFilter", "@module")):
+        (list_of_denied,) = given(kept, switch)
+        assert list_of_denied.startswith("~")
+        assert what in list_of_denied
+        assert given(more, switch) == [what]
+
+
+@pytest.mark.parametrize(
+    ("path", "hidden"),
+    [
+        ("/home/images", False),
+        ("/home/cloud/images", False),
+        ("/srv/home/images", True),
+        ("/homes/images", True),
+        ("/var/lib/glance/images", True),
+    ],
+)
+def test_images_may_be_kept_below_home(path: str, hidden: bool) -> None:
+    case = cases.good("local")
+    case["vars"]["glance_default_store"] = "files"
+    case["vars"]["glance_stores"] = [
+        {"name": "other", "type": "file", "path": "/srv/images", "shared": True},
+        {"name": "files", "type": "file", "path": path, "shared": True},
+    ]
+    deployed = cases.deployed(case)
+    seen = set()
+    for host in deployed.model.hosts.values():
+        for component in deployed.components(host):
+            for entry in component.get("files", ()):
+                unit = entry["path"].removeprefix(WHERE).removesuffix(f".d/{DROP_IN}")
+                if unit in ("glance-api.service", "holdfast-glance-internal.service") and DROP_IN in entry["path"]:
+                    assert given(entry["content"], "ProtectHome") == (["yes"] if hidden else []), unit
+                    seen.add(unit)
+    assert seen == {"glance-api.service", "holdfast-glance-internal.service"}
+
+
 @pytest.mark.skipif(not ANALYZE, reason="systemd-analyze is not on this machine")
 def test_systemd_finds_at_most_a_medium_exposure(units: dict[str, str], tmp_path: Path) -> None:
     own = {firewall.UNIT: firewall._UNIT, **guard._UNITS}

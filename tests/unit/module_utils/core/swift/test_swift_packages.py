@@ -21,4 +21,6 @@ def test_hosts_of_swift_have_the_library_of_their_erasure_code(code: str, wanted
         packages = {
             name for part in services.components(services.model.hosts[host]) for name in part.get("packages", ())
         }
-        assert packages & {"libisal2", "libjerasure2"} == wanted
+        # Proxies have the first for checksums of S3 as well.
+        always = {"libisal2"} if host == "control1" else set()
+        assert packages & {"libisal2", "libjerasure2"} == wanted | always
