@@ -15,7 +15,7 @@ class ActionModule(VerifyAction):
     """Asks for the way to a volume, has the host go it, and takes the way back; its secret is in no result."""
 
     _requires_connection = True
-    _VALID_ARGS = frozenset({"volume", "multipath", "mount_options", "address", "seed", "size", "wrong_secret"})
+    _VALID_ARGS = frozenset({"volume", "multipath", "ways", "mount_options", "address", "seed", "size", "wrong_secret"})
 
     def act(self, options: dict[str, Any]) -> dict[str, Any]:
         if not options.get("volume"):

@@ -34,6 +34,10 @@ options:
     description: Whether all ways to the volume are used.
     type: bool
     default: true
+  ways:
+    description: How many ways the host has to have before the volume is used. They are waited for, at most a minute.
+    type: int
+    default: 1
   mount_options:
     description: How a share is mounted.
     type: str
@@ -102,6 +106,7 @@ import os
 import random
 import secrets
 import subprocess
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -110,6 +115,7 @@ from ansible.module_utils.basic import AnsibleModule
 CHUNK = 4 * 1024 * 1024
 LARGEST = 255 * 1024 * 1024  # of what Python makes from a seed in one go
 MOUNTS = "/run/holdfast-volumes"
+WAYS_SECONDS = 60  # os-brick goes on as soon as one way is there; a slow host finds the others later
 
 
 def write(path: str, seed: str, size: int) -> None:
@@ -214,6 +220,7 @@ class Connector:
         self._is_file = kind == "nfs"
         self._data = {**given["connection"]["data"], **(given["credentials"] or {})}
         self._codes: list[int] = []
+        self._wanted_ways = given["ways"]
         self._way = brick.connector.InitiatorConnector.factory(
             kind,
             "",
@@ -251,8 +258,8 @@ class Connector:
         path = device["path"]
         broken = False
         try:
-            digest = in_child(use, path, seed, size, self._is_file)
-            return {"sha256": digest, "image": path, "ways": ways_to(path)}
+            ways = wait_for_ways(path, self._wanted_ways)
+            return {"sha256": in_child(use, path, seed, size, self._is_file), "image": path, "ways": ways}
         except OSError as error:
             broken = True
             raise VolumeError(f"{path}: {error}") from error
@@ -271,11 +278,20 @@ def ways_to(path: str) -> int:
         return 1
 
 
+def wait_for_ways(path: str, wanted: int) -> int:
+    """How many ways there are: as soon as there are enough, or when the time for it has passed."""
+    until = time.monotonic() + WAYS_SECONDS
+    while (found := ways_to(path)) < wanted and time.monotonic() < until:
+        time.sleep(0.2)
+    return found
+
+
 OPTIONS = {
     "volume": {"type": "str"},
     "connection": {"type": "dict"},
     "credentials": {"type": "dict", "no_log": True},
     "multipath": {"type": "bool", "default": True},
+    "ways": {"type": "int", "default": 1},
     "mount_options": {"type": "str", "default": "nfsvers=4.2,proto=tcp,hard"},
     "address": {"type": "str", "required": True},
     "seed": {"type": "str", "default": ""},

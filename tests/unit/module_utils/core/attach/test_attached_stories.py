@@ -96,15 +96,15 @@ def test_the_restored_volume_holds_what_the_snapshot_kept() -> None:
 
 def test_a_wrong_secret_has_to_be_refused_for_being_wrong_and_the_right_one_let_in() -> None:
     refused = {"refused": "VolumeDeviceNotFound", "codes": [24, 24]}
-    assert tell("block.chap", refused=said("iscsi", **refused))["refused"] == "VolumeDeviceNotFound"
+    assert tell("block.chap", kept=said("iscsi", **refused))["refused"] == "VolumeDeviceNotFound"
     with pytest.raises(HoldfastError, match="with a wrong secret"):
-        tell("block.chap", refused={"failed": True, "msg": "The volume was attached with a wrong secret."})
+        tell("block.chap", kept={"failed": True, "msg": "The volume was attached with a wrong secret."})
     # 8: the portal did not answer in time. A target that is not there refuses everybody.
     for codes in ([8], [24, 8], []):
         with pytest.raises(HoldfastError, match="not for its secret"):
-            tell("block.chap", refused=said("iscsi", **{**refused, "codes": codes}))
+            tell("block.chap", kept=said("iscsi", **{**refused, "codes": codes}))
     with pytest.raises(HoldfastError, match="other content"):
-        tell("block.chap", refused=said("iscsi", **refused, sha256="0" * 64))
+        tell("block.chap", kept=said("iscsi", **refused, sha256="0" * 64))
 
 
 def test_no_byte_of_a_volume_belongs_on_another_network() -> None:
