@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..description.services import Services
@@ -16,6 +16,8 @@ from ..verify.payload import MIB, content, md5, qcow2, sha256, vmdk_of_another_f
 from ..verify.story import NOISE, PREFIX, TAG, Cloud, Scene, Story, expect, require
 
 IMAGE_SIZE = 16 * MIB
+CHUNK = 4 * MIB
+"""Of an upload whose length is not known: more than an API server takes at once unless it is told to."""
 IMPORT_SECONDS = 120
 """Within which an import has ended."""
 
@@ -57,7 +59,7 @@ def _register(cloud: Cloud, name: str, disk_format: str) -> str:
     return str(expect(answer, 201, doing=f"Registering the image {name}").json()["id"])
 
 
-def _upload(cloud: Cloud, image: str, data: bytes) -> Any:
+def _upload(cloud: Cloud, image: str, data: bytes | Sequence[bytes]) -> Any:
     url = f"{cloud.endpoint('image')}/v2/images/{image}/file"
     return cloud.request("PUT", url, data, {"Content-Type": "application/octet-stream"})
 
@@ -70,10 +72,11 @@ def _find(cloud: Cloud, scene: Scene) -> Mapping[str, Any]:
 
 
 def upload(cloud: Cloud, scene: Scene) -> dict[str, Any]:
-    """A qcow2 image becomes active, with the size and checksum that it has here."""
+    """A qcow2 image that comes in large chunks becomes active, with the size and checksum that it has here."""
     data = _image(scene)
     image = _register(cloud, scene.name, "qcow2")
-    expect(_upload(cloud, image, data), 204, doing="Uploading the image")
+    chunks = [data[start : start + CHUNK] for start in range(0, len(data), CHUNK)]
+    expect(_upload(cloud, image, chunks), 204, doing="Uploading the image")
     found = _find(cloud, scene)
     require(found["status"] == "active", f"The image is {found['status']} instead of active.")
     require(found["size"] == len(data), f"The image has {found['size']} bytes instead of {len(data)}.")

@@ -110,6 +110,9 @@ class Cloud:
         if rest == "file" and method == "PUT":
             if "refused" in row["name"]:
                 return Answer(415, {}, b"")
+            # An API server of uWSGI takes no larger chunk unless it is told to.
+            row["large"] = not isinstance(body, bytes) and any(len(chunk) > payload.MIB for chunk in body)
+            body = body if isinstance(body, bytes) else b"".join(body)
             digest = payload.md5(body)
             row |= {"data": body, "size": len(body), "checksum": digest, "status": "active"}
             row |= {"os_hash_algo": "sha512", "os_hash_value": "0" * 128}
@@ -274,6 +277,7 @@ def test_an_image_is_uploaded_stored_fetched_and_fetched_again():
     cloud = Cloud()
     uploaded = image.upload(cloud, SCENE)
     found = cloud.images["1"]
+    assert found["large"]
     listing = {"bytes": found["size"], "hash": found["checksum"]}
     told = {"container": "glance", "listing": listing, "nodes": [node(1), node(2), node(3)]}
     assert image.stored(cloud, Scene(run="r", facts={"image_object": told}))["object"] == "glance/1"
