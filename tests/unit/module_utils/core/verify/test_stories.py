@@ -273,11 +273,24 @@ def test_a_listing_that_is_late_is_told_again(monkeypatch, refusals, problem):
         assert [url.endswith("/x") for url in deleted] == [True, False] * 3
 
 
+def test_an_image_of_unknown_length_is_sent_in_large_chunks_and_comes_back():
+    cloud = Cloud()
+    assert image.in_chunks(cloud, SCENE)["chunks"] == 3
+    assert cloud.images["1"]["large"]
+
+
+def test_an_image_of_unknown_length_that_comes_back_otherwise_is_noticed():
+    cloud = Cloud(
+        lambda method, url, answer: Answer(200, {}, b"") if url.endswith("/file") and method == "GET" else answer
+    )
+    with pytest.raises(HoldfastError, match="other content"):
+        image.in_chunks(cloud, SCENE)
+
+
 def test_an_image_is_uploaded_stored_fetched_and_fetched_again():
     cloud = Cloud()
     uploaded = image.upload(cloud, SCENE)
     found = cloud.images["1"]
-    assert found["large"]
     listing = {"bytes": found["size"], "hash": found["checksum"]}
     told = {"container": "glance", "listing": listing, "nodes": [node(1), node(2), node(3)]}
     assert image.stored(cloud, Scene(run="r", facts={"image_object": told}))["object"] == "glance/1"
