@@ -219,30 +219,23 @@ def test_an_idle_cloud_has_a_budget_and_says_who_breaks_it(state, share, fails):
     assert all("swift-object-re 9.0%, ceph-osd 4.0%" in said for said in problems)
 
 
-def test_the_machine_is_watched(tmp_path, monkeypatch):
-    ticks, second = idle.TICK, iter([0.0, 60.0])
-    for number, (namespace, command) in {
-        7: ("lab", "ceph"),
-        8: ("here", "editor"),
-        9: ("here", ""),
-        "self": ("here", "x"),
-    }.items():
-        (tmp_path / f"{number}/ns").mkdir(parents=True)
-        (tmp_path / f"{number}/ns/pid").symlink_to(f"pid:[{namespace}]")
-        (tmp_path / f"{number}/cmdline").write_text(command)
+def test_hosts_are_watched_by_their_control_groups(tmp_path, monkeypatch):
+    mounts, second = tmp_path / "mounts", iter([0.0, 60.0])
+    mounts.write_text(f"tmpfs /sys/fs/cgroup tmpfs rw 0 0\ncgroup2 {tmp_path} cgroup2 rw 0 0\n")
+    host = "holdfast-lab/{}/payload/system.slice/{}.service"
+    groups = [host.format(*pair) for pair in (("one", "ceph-osd@0"), ("one", "ssh"), ("two", "ssh"))]
 
-    def stand(busy, process):
-        (tmp_path / "stat").write_text(f"cpu  {busy} 0 0 99999 77777 0 0 5555 0 0\ncpu0 1 1 1 1\n")
-        for number, name in {7: "ceph (osd", 8: "editor", 9: "kworker"}.items():
-            told = f"{number} ({name}) S 1 7 7 0 -1 0 0 0 0 0 {process} 0 0 0 20 0 1 0\n"
-            (tmp_path / f"{number}/stat").write_text(told)
+    def stand(seconds):
+        for name, value in zip(["holdfast-lab", *groups], seconds, strict=True):
+            (tmp_path / name).mkdir(parents=True, exist_ok=True)
+            (tmp_path / name / "cpu.stat").write_text(f"usage_usec {value * 10**6}\nuser_usec 1\n")
 
-    stand(0, 0)
+    stand([100, 50, 0, 0])
     monkeypatch.setattr(idle.time, "monotonic", lambda: next(second))
-    monkeypatch.setattr(idle.time, "sleep", lambda _: stand(24 * ticks, 6 * ticks))
-    found = idle.measure(60, tmp_path)
-    assert (round(found.share, 3), found.by_name) == (0.15, {"ceph (osd": 0.05, "kworker": 0.05})
-    assert str(found) == "15.0% of 2 cores (other programs of this machine: 5.0%): ceph (osd 5.0%, kworker 5.0%"
+    monkeypatch.setattr(idle.time, "sleep", lambda _: stand([112, 56, 1, 2]))
+    found = idle.measure(60, idle.lab(mounts))
+    assert found.share == 0.1
+    assert str(found) == "10.0% of 2 cores: ceph-osd@0 5.0%, ssh 2.5%"
 
 
 class Bench:
