@@ -25,6 +25,8 @@ from typing import Any
 from ..change import Change, Plan
 from ..errors import Finding, HoldfastError
 from ..host_io import IO
+from . import building
+from .building import HEAD, MOUNT, UNMOUNT
 from .names import RUN
 
 RECIPE = 1
@@ -200,6 +202,7 @@ def script(name: str, context: Mapping[str, Any], scratch: str) -> str:
     recipe, paths = context["recipe"], context["layers"]
     variables = {
         "scratch": scratch,
+        "upper": f"{scratch}/layer",
         "packages": " ".join(context["packages"]),
         "lower": ":".join([paths["base"]] if name == "archives" else stack(paths, "base")),
         "include": ",".join(recipe["packages"]),
@@ -210,24 +213,8 @@ def script(name: str, context: Mapping[str, Any], scratch: str) -> str:
         "apt": "".join(line + "\n" for line in recipe["apt"]),
     }
     head = "".join(f"{key}={shlex.quote(value)}\n" for key, value in variables.items())
-    return f"set -eu\nexport LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive\n{head}{_SCRIPTS[name]}"
+    return f"{HEAD}{head}{_SCRIPTS[name]}"
 
-
-_MOUNT = """
-# Nothing of a build outlives a crash, so nothing has to reach the disk before the end.
-mkdir -p "$scratch/layer" "$scratch/work" "$scratch/root"
-mount -t overlay overlay -o "lowerdir=$lower,upperdir=$scratch/layer,workdir=$scratch/work,volatile" "$scratch/root" ||
-    mount -t overlay overlay -o "lowerdir=$lower,upperdir=$scratch/layer,workdir=$scratch/work" "$scratch/root"
-root=$scratch/root
-mount -t proc proc "$root/proc"
-# An empty mount point is left in the layer; each host gets its own resolv.conf.
-[ -e "$root/etc/resolv.conf" ] || : > "$root/etc/resolv.conf"
-mount --bind "$(readlink -f /etc/resolv.conf)" "$root/etc/resolv.conf"
-"""
-
-_UNMOUNT = """
-umount "$root/etc/resolv.conf" "$root/proc" "$root"
-"""
 
 _SCRIPTS = {
     "base": """
@@ -249,12 +236,12 @@ systemctl --root="$root" mask apt-daily.timer apt-daily-upgrade.timer
 # The kernel is the machine's: a container has no use for them.
 systemctl --root="$root" mask sys-kernel-debug.mount sys-kernel-tracing.mount dev-hugepages.mount
 """,
-    "archives": f"""{_MOUNT}
+    "archives": f"""{MOUNT}
 chroot "$root" apt-get -q update
 chroot "$root" apt-get -q -y --download-only --no-install-recommends install $packages
-{_UNMOUNT}""",
+{UNMOUNT}""",
     # The kernel deals with its file systems itself, and QEMU loads it: no initramfs, no boot loader, no hooks.
-    "kernel": f"""{_MOUNT}
+    "kernel": f"""{MOUNT}
 name=$(chroot "$root" apt-cache depends "linux-image-cloud-$architecture" | sed -n 's/^ *Depends: //p')
 chroot "$root" sh -c 'cd /tmp && apt-get -q -o APT::Sandbox::User=root download "$0"' "$name"
 chroot "$root" sh -c 'dpkg-deb --fsys-tarfile /tmp/*.deb | tar -x --keep-directory-symlink'
@@ -268,8 +255,8 @@ for module in pathlib.Path("/usr/lib/modules").rglob("*.ko.xz"):
 '
 chroot "$root" depmod "${{name#linux-image-}}"
 mv "$root"/boot/vmlinuz-* "$root/boot/vmlinuz"
-{_UNMOUNT}""",
-    "packages": f"""{_MOUNT}
+{UNMOUNT}""",
+    "packages": f"""{MOUNT}
 enabled() {{ systemctl --root="$root" list-unit-files --state=enabled --no-legend --plain | cut -d' ' -f1 | sort; }}
 enabled > "$scratch/before"
 printf '#!/bin/sh\\nexit 101\\n' > "$root/usr/sbin/policy-rc.d"
@@ -279,31 +266,15 @@ chroot "$root" apt-get -q -y --no-download --no-install-recommends -o Dpkg::Opti
 rm "$root/usr/sbin/policy-rc.d"
 # A unit runs when a role has configured it, and not because its package is in the image.
 enabled | comm -13 "$scratch/before" - | xargs -r systemctl --root="$root" disable
-{_UNMOUNT}""",
+{UNMOUNT}""",
 }
 
 
 def _build(io: IO, change: Change) -> None:
     name, context = change.data["name"], change.data
-    directory, log = f"{context['cache_dir']}/layers", context["log"]
-    scratch = f"{context['cache_dir']}/build/{name}"
-    for path in (directory, f"{context['cache_dir']}/build", log.rpartition("/")[0]):
-        io.run(["mkdir", "-p", path])
-    program = f"{scratch}.sh"
-    # The lock belongs to the script, so that a build whose caller was killed is waited for, not joined. The scratch
-    # directory is cleared under it, and the layer moves into place under it.
-    io.write(program, script(name, context, scratch), mode="0700")
-    # sync: a directory under its final name is complete even after a power cut.
-    steps = (
-        'exec >>"$1" 2>&1; set -eu; echo "== $(date -Is) $3"; [ ! -d "$3" ] || exit 0; rm -rf --one-file-system "$2"; '
-        'mkdir -p "$2"; unshare --mount --propagation private --pid --fork --kill-child --mount-proc sh "$2.sh"; '
-        'sync -f "$2/layer"; mv -T "$2/layer" "$3"; rm -rf --one-file-system "$2" "$2.sh"'
-    )
-    lock = f"{context['cache_dir']}/build/lock"
-    done = io.run(["flock", lock, "sh", "-c", steps, "sh", log, scratch, change.subject], check=False)
-    if done.rc != 0:
-        tail = "\n".join((io.read_text(log) or done.err).splitlines()[-15:])
-        raise HoldfastError(f"Building the image's layer {name} failed. The log is {log}; it ends with:\n{tail}")
+    cache_dir = context["cache_dir"]
+    program = script(name, context, building.scratch(cache_dir, name))
+    building.build(io, cache_dir, name, program, change.subject, context["log"])
 
 
 def _describe(name: str, recipe: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
