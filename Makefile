@@ -25,6 +25,7 @@ lab: .venv/runtime ## a whole cloud on this machine (TOPOLOGY=name for another i
 	scripts/machine $(INVENTORY)
 	$(PLAYBOOK) playbooks/lab_up.yml
 	$(PLAYBOOK) playbooks/site.yml
+	$(PLAYBOOK) playbooks/lab_images.yml
 	$(PLAYBOOK) playbooks/verify.yml
 	@scripts/lab-summary $(INVENTORY)
 

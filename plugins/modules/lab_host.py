@@ -71,6 +71,11 @@ options:
         description: Its disks, each with its size as truncate(1) takes it.
         type: dict
         default: {}
+      devices:
+        description: Devices of the machine that a container has too, such as C(/dev/net/tun).
+        type: list
+        elements: path
+        default: []
       layers:
         description: Directories that make its root, topmost first, as M(holdfast.storage.lab_image) returns them.
         type: list
@@ -172,6 +177,7 @@ OPTIONS = {
             "gateway": {"type": "str", "default": ""},
             "nics": {"type": "dict", "required": True},
             "disks": {"type": "dict", "default": {}},
+            "devices": {"type": "list", "elements": "path", "default": []},
             "layers": {"type": "list", "elements": "path", "required": True},
         },
     },

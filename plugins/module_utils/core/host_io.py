@@ -179,3 +179,34 @@ class LabIO(IO, Protocol):
 
     def wait_for_ssh(self, keys: Mapping[str, str], seconds: float) -> list[str]:
         """Wait until each address answers by SSH with its key; those that did not within ``seconds``."""
+
+
+class CloudIO(IO, Protocol):
+    """A cloud in which a lab leaves images and flavors. Every function raises HoldfastError for what is refused."""
+
+    def use(self, path: str, cloud: str) -> None:
+        """What follows is about the entry ``cloud`` of the clouds.yaml ``path``. Nothing is asked yet."""
+
+    def images(self, name: str) -> list[dict[str, Any]]:
+        """All images of a name that the account may see, as the image service shows them."""
+
+    def upload(self, image: Mapping[str, Any], path: str, store: str) -> dict[str, Any]:
+        """Register an image with these properties, send a file into a store, and look at it again.
+
+        ``store`` is empty for the default one.
+        """
+
+    def delete_image(self, number: str) -> None:
+        """Delete an image by its id; one that cannot go, since something is made of it, is hidden."""
+
+    def flavors(self) -> list[dict[str, Any]]:
+        """``{id, name, ram, vcpus, disk, ephemeral, swap, extra_specs}`` of every flavor."""
+
+    def create_flavor(self, flavor: Mapping[str, Any]) -> None:
+        """Make a flavor for everybody from ``{name, ram, vcpus, disk, ephemeral, swap, extra_specs}``."""
+
+    def delete_flavor(self, number: str) -> None:
+        """Delete a flavor by its id."""
+
+    def file_facts(self, path: str) -> dict[str, Any] | None:
+        """``{size, checksums}`` of a file, in bytes and by algorithm in hexadecimal, or None when it is not there."""

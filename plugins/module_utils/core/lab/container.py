@@ -48,7 +48,8 @@ def start(io: IO, spec: Mapping[str, Any], place: str, disks: str, log: str) -> 
     io.run(["ip", "-batch", "-"], stdin=cables(name, spec["nics"]))
     io.make_directory(f"{RUN}/hosts/{name}/root")
     io.link(f"{RUN}/hosts/{name}/storage", place)
-    launch(io, name, script(name, spec["layers"], list(devices.values()), by_systemd(io)), log)
+    bound = [*devices.values(), *spec["devices"]]
+    launch(io, name, script(name, spec["layers"], bound, by_systemd(io)), log)
 
 
 def script(name: str, layers: Sequence[str], devices: Iterable[str], service: bool) -> str:

@@ -49,14 +49,15 @@ _ELSEWHERE = "/var/lib/holdfast-lab"
 
 def question(wanted: dict[str, Any]) -> dict[str, Any]:
     """What ``read`` needs to know."""
-    return {"state_dir": wanted["state_dir"]}
+    devices = sorted({device for spec in wanted["hosts"] for device in spec["devices"]})
+    return {"state_dir": wanted["state_dir"], "devices": devices}
 
 
 def read(io: IO, asked: dict[str, Any]) -> dict[str, Any]:
-    """``{root, owner, kinds, storage, hosts}``; of a host ``{running, traces, stored, whole, started, created, kind,
+    """``{root, owner, kinds, devices, storage, hosts}``; of a host ``{running, traces, stored, whole, started, created, kind,
     layers, shape}``.
 
-    ``kinds`` are those that the machine can run, ``storage`` is the directory of the hosts' roots, ``traces`` what of a
+    ``kinds`` are those that the machine can run, ``devices`` those of hosts that it has, ``storage`` is the directory of the hosts' roots, ``traces`` what of a
     host is on the machine; ``started`` and ``created`` are seconds since the epoch, ``kind``, ``layers`` and ``shape``
     those it was created and started with.
     """
@@ -85,6 +86,7 @@ def read(io: IO, asked: dict[str, Any]) -> dict[str, Any]:
         "root": io.run(["id", "-u"]).out.strip() == "0",
         "owner": owner.read(io),
         "kinds": [kind for kind, driver in DRIVERS.items() if io.exists(driver.PROGRAM)],
+        "devices": [device for device in asked["devices"] if io.exists(device)],
         "storage": storage,
         "hosts": hosts,
     }
@@ -131,7 +133,9 @@ def storage_directory(state_dir: str, file_system: str) -> str:
 
 def shape(spec: Mapping[str, Any]) -> str:
     """Digest of what a host has that it can not change while it runs."""
-    text = json.dumps([spec[name] for name in ("kind", "nics", "disks", "memory", "cpus")])
+    said = [spec[name] for name in ("kind", "nics", "disks", "memory", "cpus")]
+    # Only where there are any: hosts without have the digest that they always had.
+    text = json.dumps([*said, spec["devices"]] if spec.get("devices") else said)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
@@ -229,6 +233,16 @@ def _refusals(current: Mapping[str, Any], spec: Mapping[str, Any]) -> list[Findi
                 "Give the disk a shorter name.",
             )
         )
+    if missing := [device for device in spec["devices"] if device not in current["devices"]]:
+        findings.append(
+            Finding(
+                "error",
+                "lab.device",
+                f"{spec['name']}: lab_devices",
+                f"this machine has no {' and no '.join(missing)}.",
+                "Load the kernel's module that makes it, or take it out of lab_devices.",
+            )
+        )
     return findings
 
 
@@ -239,6 +253,7 @@ def _describe(spec: Mapping[str, Any]) -> str:
             *([f"{spec['cpus']} processors, {spec['memory']} of memory"] if spec["kind"] == "vm" else []),
             *(f"{nic} in {switch}" for nic, switch in spec["nics"].items()),
             *(f"disk holdfast-{disk} {size}" for disk, size in spec["disks"].items()),
+            *(f"device {device}" for device in spec["devices"]),
             *spec["layers"],
         ]
     )

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The lab's switches: Linux bridges on the controller, and its way to the internet for hosts that are bare.
 
-A switch with an address is the hosts' gateway: the controller forwards and masquerades what they send. All rules are
-in a table of their own. Docker's FORWARD policy drops what its own chain does not accept, so where that chain
+A switch with an address is the hosts' gateway: the controller forwards what they send, to another such switch as it is
+and else masqueraded. All rules are in a table of their own. Docker's FORWARD policy drops what its own chain does not accept, so where that chain
 (DOCKER-USER) exists the switches are accepted there.
 """
 
@@ -107,9 +107,11 @@ def result(current: dict[str, Any], wanted: dict[str, Any]) -> dict[str, Any]:
 def ruleset(switches: Sequence[Mapping[str, Any]]) -> str:
     """The table, word for word as `nft --stateless list table` prints it."""
     gateways = [switch for switch in switches if switch["address"]]
+    # Between themselves the switches are routed: who is asked sees who asks.
+    outside = " ".join(f'oifname != "{switch["name"]}"' for switch in gateways)
     forward = [f'\t\t{way} "{switch["name"]}" accept' for switch in switches for way in ("iifname", "oifname")]
     nat = [
-        f'\t\tip saddr {ipaddress.ip_interface(switch["address"]).network} oifname != "{switch["name"]}" masquerade'
+        f"\t\tip saddr {ipaddress.ip_interface(switch['address']).network} {outside} masquerade"
         for switch in gateways
     ]
     return "\n".join(

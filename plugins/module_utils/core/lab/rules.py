@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Rules about the lab's machine: switches that are there, with names and addresses of their own."""
+"""Rules about the lab's machine and what it leaves in its cloud: things that are there, with names of their own."""
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Iterator
 
@@ -11,6 +12,7 @@ from ..inventory.draft import Draft, address_of, entries, listed, rule
 from ..inventory.schema import did_you_mean
 
 SWITCHES, NICS, DISKS = "lab_switches", "lab_nics", "lab_disks"
+IMAGES, FLAVORS = "lab_images", "lab_flavors"
 _NIC = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.-]{0,14}")
 _DISK = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,31}")
 
@@ -18,17 +20,21 @@ _DISK = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,31}")
 @rule
 def switches(draft: Draft) -> Iterator[Finding]:
     """Switches have names of their own, and addresses that a machine can have."""
-    names: dict[str, int] = {}
+    yield from _twice(draft, SWITCHES, "lab.switch-twice", "switch")
+    networks: list[tuple[str, ipaddress.IPv4Network]] = []
     for index, switch in entries(draft.variables.get(SWITCHES)):
-        name = switch.get("name")
-        if name and (first := names.setdefault(name, index)) != index:
-            what = f"is {name!r}, as in {SWITCHES}[{first}]."
-            yield draft.error("lab.switch-twice", (SWITCHES, index, "name"), what, "Give each switch its own name.")
         address, _, length = str(switch.get("address") or "").partition("/")
         if address and not (address_of(address) and re.fullmatch("[1-9]|[12][0-9]|30", length)):
             what = f"is {switch['address']!r}, which is no address with a prefix length."
             fix = "Give it such as 172.29.236.1/22, or take it out."
             yield draft.error("lab.switch-address", (SWITCHES, index, "address"), what, fix)
+        elif address:
+            network = ipaddress.IPv4Network(f"{address}/{length}", strict=False)
+            if other := next((other for other, taken in networks if network.overlaps(taken)), None):
+                what = f"is {switch['address']!r}, whose network overlaps that of {other}."
+                fix = "Give each switch with an address a network of its own."
+                yield draft.error("lab.switch-overlap", (SWITCHES, index, "address"), what, fix)
+            networks.append((str(switch.get("name")), network))
 
 
 @rule
@@ -48,3 +54,26 @@ def plugs(draft: Draft) -> Iterator[Finding]:
                 fix = f"{hint}Switches: {listed(known)}."
                 what = f"is {switch!r}, which is no switch of {SWITCHES}."
                 yield draft.error("lab.switch-unknown", (NICS, nic), what, fix, host)
+
+
+@rule
+def images(draft: Draft) -> Iterator[Finding]:
+    """Images and flavors have names of their own, and images go to stores that are there."""
+    yield from _twice(draft, IMAGES, "lab.image-twice", "image")
+    yield from _twice(draft, FLAVORS, "lab.flavor-twice", "flavor")
+    stores = [store["name"] for _, store in entries(draft.variables.get("glance_stores")) if "name" in store]
+    for index, image in entries(draft.variables.get(IMAGES)):
+        store = image.get("store")
+        if store and store not in stores and not draft.was_refused(("glance_stores",)):
+            what = f"is {store!r}, which is no store of glance_stores."
+            fix = f"{did_you_mean(store, stores)}Stores: {listed(stores)}."
+            yield draft.error("lab.image-store", (IMAGES, index, "store"), what, fix)
+
+
+def _twice(draft: Draft, variable: str, code: str, noun: str) -> Iterator[Finding]:
+    names: dict[str, int] = {}
+    for index, entry in entries(draft.variables.get(variable)):
+        name = entry.get("name")
+        if name and (first := names.setdefault(name, index)) != index:
+            what = f"is {name!r}, as in {variable}[{first}]."
+            yield draft.error(code, (variable, index, "name"), what, f"Give each {noun} its own name.")

@@ -29,6 +29,12 @@ def packages(descriptions: Iterable[Mapping[str, Any]]) -> list[str]:
     return sorted(name for name in names if "{{" not in name)
 
 
+def images(entries: Iterable[Mapping[str, Any]], guest: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Entries of ``lab_images`` as lab_cloud's ``images``. ``guest`` has the files of the lab's guest, by format."""
+    formed = ({"format": "raw", **entry} for entry in entries)
+    return [{"file": guest.get(entry["format"], ""), **entry} for entry in formed]
+
+
 def _spec(host: Mapping[str, Any], layers: Mapping[str, Sequence[str]]) -> dict[str, Any]:
     name = str(host["inventory_hostname"])
     for key in ("ansible_host", "lab_nics", "networks_bridges"):
@@ -46,5 +52,6 @@ def _spec(host: Mapping[str, Any], layers: Mapping[str, Sequence[str]]) -> dict[
         "gateway": str(mgmt.get("gateway", "")),
         "nics": {str(nic): str(switch) for nic, switch in host["lab_nics"].items()},
         "disks": {str(disk): str(size) for disk, size in (host.get("lab_disks") or {}).items()},
+        "devices": [str(device) for device in host.get("lab_devices") or ()],
         "layers": [*(layers["kernel"] if kind == "vm" else ()), *layers[host.get("lab_image_layer", "packages")]],
     }
