@@ -135,7 +135,7 @@ def shape(spec: Mapping[str, Any]) -> str:
     """Digest of what a host has that it can not change while it runs."""
     said = [spec[name] for name in ("kind", "nics", "disks", "memory", "cpus")]
     # Only where there are any: hosts without have the digest that they always had.
-    text = json.dumps([*said, spec["devices"]] if spec.get("devices") else said)
+    text = json.dumps([*said, spec["devices"]] if spec["devices"] else said)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

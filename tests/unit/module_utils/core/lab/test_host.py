@@ -18,6 +18,7 @@ SPEC = {
     "gateway": "172.29.236.1",
     "nics": {"eth0": "hf-mgmt"},
     "disks": {"swift1": "2G"},
+    "devices": [],
     "layers": ["/new", "/base"],
 }
 RUNNING = {

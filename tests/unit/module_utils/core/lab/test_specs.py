@@ -20,7 +20,7 @@ def test_a_hosts_variables_become_its_specification() -> None:
     assert spec == {
         "name": "one", "kind": "container", "memory": "2G", "cpus": 1,
         "address": "172.29.236.11/22", "gateway": "172.29.236.1",
-        "nics": {"eth0": "hf-mgmt"}, "disks": {}, "layers": ["/a", "/b"],
+        "nics": {"eth0": "hf-mgmt"}, "disks": {}, "devices": [], "layers": ["/a", "/b"],
     }  # fmt: skip
 
 
