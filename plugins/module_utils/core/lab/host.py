@@ -233,7 +233,8 @@ def _refusals(current: Mapping[str, Any], spec: Mapping[str, Any]) -> list[Findi
                 "Give the disk a shorter name.",
             )
         )
-    if missing := [device for device in spec["devices"] if device not in current["devices"]]:
+    missing = [device for device in spec["devices"] if device not in current["devices"]]
+    if missing and spec["kind"] == "container":
         findings.append(
             Finding(
                 "error",

@@ -44,7 +44,10 @@ def plan(current: dict[str, Any] | None, state: str, **wanted: Any) -> Any:
         "state_dir": "/s/.lab", "hosts": [SPEC], "state": state, "since": 300.0, "exclusive": False, "timeout": 9,
         **wanted,
     }  # fmt: skip
-    machine = {"root": True, "owner": OWNER, "kinds": ["container", "vm"], "storage": "/s/.lab/hosts", "hosts": hosts}
+    machine = {
+        "root": True, "owner": OWNER, "kinds": ["container", "vm"], "devices": ["/dev/net/tun"],
+        "storage": "/s/.lab/hosts", "hosts": hosts,
+    }  # fmt: skip
     return host.plan(machine, options)
 
 
@@ -131,7 +134,7 @@ def test_a_driver_is_whole(kind: str) -> None:
 def test_a_kind_that_the_machine_can_not_run_is_refused() -> None:
     vm = {**SPEC, "kind": "vm"}
     options = {"state_dir": "/s/.lab", "hosts": [vm], "since": 300.0, "exclusive": False, "timeout": 9}
-    machine = {"root": True, "owner": OWNER, "kinds": ["container"], "storage": "/s", "hosts": {}}
+    machine = {"root": True, "owner": OWNER, "kinds": ["container"], "devices": [], "storage": "/s", "hosts": {}}
     refused = host.plan(machine, {**options, "state": "running"})
     assert [(finding.code, finding.where) for finding in refused.errors] == [("lab.kind", "one: lab_kind")]
     machine["hosts"] = {"one": {**RUNNING, "kind": "vm"}}
@@ -145,6 +148,15 @@ def test_a_disk_of_a_virtual_machine_has_a_name_that_fits_a_serial_number() -> N
     assert finding.what.startswith("e" * 21 + ":")
 
 
+def test_a_device_that_the_machine_lacks_is_refused_for_a_container() -> None:
+    asked = {**SPEC, "devices": ["/dev/net/tun", "/dev/vhost-net"]}
+    (finding,) = plan(None, "running", hosts=[asked]).errors
+    assert (finding.code, finding.where) == ("lab.device", "one: lab_devices")
+    assert "no /dev/vhost-net" in finding.what
+    assert not plan(None, "running", hosts=[{**asked, "kind": "vm"}]).errors
+    assert host.question({"state_dir": "/s", "hosts": [asked, SPEC]})["devices"] == ["/dev/net/tun", "/dev/vhost-net"]
+
+
 def test_another_living_lab_is_not_touched() -> None:
     machine = {"root": True, "owner": {**OWNER, "state_dir": "/t/.lab"}, "storage": "/s", "hosts": {"one": RUNNING}}
     options = {"state_dir": "/s/.lab", "hosts": [], "state": "absent", "exclusive": True, "since": 0.0, "timeout": 9}
@@ -155,6 +167,7 @@ def test_shape_is_what_a_host_can_not_change_while_it_runs() -> None:
     assert host.shape({**SPEC, "layers": [], "address": "x"}) == host.shape(SPEC)
     assert host.shape({**SPEC, "disks": {}}) != host.shape(SPEC)
     assert host.shape({**SPEC, "memory": "3G"}) != host.shape(SPEC)
+    assert host.shape({**SPEC, "devices": ["/dev/net/tun"]}) != host.shape(SPEC)
     assert host.shape({**SPEC, "nics": {"eth0": "hf-mgmt", "eth1": "hf-mgmt"}}) != host.shape(SPEC)
 
 

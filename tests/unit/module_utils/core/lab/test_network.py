@@ -61,6 +61,14 @@ def test_only_a_switch_with_an_address_is_a_way_out() -> None:
     assert rules.count("masquerade") == 1
 
 
+def test_switches_with_addresses_are_routed_and_not_masqueraded_between_themselves() -> None:
+    rules = network.ruleset([*SWITCHES, {"name": "hf-ext", "address": "172.29.252.1/22"}])
+    assert [line.strip() for line in rules.splitlines() if "masquerade" in line] == [
+        'ip saddr 172.29.236.0/22 oifname != "hf-mgmt" oifname != "hf-ext" masquerade',
+        'ip saddr 172.29.252.0/22 oifname != "hf-mgmt" oifname != "hf-ext" masquerade',
+    ]
+
+
 def test_dockers_chain_accepts_each_switch_once() -> None:
     state = converged(docker=["-N DOCKER-USER", "-A DOCKER-USER -i hf-mgmt -j ACCEPT"])
     rules = [" ".join(change.data["rule"]) for change in network.plan(state, UP)]

@@ -46,3 +46,23 @@ def test_packages_are_those_that_descriptions_name() -> None:
         {},
     ]
     assert specs.packages(descriptions) == ["a", "b"]
+
+
+def test_a_hosts_devices_are_handed_on() -> None:
+    variables = {
+        "inventory_hostname": "one",
+        "ansible_host": "172.29.236.11",
+        "networks_bridges": {"mgmt": {"cidr": "172.29.236.0/22"}},
+        "lab_nics": {"eth0": "hf-mgmt"},
+        "lab_devices": ["/dev/net/tun"],
+    }
+    assert specs.specs([variables], LAYERS)[0]["devices"] == ["/dev/net/tun"]
+
+
+def test_an_image_without_a_file_is_the_guest_in_its_format() -> None:
+    entries = [{"name": "tiny"}, {"name": "tiny2", "format": "qcow2", "store": "ceph"}, {"name": "own", "file": "/f"}]
+    assert specs.images(entries, {"raw": "/g.raw", "qcow2": "/g.qcow2"}) == [
+        {"name": "tiny", "file": "/g.raw", "format": "raw"},
+        {"name": "tiny2", "file": "/g.qcow2", "format": "qcow2", "store": "ceph"},
+        {"name": "own", "file": "/f", "format": "raw"},
+    ]
