@@ -1,19 +1,18 @@
 #!/usr/bin/python
 # SPDX-License-Identifier: Apache-2.0
-"""Have images and flavors in a lab's cloud."""
+"""Have images in a lab's cloud."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: lab_cloud
-short_description: Have images and flavors in a lab's cloud
+short_description: Have images in a lab's cloud
 version_added: "1.1.0"
 description:
-  - Uploads images that are not there, or that have another content, store or property, and compares size and checksum of what
-    arrived with the file.
+  - Uploads images that are not there, or that have another content, store or property, and compares size and checksum
+    of what arrived with the file.
   - An image that is replaced is deleted, or hidden where something is made of it. Images that an administrator
     deactivated or hid are left alone.
-  - A flavor of another shape is made anew. Instances keep a copy of theirs.
   - What is not named is left alone.
 author:
   - Holdfast contributors (@holdfast)
@@ -59,40 +58,6 @@ options:
         description: Properties, such as C(os_type), as text.
         type: dict
         default: {}
-  flavors:
-    description: Flavors that everybody may use.
-    type: list
-    elements: dict
-    default: []
-    suboptions:
-      name:
-        description: Its name.
-        type: str
-        required: true
-      memory:
-        description: Memory in MiB.
-        type: int
-        required: true
-      cpus:
-        description: Virtual processors.
-        type: int
-        default: 1
-      disk:
-        description: Size of the root disk in GiB.
-        type: int
-        default: 1
-      ephemeral:
-        description: Size of the ephemeral disk in GiB.
-        type: int
-        default: 0
-      swap:
-        description: Size of the swap disk in MiB.
-        type: int
-        default: 0
-      properties:
-        description: Extra specs, as text.
-        type: dict
-        default: {}
 """
 
 EXAMPLES = r"""
@@ -102,8 +67,6 @@ EXAMPLES = r"""
     cloud: lab
     images:
       - {name: tiny, file: "{{ guest.files.raw }}", format: raw, store: ceph, properties: {os_type: linux}}
-    flavors:
-      - {name: tiny, memory: 128}
 """
 
 RETURN = r"""
@@ -112,7 +75,7 @@ actions:
   returned: success
   type: list
   elements: str
-  sample: [upload tiny, create flavor tiny]
+  sample: [upload tiny]
 findings:
   description: Why it was refused.
   returned: failure
@@ -120,41 +83,23 @@ findings:
   elements: dict
 """
 
-from typing import Any
-
 from ansible_collections.holdfast.storage.plugins.module_utils.core.lab import cloud
 from ansible_collections.holdfast.storage.plugins.module_utils.host.lab_cloud import LabCloud
 from ansible_collections.holdfast.storage.plugins.module_utils.host.runner import run_on
 
-NAME: dict[str, Any] = {"type": "str", "required": True}
-PROPERTIES: dict[str, Any] = {"type": "dict", "default": {}}
 OPTIONS = {
     "clouds_file": {"type": "path", "required": True},
-    "cloud": NAME,
+    "cloud": {"type": "str", "required": True},
     "images": {
         "type": "list",
         "elements": "dict",
         "default": [],
         "options": {
-            "name": NAME,
+            "name": {"type": "str", "required": True},
             "file": {"type": "path", "required": True},
             "format": {"type": "str", "choices": ["raw", "qcow2"], "required": True},
             "store": {"type": "str", "default": ""},
-            "properties": PROPERTIES,
-        },
-    },
-    "flavors": {
-        "type": "list",
-        "elements": "dict",
-        "default": [],
-        "options": {
-            "name": NAME,
-            "memory": {"type": "int", "required": True},
-            "cpus": {"type": "int", "default": 1},
-            "disk": {"type": "int", "default": 1},
-            "ephemeral": {"type": "int", "default": 0},
-            "swap": {"type": "int", "default": 0},
-            "properties": PROPERTIES,
+            "properties": {"type": "dict", "default": {}},
         },
     },
 }

@@ -182,7 +182,7 @@ class LabIO(IO, Protocol):
 
 
 class CloudIO(IO, Protocol):
-    """A cloud in which a lab leaves images and flavors. Every function raises HoldfastError for what is refused."""
+    """A cloud in which a lab leaves images. Every function raises HoldfastError for what is refused."""
 
     def use(self, path: str, cloud: str) -> None:
         """What follows is about the entry ``cloud`` of the clouds.yaml ``path``. Nothing is asked yet."""
@@ -198,15 +198,6 @@ class CloudIO(IO, Protocol):
 
     def delete_image(self, number: str) -> None:
         """Delete an image by its id; one that cannot go, since something is made of it, is hidden."""
-
-    def flavors(self) -> list[dict[str, Any]]:
-        """``{id, name, ram, vcpus, disk, ephemeral, swap, extra_specs}`` of every flavor."""
-
-    def create_flavor(self, flavor: Mapping[str, Any]) -> None:
-        """Make a flavor for everybody from ``{name, ram, vcpus, disk, ephemeral, swap, extra_specs}``."""
-
-    def delete_flavor(self, number: str) -> None:
-        """Delete a flavor by its id."""
 
     def file_facts(self, path: str) -> dict[str, Any] | None:
         """``{size, checksums}`` of a file, in bytes and by algorithm in hexadecimal, or None when it is not there."""

@@ -61,23 +61,6 @@ class LabCloud(Host):
             headers = {"Content-Type": "application/openstack-images-v2.1-json-patch"}
             self._ask(lambda cloud: cloud.image.patch(place, json=patch, headers=headers), allowed=404)
 
-    def flavors(self) -> list[dict[str, Any]]:
-        """Every flavor, those of single projects too."""
-        found = self._call(lambda cloud: list(cloud.compute.flavors(get_extra_specs=True, is_public=None)))
-        names = ("id", "name", "ram", "vcpus", "disk", "ephemeral", "swap", "extra_specs")
-        return [{name: getattr(flavor, name) or ({} if name == "extra_specs" else 0) for name in names} for flavor in found]
-
-    def create_flavor(self, flavor: Mapping[str, Any]) -> None:
-        """Make it, then give it its specs."""
-        shape = {name: value for name, value in flavor.items() if name != "extra_specs"}
-        made = self._call(lambda cloud: cloud.compute.create_flavor(**shape))
-        if flavor["extra_specs"]:
-            self._call(lambda cloud: cloud.compute.create_flavor_extra_specs(made, flavor["extra_specs"]))
-
-    def delete_flavor(self, number: str) -> None:
-        """Delete one."""
-        self._call(lambda cloud: cloud.compute.delete_flavor(number))
-
     def file_facts(self, path: str) -> dict[str, Any] | None:
         """Read once, for all checksums."""
         digests = {name: hashlib.new(name, usedforsecurity=False) for name in ALGORITHMS}

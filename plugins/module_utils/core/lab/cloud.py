@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Images and flavors that a lab leaves in its cloud. They are known by name; others are left alone.
+"""Images that a lab leaves in its cloud. They are known by name; others are left alone.
 
 An image is the one that is wanted when its size and checksum are those of the file. One of other content is replaced:
 instances keep what they were made of. An upload that ended half-way left an image that is not active: it goes too.
@@ -24,12 +24,11 @@ def question(wanted: dict[str, Any]) -> dict[str, Any]:
         "clouds_file": wanted["clouds_file"],
         "cloud": wanted["cloud"],
         "files": {image["name"]: image["file"] for image in wanted["images"]},
-        "flavors": bool(wanted["flavors"]),
     }
 
 
 def read(io: CloudIO, asked: dict[str, Any]) -> dict[str, Any]:
-    """``{files, images, flavors}``: size and checksums of each file, what the cloud has of each name, all flavors.
+    """``{files, images}``: size and checksums of each file, and what the cloud has of each name.
 
     Before the cloud was made once, there is no file that says how to reach it, and nothing is in it.
     """
@@ -38,7 +37,6 @@ def read(io: CloudIO, asked: dict[str, Any]) -> dict[str, Any]:
     return {
         "files": {name: io.file_facts(path) for name, path in asked["files"].items()},
         "images": {name: io.images(name) if there else [] for name in asked["files"]},
-        "flavors": io.flavors() if there and asked["flavors"] else [],
     }
 
 
@@ -56,7 +54,6 @@ def plan(current: dict[str, Any], wanted: dict[str, Any]) -> Plan:
         for image in missing
     ]
     changes = [change for image in wanted["images"] if image not in missing for change in _image(current, image)]
-    changes += [change for flavor in wanted["flavors"] for change in _flavor(current["flavors"], flavor)]
     return Plan(changes, findings)
 
 
@@ -65,10 +62,6 @@ def apply(io: CloudIO, plan: Plan) -> None:
     for change in plan:
         if change.action == "upload":
             _upload(io, change)
-        elif change.action == "create flavor":
-            io.create_flavor(change.data["flavor"])
-        elif change.action == "delete flavor":
-            io.delete_flavor(change.data["id"])
         else:
             io.delete_image(change.data["id"])
 
@@ -136,23 +129,3 @@ def _upload(io: CloudIO, change: Change) -> None:
             f"The image {change.subject} is not what was sent: {found.get('status')}, {found.get('size')} bytes "
             f"instead of {data['facts']['size']}, checksum {found.get('checksum')}. It was deleted. Fix: run this again."
         )
-
-
-def _flavor(flavors: list[dict[str, Any]], flavor: Mapping[str, Any]) -> Iterator[Change]:
-    wanted = {
-        "name": flavor["name"],
-        "ram": flavor["memory"],
-        "vcpus": flavor["cpus"],
-        "disk": flavor["disk"],
-        "ephemeral": flavor["ephemeral"],
-        "swap": flavor["swap"],
-        "extra_specs": {str(key): str(value) for key, value in flavor["properties"].items()},
-    }
-    after = ", ".join(f"{key} {value}" for key, value in wanted.items() if key != "name" and value)
-    for found in flavors:
-        if found["name"] == wanted["name"]:
-            if all(found[key] == value for key, value in wanted.items()):
-                return
-            # A flavor does not change. Instances have a copy of theirs.
-            yield Change(wanted["name"], "delete flavor", "another shape", data={"id": found["id"]})
-    yield Change(wanted["name"], "create flavor", "", after, {"flavor": wanted})

@@ -11,8 +11,7 @@ from ..errors import Finding
 from ..inventory.draft import Draft, address_of, entries, listed, rule
 from ..inventory.schema import did_you_mean
 
-SWITCHES, NICS, DISKS = "lab_switches", "lab_nics", "lab_disks"
-IMAGES, FLAVORS = "lab_images", "lab_flavors"
+SWITCHES, NICS, DISKS, IMAGES = "lab_switches", "lab_nics", "lab_disks", "lab_images"
 _NIC = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.-]{0,14}")
 _DISK = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,31}")
 
@@ -58,9 +57,8 @@ def plugs(draft: Draft) -> Iterator[Finding]:
 
 @rule
 def images(draft: Draft) -> Iterator[Finding]:
-    """Images and flavors have names of their own, and images go to stores that are there."""
+    """Images have names of their own, and go to stores that are there."""
     yield from _twice(draft, IMAGES, "lab.image-twice", "image")
-    yield from _twice(draft, FLAVORS, "lab.flavor-twice", "flavor")
     stores = [store["name"] for _, store in entries(draft.variables.get("glance_stores")) if "name" in store]
     for index, image in entries(draft.variables.get(IMAGES)):
         store = image.get("store")

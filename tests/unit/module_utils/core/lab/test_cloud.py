@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Images and flavors: uploaded once, looked at afterwards, replaced when they differ, and others left alone."""
+"""Images: uploaded once, looked at afterwards, replaced when they differ, and others left alone."""
 
 from __future__ import annotations
 
@@ -12,28 +12,26 @@ from ansible_collections.holdfast.storage.plugins.module_utils.core.lab import c
 
 FACTS = {"size": 9, "checksums": {"md5": "m", "sha256": "s2", "sha512": "s5"}}
 IMAGE = {"name": "tiny", "file": "/f", "format": "raw", "store": "", "properties": {"os_type": "linux"}}
-FLAVOR = {"name": "tiny", "memory": 128, "cpus": 1, "disk": 1, "ephemeral": 0, "swap": 0, "properties": {}}
-WANTED = {"clouds_file": "/c.yaml", "cloud": "lab", "images": [IMAGE], "flavors": [FLAVOR]}
+WANTED = {"clouds_file": "/c.yaml", "cloud": "lab", "images": [IMAGE]}
 STANDING = {
     "id": "i1", "name": "tiny", "status": "active", "size": 9, "checksum": "m", "os_hash_algo": "sha512",
     "os_hash_value": "s5", "os_hidden": False, "visibility": "public", "container_format": "bare", "disk_format": "raw",
     "os_type": "linux", "stores": "ceph",
 }  # fmt: skip
-SHAPE = {"id": "f1", "name": "tiny", "ram": 128, "vcpus": 1, "disk": 1, "ephemeral": 0, "swap": 0, "extra_specs": {}}
 
 
-def plan(images: list[dict[str, Any]], flavors: list[dict[str, Any]], facts: Any = FACTS, **image: Any) -> Any:
-    current = {"files": {"tiny": facts}, "images": {"tiny": images}, "flavors": flavors}
+def plan(images: list[dict[str, Any]], facts: Any = FACTS, **image: Any) -> Any:
+    current = {"files": {"tiny": facts}, "images": {"tiny": images}}
     return cloud.plan(current, {**WANTED, "images": [{**IMAGE, **image}]})
 
 
-def test_an_empty_cloud_gets_both() -> None:
-    assert plan([], []).summary() == ["upload tiny", "create flavor tiny"]
+def test_an_empty_cloud_gets_it() -> None:
+    assert plan([]).summary() == ["upload tiny"]
 
 
 def test_again_there_is_nothing_to_do() -> None:
-    assert not plan([STANDING], [SHAPE])
-    assert not plan([STANDING], [SHAPE], store="ceph")
+    assert not plan([STANDING])
+    assert not plan([STANDING], store="ceph")
 
 
 @pytest.mark.parametrize(
@@ -44,29 +42,24 @@ def test_again_there_is_nothing_to_do() -> None:
     ],
 )  # fmt: skip
 def test_an_image_that_differs_is_replaced(differs: dict[str, Any]) -> None:
-    assert plan([{**STANDING, **differs}], [SHAPE]).summary() == ["upload tiny", "delete image tiny i1"]
+    assert plan([{**STANDING, **differs}]).summary() == ["upload tiny", "delete image tiny i1"]
 
 
 def test_an_image_in_another_store_is_replaced() -> None:
-    assert plan([{**STANDING, "stores": "swift"}], [SHAPE], store="ceph").summary()[0] == "upload tiny"
+    assert plan([{**STANDING, "stores": "swift"}], store="ceph").summary()[0] == "upload tiny"
 
 
 def test_of_two_that_are_right_one_stays() -> None:
-    assert plan([STANDING, {**STANDING, "id": "i2"}], [SHAPE]).summary() == ["delete image tiny i2"]
+    assert plan([STANDING, {**STANDING, "id": "i2"}]).summary() == ["delete image tiny i2"]
 
 
 @pytest.mark.parametrize("state", [{"status": "deactivated"}, {"os_hidden": True}])
 def test_what_an_administrator_put_aside_stays(state: dict[str, Any]) -> None:
-    assert not plan([{**STANDING, "id": "old", **state}, STANDING], [SHAPE])
-
-
-def test_a_flavor_of_another_shape_is_made_anew() -> None:
-    assert plan([STANDING], [{**SHAPE, "ram": 64}]).summary() == ["delete flavor tiny", "create flavor tiny"]
-    assert plan([STANDING], [{**SHAPE, "name": "other"}]).summary() == ["create flavor tiny"]
+    assert not plan([{**STANDING, "id": "old", **state}, STANDING])
 
 
 def test_a_file_that_is_not_there_is_told() -> None:
-    assert [(finding.code, finding.where) for finding in plan([], [], None).errors] == [
+    assert [(finding.code, finding.where) for finding in plan([], None).errors] == [
         ("lab.image-file", "lab_images: tiny")
     ]
 
@@ -90,28 +83,20 @@ class Machine:
     def delete_image(self, number: str) -> None:
         self.did.append(("delete", number))
 
-    def create_flavor(self, flavor: dict[str, Any]) -> None:
-        self.did.append(("create flavor", flavor["ram"]))
-
-    def delete_flavor(self, number: str) -> None:
-        self.did.append(("delete flavor", number))
-
 
 def test_what_is_replaced_goes_after_what_replaces_it() -> None:
     machine: Any = Machine()
-    cloud.apply(machine, plan([{**STANDING, "size": 1}], [{**SHAPE, "ram": 64}], store="ceph"))
+    cloud.apply(machine, plan([{**STANDING, "size": 1}], store="ceph"))
     image = {
         "name": "tiny", "disk_format": "raw", "container_format": "bare", "visibility": "public", "os_type": "linux",
     }  # fmt: skip
-    assert machine.did == [
-        ("upload", image, "/f", "ceph"), ("delete", "i1"), ("delete flavor", "f1"), ("create flavor", 128),
-    ]  # fmt: skip
+    assert machine.did == [("upload", image, "/f", "ceph"), ("delete", "i1")]
 
 
 def test_an_upload_that_arrived_otherwise_is_deleted_and_told() -> None:
     machine: Any = Machine(size=5)
     with pytest.raises(HoldfastError, match="not what was sent: active, 5 bytes instead of 9"):
-        cloud.apply(machine, plan([], []))
+        cloud.apply(machine, plan([]))
     assert machine.did[-1] == ("delete", "i1")
 
 
@@ -131,4 +116,4 @@ class Absent:
 def test_a_cloud_that_was_never_made_is_empty() -> None:
     io: Any = Absent()
     found = cloud.read(io, cloud.question(WANTED))
-    assert found == {"files": {"tiny": FACTS}, "images": {"tiny": []}, "flavors": []}
+    assert found == {"files": {"tiny": FACTS}, "images": {"tiny": []}}
