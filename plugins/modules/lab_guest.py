@@ -29,7 +29,8 @@ options:
     type: path
     default: /var/cache/holdfast
   layers:
-    description: Directories in which it is built, topmost first, as M(holdfast.storage.lab_image) returns them for C(base).
+    description:
+      - Directories in which it is built, topmost first, as M(holdfast.storage.lab_image) returns them for C(base).
     type: list
     elements: path
     required: true

@@ -13,6 +13,8 @@ BRIDGES = {
     "storage1": {"br-mgmt", "br-storage", "br-repl"},
     "storage2": {"br-mgmt", "br-storage", "br-repl"},
     "storage3": {"br-mgmt", "br-storage", "br-repl"},
+    "compute1": {"br-mgmt", "br-storage"},
+    "compute2": {"br-mgmt", "br-storage"},
 }
 
 

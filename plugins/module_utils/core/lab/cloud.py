@@ -127,5 +127,5 @@ def _upload(io: CloudIO, change: Change) -> None:
         io.delete_image(found["id"])
         raise HoldfastError(
             f"The image {change.subject} is not what was sent: {found.get('status')}, {found.get('size')} bytes "
-            f"instead of {data['facts']['size']}, checksum {found.get('checksum')}. It was deleted. Fix: run this again."
+            f"instead of {data['facts']['size']}, checksum {found.get('checksum')}. It was deleted. Fix: run it again."
         )

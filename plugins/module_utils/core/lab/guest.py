@@ -127,7 +127,7 @@ def _digest(value: Any) -> str:
 
 
 # In the root, /guest/root becomes the guest's root, /guest/disk what stands on its disk.
-_SCRIPT = f"""{MOUNT}
+_BUILD = """
 chroot "$root" apt-get -q update
 chroot "$root" apt-get -q -y --no-install-recommends -o Dpkg::Options::=--force-unsafe-io install $tools
 mkdir -p "$root/guest/kernel" "$root/guest/root/bin" "$root/guest/root/run" "$root/guest/disk" "$scratch/layer"
@@ -142,7 +142,7 @@ cp /bin/busybox root/bin/busybox
 image=$(apt-cache depends "linux-image-cloud-$(dpkg --print-architecture)" | sed -n 's/^ *Depends: //p')
 apt-get -q -o APT::Sandbox::User=root download "$image"
 dpkg-deb --fsys-tarfile ./*.deb | tar -x -C kernel
-version=${{image#linux-image-}}
+version=${image#linux-image-}
 cp kernel/boot/vmlinuz-* disk/vmlinuz
 depmod -b kernel/usr "$version"
 for module in $modules; do
@@ -151,10 +151,10 @@ done
 sed -n 's/^insmod \\([^ ]*\\).*/\\1/p' chains | sort -u > needed
 # Decompressed: emulated, the guest would take half a second for each.
 while read -r path; do
-    module=root/lib/modules/$version/${{path##*/}}
-    mkdir -p "${{module%/*}}"
+    module=root/lib/modules/$version/${path##*/}
+    mkdir -p "${module%/*}"
     case $path in
-        *.xz) busybox xzcat "$path" > "${{module%.xz}}" ;;
+        *.xz) busybox xzcat "$path" > "${module%.xz}" ;;
         *) cp "$path" "$module" ;;
     esac
 done < needed
@@ -167,11 +167,11 @@ for program in $programs; do
     cp "$program" root/bin/
     ldd "$program" | sed -n 's/^[^/]*\\(\\/[^ ]*\\) (0x.*/\\1/p'
 done | sort -u | while read -r library; do
-    mkdir -p "root${{library%/*}}"
+    mkdir -p "root${library%/*}"
     cp -L "$library" "root$library"
 done
 
-find root -exec touch -h -d "@$SOURCE_DATE_EPOCH" {{}} +
+find root -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +
 (cd root && find . | LC_ALL=C sort | cpio -o -H newc -R 0:0 --reproducible --quiet) | gzip -9n > disk/initrd.gz
 cat > disk/syslinux.cfg <<'CONFIGURATION'
 DEFAULT tiny
@@ -190,4 +190,5 @@ qemu-img convert -f raw -O qcow2 tiny.raw tiny.qcow2
 BUILD
 chroot "$root" env modules="$modules" programs="$programs" size="$size" sh /guest/build
 for format in $formats; do cp "$root/guest/tiny.$format" "$scratch/layer/"; done
-{UNMOUNT}"""
+"""
+_SCRIPT = MOUNT + _BUILD + UNMOUNT

@@ -54,12 +54,12 @@ def question(wanted: dict[str, Any]) -> dict[str, Any]:
 
 
 def read(io: IO, asked: dict[str, Any]) -> dict[str, Any]:
-    """``{root, owner, kinds, devices, storage, hosts}``; of a host ``{running, traces, stored, whole, started, created, kind,
-    layers, shape}``.
+    """``{root, owner, kinds, devices, storage, hosts}``; of a host ``{running, traces, stored, whole, started, created,
+    kind, layers, shape}``.
 
-    ``kinds`` are those that the machine can run, ``devices`` those of hosts that it has, ``storage`` is the directory of the hosts' roots, ``traces`` what of a
-    host is on the machine; ``started`` and ``created`` are seconds since the epoch, ``kind``, ``layers`` and ``shape``
-    those it was created and started with.
+    ``kinds`` are those that the machine can run, ``devices`` those of hosts that it has, ``storage`` is the directory
+    of the hosts' roots, ``traces`` what of a host is on the machine; ``started`` and ``created`` are seconds since the
+    epoch, ``kind``, ``layers`` and ``shape`` those it was created and started with.
     """
     state_dir = asked["state_dir"]
     kind = io.run(["stat", "-f", "-c", "%T", nearest(io, state_dir)]).out.strip()

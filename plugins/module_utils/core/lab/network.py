@@ -2,8 +2,8 @@
 """The lab's switches: Linux bridges on the controller, and its way to the internet for hosts that are bare.
 
 A switch with an address is the hosts' gateway: the controller forwards what they send, to another such switch as it is
-and else masqueraded. All rules are in a table of their own. Docker's FORWARD policy drops what its own chain does not accept, so where that chain
-(DOCKER-USER) exists the switches are accepted there.
+and else masqueraded. All rules are in a table of their own. Docker's FORWARD policy drops what its own chain does not
+accept, so where that chain (DOCKER-USER) exists the switches are accepted there.
 """
 
 from __future__ import annotations
@@ -111,8 +111,7 @@ def ruleset(switches: Sequence[Mapping[str, Any]]) -> str:
     outside = " ".join(f'oifname != "{switch["name"]}"' for switch in gateways)
     forward = [f'\t\t{way} "{switch["name"]}" accept' for switch in switches for way in ("iifname", "oifname")]
     nat = [
-        f"\t\tip saddr {ipaddress.ip_interface(switch['address']).network} {outside} masquerade"
-        for switch in gateways
+        f"\t\tip saddr {ipaddress.ip_interface(switch['address']).network} {outside} masquerade" for switch in gateways
     ]
     return "\n".join(
         [

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """How stories have a guest do something, and read what came of it: by its metadata, and by its console.
 
-The lab's guest (roles/lab/files/guest) runs commands of two sources: user data that is a script, when it has booted, and
-keys ``run-NAME`` of its metadata, within some seconds of when they are set, each once and beside the others. What a
+The lab's guest (roles/lab/files/guest) runs commands of two sources: user data that is a script, when it has booted,
+and keys ``run-NAME`` of its metadata, within some seconds of when they are set, each once and beside the others. What a
 command says stands on the console with its name, so that several do not mix::
 
     <<write begins>>

@@ -15,7 +15,7 @@ from .lab_machine import machine
 
 SOURCE = Path(__file__).resolve().parents[5] / "roles/lab/files/guest"
 FILES = sorted(path for path in SOURCE.rglob("*") if path.is_file())
-WANTED = {"cache_dir": "/c", "layers": ["/c/layers/archives-1", "/c/layers/base-2"], "source": "/s", "log": "/l/image.log"}
+WANTED = {"cache_dir": "/c", "layers": ["/c/layers/archives-1", "/c/layers/base-2"], "source": "/s", "log": "/l"}
 CURRENT = {"root": True, "place": "/c/guests/tiny-1", "cached": [], "free": 2**40}
 
 
@@ -49,7 +49,8 @@ def test_it_is_built_by_the_script_and_under_the_lock() -> None:
     io = machine()
     guest.apply(io, guest.plan({**CURRENT, "cached": ["/c/guests/tiny-0"]}, WANTED))
     assert io.files["/c/build/guest.sh"] == guest.script(WANTED, "/c/build/guest")
-    assert [argv for argv in io.ran if argv[0] == "flock"][0][-3:] == ["/l/image.log", "/c/build/guest", "/c/guests/tiny-1"]
+    built = next(argv for argv in io.ran if argv[0] == "flock")
+    assert built[-3:] == ["/l", "/c/build/guest", "/c/guests/tiny-1"]
     assert io.ran[-1] == ["rm", "-rf", "--one-file-system", "/c/guests/tiny-0"]
 
 

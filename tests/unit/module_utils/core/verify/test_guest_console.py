@@ -102,13 +102,13 @@ def test_a_command_is_run_by_metadata_and_waited_for() -> None:
 
 def test_a_command_that_fails_is_told_with_what_it_said() -> None:
     one, _ = guest(LOG)
-    with pytest.raises(HoldfastError, match="`read` with status 7. It said: half"):
+    with pytest.raises(HoldfastError, match=r"`read` with status 7\. It said: half"):
         one.wait("read", 60)
 
 
 def test_a_command_that_takes_too_long_is_told() -> None:
     one, _ = guest(LOG)
-    with pytest.raises(HoldfastError, match="did not end `write` within 10 s. It said: wrote 1048576 bytes"):
+    with pytest.raises(HoldfastError, match=r"did not end `write` within 10 s\. It said: wrote 1048576 bytes"):
         one.wait("write", 10)
 
 
