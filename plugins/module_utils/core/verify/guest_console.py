@@ -32,6 +32,8 @@ LONGEST_COMMAND, LONGEST_SEED = 255, 23
 """Characters: of a value of metadata, and of the beginning of a header."""
 BOOT = "boot"
 POLL_SECONDS = 2
+BEGIN_SECONDS = 120
+"""Within which a guest begins what it is told; the metadata service keeps what it knows of an instance for a while."""
 
 _LINE = "what stands behind a header is the same in each chunk of 64 KiB\n"
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,40}")
@@ -146,11 +148,23 @@ class Guest:
         return said
 
     def begin(self, commands: Mapping[str, str]) -> None:
-        """Have it run commands by name, beside each other. A name can be used once."""
+        """Have it run commands by name, beside each other; return when it has begun them. A name can be used once.
+
+        It remembers nothing over a boot. So the commands are taken out of its metadata, or it would run them again:
+        what a host lost of a disk would be written anew, and nobody would notice.
+        """
         url = f"{self.cloud.endpoint('compute')}/servers/{self.server}/metadata"
-        body = json.dumps({"metadata": metadata(commands)}).encode()
+        keys = metadata(commands)
+        body = json.dumps({"metadata": keys}).encode()
         answer = self.cloud.request("POST", url, body, {"Content-Type": "application/json"})
         expect(answer, 200, doing=f"Telling {self.server} to run {', '.join(commands)}")
+        deadline = self.clock() + BEGIN_SECONDS
+        while missing := ", ".join(sorted({*commands} - {*parse(self.console())})):
+            require(self.clock() <= deadline, f"The guest did not begin `{missing}` within {BEGIN_SECONDS} s.")
+            self.pause(POLL_SECONDS)
+        for key in keys:
+            answer = self.cloud.request("DELETE", f"{url}/{key}", None, {})
+            expect(answer, 204, 404, doing=f"Taking {key} out of the metadata of {self.server}")
 
     def run(self, name: str, command: str, seconds: float) -> Said:
         """Have it run a command, and wait for what comes of it. Raises HoldfastError when it fails or takes longer."""

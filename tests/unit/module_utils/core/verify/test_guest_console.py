@@ -44,7 +44,9 @@ class Cloud:
         return f"https://cloud/{service}"
 
     def request(self, method: str, url: str, body: bytes, headers: Any) -> Answer:
-        self.asked.append((url, json.loads(body)))
+        self.asked.append((url, json.loads(body) if body else method))
+        if method == "DELETE":
+            return Answer(204, {}, b"")
         log = self.logs.pop(0) if len(self.logs) > 1 else self.logs[0]
         return Answer(self.status, {}, json.dumps({"output": log}).encode())
 
@@ -98,6 +100,21 @@ def test_a_command_is_run_by_metadata_and_waited_for() -> None:
     assert cloud.asked[0] == (
         "https://cloud/compute/servers/g1/metadata", {"metadata": {"run-a": "pattern read /dev/vdb 1"}}
     )  # fmt: skip
+
+
+def test_a_command_that_has_begun_is_taken_out_of_the_metadata() -> None:
+    """A guest that boots again would run it again."""
+    one, cloud = guest("", "", "<<a begins>>")
+    one.begin({"a": "true"})
+    urls = [url.rpartition("/")[2] for url, _ in cloud.asked]
+    assert urls == ["metadata", "action", "action", "action", "run-a"]
+    assert cloud.asked[-1] == ("https://cloud/compute/servers/g1/metadata/run-a", "DELETE")
+
+
+def test_a_command_that_never_begins_is_told() -> None:
+    one, _ = guest("<<b begins>>")
+    with pytest.raises(HoldfastError, match=r"did not begin `a` within 120 s\."):
+        one.begin({"a": "true", "b": "true"})
 
 
 def test_a_command_that_fails_is_told_with_what_it_said() -> None:
