@@ -115,7 +115,7 @@ def script(wanted: Mapping[str, Any], scratch: str) -> str:
 def _files(io: IO, source: str, below: str = "") -> list[str]:
     """Paths of all files below a directory, relative to it."""
     found = []
-    for name in io.listdir(f"{source}/{below}"):
+    for name in io.listdir(f"{source}/{below}".rstrip("/")):
         path = f"{below}{name}"
         inside = _files(io, source, f"{path}/")
         found += inside or [path]

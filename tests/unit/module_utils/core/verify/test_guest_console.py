@@ -107,7 +107,7 @@ def test_a_command_that_has_begun_is_taken_out_of_the_metadata() -> None:
     one, cloud = guest("", "", "<<a begins>>")
     one.begin({"a": "true"})
     urls = [url.rpartition("/")[2] for url, _ in cloud.asked]
-    assert urls == ["metadata", "action", "action", "action", "run-a"]
+    assert urls == ["metadata", "action", "action", "run-a"]
     assert cloud.asked[-1] == ("https://cloud/compute/servers/g1/metadata/run-a", "DELETE")
 
 
