@@ -16,7 +16,7 @@ from lab_site import LAB, PROJECT, play
 
 def openstack(*command: str) -> Any:
     environment = {**os.environ, "OS_CLIENT_CONFIG_FILE": str(LAB / "clouds.yaml")}
-    argv = [Path(sys.executable).with_name("openstack"), "--os-cloud", "lab", *command, "--format=json"]
+    argv = [str(Path(sys.executable).with_name("openstack")), "--os-cloud", "lab", *command, "--format=json"]
     return json.loads(subprocess.run(argv, env=environment, capture_output=True, text=True, check=True).stdout)
 
 

@@ -18,13 +18,20 @@ from .host_io import IO
 ActedOn_contra = TypeVar("ActedOn_contra", bound=IO, contravariant=True)
 
 
-class Kind(Protocol):
-    """The functions that every kind has. Values are plain: what JSON can say."""
+class Planned(Protocol):
+    """What a kind does without a host. Values are plain: what JSON can say."""
 
     __name__: str
 
     def question(self, wanted: dict[str, Any]) -> dict[str, Any]:
         """On the controller. What ``read`` has to look at: names and paths, never contents or secrets."""
+
+    def plan(self, current: dict[str, Any], wanted: dict[str, Any]) -> Plan:
+        """Anywhere. Pure. The changes in order, and findings for what must be refused (a disk that holds data)."""
+
+
+class Kind(Planned, Protocol):
+    """The functions that every kind has."""
 
     def read(self, io: IO, asked: dict[str, Any]) -> dict[str, Any]:
         """On the host, in the probe and in the module. What stands there: digests rather than contents.
@@ -32,9 +39,6 @@ class Kind(Protocol):
         It answers on a bare host too: a missing tool or daemon means that nothing is there. One that is silent and was
         filled before is no empty one: see ``change.wait_for``.
         """
-
-    def plan(self, current: dict[str, Any], wanted: dict[str, Any]) -> Plan:
-        """Anywhere. Pure. The changes in order, and findings for what must be refused (a disk that holds data)."""
 
 
 @runtime_checkable
@@ -53,11 +57,14 @@ class Rendered(Kind, Protocol):
         """Anywhere. The text of each file that will stand on the host, by path."""
 
 
-class Applied(Kind, Protocol[ActedOn_contra]):
+class Applied(Planned, Protocol[ActedOn_contra]):
     """A kind whose module changes the host. Without ``apply`` a role does it, as the plan says.
 
-    ``ActedOn_contra`` is ``IO``, or more than that.
+    ``ActedOn_contra`` is ``IO``, or more than that for a kind that no probe reads.
     """
+
+    def read(self, io: ActedOn_contra, asked: dict[str, Any]) -> dict[str, Any]:
+        """As that of ``Kind``, in the module."""
 
     def apply(self, io: ActedOn_contra, plan: Plan) -> None:
         """On the host, in the module. Does each change; may be killed at any point and run again."""
