@@ -88,7 +88,7 @@ def claims(draft: Draft, *, strict: bool) -> Claims:
     Otherwise it raises HoldfastError.
     """
     found: dict[str, list[Mapping[str, Any]]] = {}
-    for service in draft.domain.services:
+    for service in draft.domain.deployable:
         for what, claim in claims_of(service):
             known = found.setdefault(what, [])
             for made in _evaluator(service, what, strict=strict).stated(draft, claim):
@@ -99,7 +99,7 @@ def claims(draft: Draft, *, strict: bool) -> Claims:
 
 def stated(draft: Draft, used: str) -> Iterator[Stated]:
     """Each claim to what is used, also those that come out the same, of an inventory that may be wrong."""
-    for service in draft.domain.services:
+    for service in draft.domain.deployable:
         for what, claim in claims_of(service):
             if what == used:
                 yield from _evaluator(service, what, strict=False).stated(draft, claim)

@@ -8,11 +8,11 @@ for more than to be let in says so at the service, by a claim. Its ``groups`` us
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from .rows import ANY, FLOWS, Flow
+from .rows import ALL, ANY, FLOWS, Flow
 
 Uses = Mapping[str, tuple[str, ...]]
 """By what is used (``Flow.offers``), the groups that use it, sorted."""
@@ -21,13 +21,24 @@ Claims = Mapping[str, tuple[Mapping[str, Any], ...]]
 """By what is used, what services ask of it."""
 
 
-def of(descriptions: Iterable[Mapping[str, Any]]) -> Uses:
-    """Who uses what, from the contents of service.yml."""
+def of(descriptions: Iterable[Mapping[str, Any]], present: Collection[str] | None = None) -> Uses:
+    """Who uses what, from the contents of service.yml.
+
+    ``present`` are the groups that have a host: a service that is not deployed uses nothing. None stands for all.
+    """
     found: dict[str, set[str]] = {}
     for description in descriptions:
+        if not is_deployed(description, present):
+            continue
         for what, groups in _said(description):
             found.setdefault(what, set()).update(groups)
     return {what: tuple(sorted(groups)) for what, groups in found.items()}
+
+
+def is_deployed(description: Mapping[str, Any], present: Collection[str] | None) -> bool:
+    """Whether a service may exist where these groups have a host; ``deployed_by`` says by whose members alone."""
+    by = description.get("deployed_by")
+    return present is None or not by or any(group == ALL or group in present for group in by)
 
 
 def complete(uses: Uses) -> tuple[Flow, ...]:

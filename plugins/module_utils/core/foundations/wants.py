@@ -73,8 +73,8 @@ def database(model: Model, host: Host, services: Services, secrets: Mapping[str,
     databases = [
         {
             "name": entry["name"],
-            "user": entry["name"],
-            "password": secrets[f"{entry['name']}_database_password"],
+            "user": entry.get("account", entry["name"]),
+            "password": secrets[f"{entry.get('account', entry['name'])}_database_password"],
             "hosts": hosts,
             "character_set": entry.get("character_set", database_kind.CHARACTER_SET),
         }

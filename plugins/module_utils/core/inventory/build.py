@@ -184,7 +184,7 @@ class _Check:
             variables={name: value for name, value in deployment.items() if name != ADDRESSES},
             given=frozenset(given),
             refused=frozenset(self.refused),
-            domain=self.domain,
+            domain=self.domain.within(self.raw.groups),
             secrets=self.raw.secrets,
             required_secrets=self.raw.required_secrets,
             known_secrets=self.raw.known_secrets,

@@ -6,7 +6,7 @@ from __future__ import annotations
 import fnmatch
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -102,6 +102,7 @@ class Domain:
         secrets: see ``NamedSecrets``.
         secret_families: the forms of secrets, by patterns of names of which a name of the site's is part, as ``*``.
         overrides: by variable of overrides, what is known of it.
+        present: the groups of an inventory that have a host; None where no inventory is meant.
     """
 
     services: tuple[Mapping[str, Any], ...] = ()
@@ -112,11 +113,21 @@ class Domain:
     secrets: tuple[NamedSecrets, ...] = ()
     secret_families: Mapping[str, Form] = field(default_factory=dict)
     overrides: Mapping[str, Overrides] = field(default_factory=dict)
+    present: frozenset[str] | None = None
+
+    def within(self, groups: Mapping[str, Collection[str]]) -> Domain:
+        """The same for an inventory with these groups, each with its members."""
+        return replace(self, present=frozenset(name for name, members in groups.items() if members))
 
     @cached_property
     def uses(self) -> flows.Uses:
-        """Who uses what a flow offers."""
-        return uses.of(self.services)
+        """Who uses what a flow offers, of the services that may be deployed."""
+        return uses.of(self.services, self.present)
+
+    @property
+    def deployable(self) -> Iterator[Mapping[str, Any]]:
+        """The contents of every service.yml, but for those of services that no host of the inventory deploys."""
+        return (service for service in self.services if uses.is_deployed(service, self.present))
 
     @cached_property
     def flows(self) -> tuple[flows.Flow, ...]:
@@ -126,7 +137,7 @@ class Domain:
     @cached_property
     def groups(self) -> frozenset[str]:
         """The groups that mean something to Holdfast, and that an inventory may list."""
-        return flows.groups(self.uses).difference(*(of.served for of in self.backends.values()))
+        return flows.groups(uses.of(self.services)).difference(*(of.served for of in self.backends.values()))
 
     @cached_property
     def needs(self) -> Mapping[str, tuple[str, ...]]:

@@ -97,7 +97,7 @@ def declared(description: Mapping[str, Any]) -> dict[str, str]:
     """The secrets that a service needs, from its description: names, with the names of their forms."""
     named: dict[str, str] = {}
     for database in description.get("databases", ()):
-        named[f"{database['name']}_database_password"] = "text"
+        named[f"{database.get('account', database['name'])}_database_password"] = "text"
     if queue := description.get("message_queue"):
         named[f"{queue['vhost']}_message_queue_password"] = "text"
     for user in (description.get("identity") or {}).get("users", ()):

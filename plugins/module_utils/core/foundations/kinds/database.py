@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""MariaDB schemas, each with one account that owns it and nothing else, and that connects by TLS only.
+"""MariaDB schemas, each with one account that owns it, and that connects by TLS only. It owns those that name it alone.
 
 Read and changed on a server's own host over its unix socket as root. Passwords are compared and set by their hash, so
 none travels in a statement. Schemas are made and never dropped.
@@ -19,6 +19,8 @@ CLIENT = ("/usr/bin/mariadb", "--no-defaults", "--batch", "--skip-column-names",
 NAME = re.compile(r"^[A-Za-z0-9_]{1,64}$")
 HOST = re.compile(r"^[A-Za-z0-9_.:/%-]{1,255}$")
 CHARACTER_SET = "utf8mb4"
+# As a grant has an underscore: with a backslash, which the client writes twice.
+_ESCAPED = re.compile(r"\\+_")
 # Each schema is a directory of its own there, whether the server runs or not.
 DATA = "/var/lib/mysql"
 
@@ -54,7 +56,7 @@ def read(io: IO, asked: dict[str, Any]) -> dict[str, Any]:
         elif kind == "grant":
             host, schema, privileges = values
             if account := accounts.get(name, {}).get(host):
-                account["privileges"][schema.replace("\\_", "_")] = privileges.split(",")
+                account["privileges"][_ESCAPED.sub("_", schema)] = privileges.split(",")
     return {"reachable": True, "made": True, "reason": "", "schemas": schemas, "accounts": accounts}
 
 
@@ -88,12 +90,16 @@ def plan(current: dict[str, Any], wanted: dict[str, Any]) -> Plan:
         changes.append(
             Change(f"account ''@{host}", "delete", "anonymous", data={"sql": [f"DROP USER {_at('', host)}"]})
         )
+    owned: dict[str, list[dict[str, Any]]] = {}
     for entry in wanted["databases"]:
         changes += _schema(current, entry)
-        user, accounts = _user(entry), current["accounts"].get(_user(entry), {})
-        for host in entry["hosts"]:
-            changes += _account(accounts.get(host), entry, user, host)
-        for host in sorted(set(accounts) - set(entry["hosts"])):
+        owned.setdefault(_user(entry), []).append(entry)
+    for user, entries in owned.items():
+        accounts = current["accounts"].get(user, {})
+        hosts = list(dict.fromkeys(host for entry in entries for host in entry["hosts"]))
+        for host in hosts:
+            changes += _account(accounts.get(host), entries, user, host)
+        for host in sorted(set(accounts) - set(hosts)):
             statement = f"DROP USER {_at(user, host)}"
             changes.append(Change(f"account {user}@{host}", "delete", "not wanted", data={"sql": [statement]}))
     return Plan(changes)
@@ -110,13 +116,14 @@ def _schema(current: dict[str, Any], entry: dict[str, Any]) -> list[Change]:
     return [Change(f"schema {name}", action, found or "", charset, data={"sql": [statement]})]
 
 
-def _account(found: dict[str, Any] | None, entry: dict[str, Any], user: str, host: str) -> list[Change]:
-    schema = entry["name"]
-    stored = native_hash(entry["password"])
+def _account(found: dict[str, Any] | None, entries: list[dict[str, Any]], user: str, host: str) -> list[Change]:
+    """What makes an account the owner of these schemas; its password is that of the first."""
+    schemas = [entry["name"] for entry in entries]
+    stored = native_hash(entries[0]["password"])
     wanted = {
         "password": hashlib.sha256(f"mysql_native_password {stored}".encode()).hexdigest(),
         "tls": True,
-        "privileges": {schema: ["ALL"]},
+        "privileges": {schema: ["ALL"] for schema in schemas},
     }
     if found == wanted:
         return []
@@ -125,7 +132,7 @@ def _account(found: dict[str, Any] | None, entry: dict[str, Any], user: str, hos
     statements = [f"CREATE USER IF NOT EXISTS {account} {identity}", f"ALTER USER {account} {identity}"]
     if found and found["privileges"] != wanted["privileges"]:
         statements.append(f"REVOKE ALL PRIVILEGES, GRANT OPTION FROM {account}")
-    statements.append(f"GRANT ALL PRIVILEGES ON `{_pattern(schema)}`.* TO {account}")
+    statements += [f"GRANT ALL PRIVILEGES ON `{_pattern(schema)}`.* TO {account}" for schema in schemas]
     before = _shown(found, found["password"] == wanted["password"]) if found else ""
     action = "update" if found else "create"
     return [Change(f"account {user}@{host}", action, before, _shown(wanted, True), data={"sql": statements})]

@@ -111,6 +111,28 @@ def test_an_underscore_in_a_schema_grants_no_other_schema():
     assert any(r"ON `nova\_api`.* TO" in statement for statement in statements(database.plan(NOTHING, want)))
 
 
+def test_an_underscore_is_read_as_the_client_writes_it():
+    grants = "".join(f"grant\tnova\t{HOST}\tnova{escaped}api\tALL\n" for escaped in ("\\\\_",))
+    out = f"schema\tnova_api\tutf8mb4\naccount\tnova\t{HOST}\t{STORED}\tANY\n{grants}"
+    want = {"databases": [{**WANTED["databases"][0], "name": "nova_api", "user": "nova"}]}
+    current = database.read(Server(out=out), database.question(want))
+    assert current["accounts"]["nova"][HOST]["privileges"] == {"nova_api": ["ALL"]}
+    assert not database.plan(current, want).changes
+
+
+def test_an_account_may_own_several_schemas():
+    first = {**WANTED["databases"][0], "name": "nova", "user": "nova"}
+    want = {"databases": [first, {**first, "name": "nova_cell0"}]}
+    plan = database.plan(NOTHING, want)
+    assert plan.summary() == ["create schema nova", "create schema nova_cell0", f"create account nova@{HOST}"]
+    assert [text for text in statements(plan) if text.startswith("GRANT")] == [
+        f"GRANT ALL PRIVILEGES ON `{schema}`.* TO 'nova'@'{HOST}'" for schema in ("nova", r"nova\_cell0")
+    ]
+    held = {"password": STORED, "tls": True, "privileges": {"nova": ["ALL"], "nova_cell0": ["ALL"]}}
+    now = {**CURRENT, "schemas": dict.fromkeys(("nova", "nova_cell0"), "utf8mb4"), "accounts": {"nova": {HOST: held}}}
+    assert not database.plan(now, want).changes
+
+
 def test_the_password_is_in_no_statement_command_or_diff():
     plan, server = database.plan(NOTHING, WANTED), Server()
     database.apply(server, plan)
