@@ -17,6 +17,7 @@ from .lab.subject import SUBJECT as LAB
 from .networks.subject import SUBJECT as NETWORKS
 from .nfs import named_shares
 from .nfs.subject import SUBJECT as NFS
+from .nova.subject import SUBJECT as NOVA
 from .placement.subject import SUBJECT as PLACEMENT
 from .plan.registry import Order, Phase
 from .subject import Subject
@@ -35,6 +36,7 @@ SUBJECTS: tuple[Subject, ...] = (
     CINDER,
     ATTACH,
     PLACEMENT,
+    NOVA,
     LAB,
 )
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -19,8 +20,15 @@ def names(view: View) -> Mapping[str, Any]:
         "ceph_crush_location": lambda: cluster.crush_location(view.host),
         "ceph_sections": lambda overrides: cluster.sections(view.model, view.host, overrides),
         "ceph_keyring": lambda entity: cluster.keyring(view.model, view.secrets, entity),
+        "ceph_key": lambda entity: cluster.key(view.secrets, entity),
+        "ceph_secret_uuid": lambda user: secret_uuid(view.model.deployment, user),
         "ceph_inputs": ceph_inputs,
     }
+
+
+def secret_uuid(deployment: str, user: str) -> str:
+    """The name under which libvirt knows the key of a client, the same on all hosts: instances carry it along."""
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"holdfast:{deployment}/ceph.client.{user}"))
 
 
 def ceph_inputs(clients: Iterable[str]) -> list[str]:

@@ -73,9 +73,13 @@ class View:
         return flows.bind_address(self.model, self.host, flow)
 
     def place(self, flow: str) -> str:
-        """``address:port`` where the host serves a flow, with the path that the load balancer asks, if it does."""
+        """``address:port`` where the host serves a flow, with the path that the load balancer asks, if it does.
+
+        Without the path where a server which is well answers it otherwise than with success.
+        """
         asked = self.description.content.get("balancer", ())
-        check = next((entry.get("check", HEALTH_CHECK) for entry in asked if entry["flow"] == flow), "")
+        told = (entry for entry in asked if entry["flow"] == flow and "answers" not in entry)
+        check = next((entry.get("check", HEALTH_CHECK) for entry in told), "")
         return f"{self.bind(flow)}:{flows.port(flow)}{check}"
 
     def dial(self, flow: str) -> list[str]:

@@ -145,9 +145,10 @@ def client_addresses(model: Model, row: Flow) -> tuple[str, ...]:
 
 def shows_certificate(model: Model, host: Host) -> bool:
     """Whether the host shows a certificate: it serves by TLS, or asks somebody to whom both ends show theirs."""
-    if not host.groups.isdisjoint(serving_tls()):
+    rows = table(model)
+    if any(row.tls and row.servers in host.groups for row in rows):
         return True
-    both = (row for row in table(model) if row.tls == "both" and model.group(row.servers))
+    both = (row for row in rows if row.tls == "both" and model.group(row.servers))
     return any(not host.groups.isdisjoint(row.clients) for row in both)
 
 
@@ -171,7 +172,7 @@ def table(model: Model) -> tuple[Flow, ...]:
     """The whole table of a deployment."""
     found: dict[tuple[str, ...], tuple[Flow, ...]] = _known(model, "table")
     if () not in found:
-        found[()] = complete(model.uses)
+        found[()] = tuple(row for row in complete(model.uses) if not row.beside or model.group(row.beside))
     return found[()]
 
 

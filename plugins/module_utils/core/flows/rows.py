@@ -40,6 +40,7 @@ class Flow:
         tls: whose certificates of this deployment are shown: the servers' or those of ``both`` ends.
         users: the only users of the system, beside root, that a client's process may be of; anybody when empty. For
             servers that know their clients by nothing but the address.
+        beside: a group without whose members nobody has this traffic, where that of the servers may have some.
     """
 
     id: str
@@ -58,6 +59,7 @@ class Flow:
     where_connected: bool = False
     tls: Literal["", "servers", "both"] = ""
     users: tuple[str, ...] = ()
+    beside: str = ""
 
     @property
     def is_frontend(self) -> bool:
@@ -221,6 +223,67 @@ FLOWS: tuple[Flow, ...] = (
     ),
     *_balanced("placement_api", "placement", 8778, "placement-api", "Placement API"),
     *_balanced("cinder_api", "block", 8776, "cinder-api", "Volume API"),
+    *_balanced("barbican_api", "keys", 9311, "barbican-api", "Key API", offers="keys", optional=True),
+    *_balanced("nova_api", "compute", 8774, "nova-api", "Compute API", offers="compute"),
+    # What an instance asks about itself, through the agents of the network service, which say by a signature whose it is.
+    *_balanced(
+        "nova_metadata",
+        "compute",
+        8775,
+        "nova-metadata",
+        "Metadata API",
+        servers="nova_api",
+        clients=(),
+        offers="metadata",
+        optional=True,
+    ),
+    *_balanced("nova_vnc_proxy", "compute", 6080, "nova-novncproxy", "Screens of instances", servers="nova_console"),
+    *_balanced(
+        "nova_serial_proxy", "compute", 6083, "nova-serialproxy", "Serial consoles of instances", servers="nova_console"
+    ),
+    Flow(
+        "nova_vnc",
+        "compute",
+        "mgmt",
+        "tcp",
+        ("5900-6899",),
+        "nova_compute",
+        ("nova_console",),
+        "qemu",
+        description="Screens of instances to their proxy, by TLS at both ends",
+        optional=True,
+        tls="both",
+        beside="nova_api",
+    ),
+    # QEMU's serial ports know neither TLS nor names.
+    Flow(
+        "nova_serial",
+        "compute",
+        "mgmt",
+        "tcp",
+        ("10000-10999",),
+        "nova_compute",
+        ("nova_console",),
+        "qemu",
+        description="Serial consoles of instances to their proxy, where nova_serial_console is on",
+        optional=True,
+        users=("nova",),
+        beside="nova_api",
+    ),
+    Flow(
+        "nova_ssh",
+        "compute",
+        "storage",
+        "tcp",
+        (8022,),
+        "nova_compute",
+        ("nova_compute",),
+        "holdfast-nova-sshd",
+        description="Disks of instances that are resized or move while they are off, between compute hosts",
+        optional=True,
+        users=("nova",),
+        beside="nova_api",
+    ),
     *_balanced("swift_proxy", "object", 8080, "swift-proxy", "Object API"),
     Flow(
         "swift_object",

@@ -28,6 +28,10 @@ def names(view: View) -> Mapping[str, Any]:
             "cafile": CA_BUNDLE,
         }
 
+    def keystone_client(name: str) -> dict[str, Any]:
+        """How a service signs in to ask others: options of a section of their own."""
+        return {option: value for option, value in keystone_auth(name).items() if option != "www_authenticate_uri"}
+
     def keystone_admin() -> dict[str, Any]:
         """How the administrator signs in: what kinds on a host need that speak to an API."""
         return {
@@ -46,6 +50,7 @@ def names(view: View) -> Mapping[str, Any]:
 
     return {
         "keystone_auth": keystone_auth,
+        "keystone_client": keystone_client,
         "keystone_admin": keystone_admin,
         "expired_token_window": expired_token_window,
     }

@@ -47,7 +47,7 @@ UNSAFE_MOUNT_OPTIONS: Mapping[str, str] = {
 OPTIONS = "rw,sync,root_squash,no_subtree_check,sec=sys"
 """How shares are exported, beside whom root of a client is: the service that owns the share, and no more than that.
 
-Services look into files as root, and only the owner may.
+Services look into files as root, and only the owner may. A claim may say that root stays root (``root``).
 """
 
 
@@ -106,6 +106,11 @@ def owners(claims: flows.Claims) -> dict[str, int]:
     return {claim["purpose"]: claim["owner"] for claim in claims.get(SHARE, ())}
 
 
+def rooted(claims: flows.Claims) -> frozenset[str]:
+    """The purposes of shares on which root of a client is root."""
+    return frozenset(claim["purpose"] for claim in claims.get(SHARE, ()) if claim.get("root"))
+
+
 def mount_unit(source: str, where: str, options: str) -> str:
     """A systemd unit that mounts a share. What needs it has ``RequiresMountsFor``, and so does not run without it."""
     return (
@@ -132,13 +137,14 @@ def exports(model: Model, host: Host) -> list[dict[str, Any]]:
     found = []
     for share in shares(host.variables):
         owner = owners(model.claims)[share.purpose]
+        options = OPTIONS.replace("root_squash", "no_root_squash") if share.purpose in rooted(model.claims) else OPTIONS
         found.append(
             {
                 "path": share.path,
                 "disk": share.disk,
                 "owner": owner,
                 "clients": list(clients(model, share.purpose)),
-                "options": f"{OPTIONS},anonuid={owner},anongid={owner}",
+                "options": f"{options},anonuid={owner},anongid={owner}",
             }
         )
     return found
