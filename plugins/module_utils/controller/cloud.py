@@ -23,6 +23,7 @@ import yaml
 from ..core.errors import HoldfastError
 from ..core.verify.story import Answer
 from ..host import ports as ports_io
+from . import web_socket
 
 # Swift answers with more than a hundred headers where a container has as much metadata as it may have.
 http.client._MAXHEADERS = 4096  # type: ignore[attr-defined]
@@ -175,6 +176,14 @@ class Client:
                 secure.sendall(head)
                 begun.append(Begun(secure))
             yield begun
+
+    def web_socket(self, url: str, sent: bytes, length: int, seconds: float) -> tuple[int, bytes]:
+        """The status of the answer to a request for a web socket, and up to ``length`` bytes of what comes then."""
+        parts = urlsplit(url)
+        with contextlib.ExitStack() as stack:
+            plain = stack.enter_context(_connected(parts))
+            secure = stack.enter_context(self.context.wrap_socket(plain, server_hostname=parts.hostname))
+            return web_socket.talk(secure, parts, sent, length, seconds)
 
     def open_connections(self, url: str, count: int) -> tuple[str, int]:
         """Our own address, and how many of ``count`` connections are held at once. Nothing is sent on them."""

@@ -7,6 +7,7 @@ Built by ``inventory.build`` on the controller. It holds no secret: those come f
 from __future__ import annotations
 
 import ipaddress
+import uuid
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -101,6 +102,11 @@ class Model:
             uses=_tuples(plain["uses"]),
             claims=_tuples(plain["claims"]),
         )
+
+
+def host_uuid(model: Model, host: Host) -> str:
+    """A UUID of a host's own, the same in every run."""
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"holdfast:{model.deployment}/{host.name}"))
 
 
 def _tuples(plain: Mapping[str, list[Any]]) -> dict[str, tuple[Any, ...]]:

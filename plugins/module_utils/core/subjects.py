@@ -80,8 +80,9 @@ PHASES = (
     Phase("ceph_cluster", "Cluster of Ceph, its options, keys and pools", ("ceph_cluster",)),
     Phase("ceph_daemons", "Daemons and clients of Ceph", ("file", "ceph_mgr", "unit", "ceph_osd")),
     Phase("ceph_access", "Clients of another's Ceph", ("ceph_access",)),
-    Phase("services", "Services", ("driver_option", "file", "migration", "unit")),
+    Phase("services", "Services", ("driver_option", "file", "migration", "nova_cell", "compute_node", "unit")),
     Phase("volume_types", "Volume types", ("volume_type",)),
+    Phase("flavors", "Flavors, aggregates and quotas of instances", ("flavor",)),
     Phase("finish", "Finish", ("migration",)),
 )
 

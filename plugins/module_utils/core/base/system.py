@@ -45,12 +45,13 @@ def versions(io: IO, names: Sequence[str]) -> dict[str, str]:
 
 
 def mounts(io: IO) -> list[dict[str, str]]:
-    """``{number, where, filesystem}`` of every mount, in the order in which they were made."""
+    """``{number, where, filesystem, source}`` of every mount, in the order in which they were made."""
     entries = []
     for line in (io.read_text("/proc/self/mountinfo") or "").splitlines():
         fields = line.split()
         where = fields[4].replace("\\040", " ")
-        entries.append({"number": fields[2], "where": where, "filesystem": fields[fields.index("-") + 1]})
+        filesystem, source = fields[fields.index("-") + 1 :][:2]
+        entries.append({"number": fields[2], "where": where, "filesystem": filesystem, "source": source})
     return entries
 
 

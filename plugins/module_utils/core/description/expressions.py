@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import functools
 import re
-import uuid
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -15,7 +14,7 @@ import jinja2.sandbox
 
 from .. import flows
 from ..errors import HoldfastError
-from ..model import Host, Model
+from ..model import Host, Model, host_uuid
 from . import backends
 from .load import Description, groups
 
@@ -97,7 +96,7 @@ class View:
 
     def host_uuid(self) -> str:
         """The host's own, the same in every run."""
-        return str(uuid.uuid5(uuid.NAMESPACE_URL, f"holdfast:{self.model.deployment}/{self.host.name}"))
+        return host_uuid(self.model, self.host)
 
     def elsewhere(self) -> dict[str, str]:
         """Services that the model deploys, and not on this host, each with the system user that it runs as."""

@@ -225,16 +225,16 @@ FLOWS: tuple[Flow, ...] = (
     *_balanced("cinder_api", "block", 8776, "cinder-api", "Volume API"),
     *_balanced("barbican_api", "keys", 9311, "barbican-api", "Key API", offers="keys", optional=True),
     *_balanced("nova_api", "compute", 8774, "nova-api", "Compute API", offers="compute"),
-    # What an instance asks about itself, through the agents of the network service, which say by a signature whose it is.
+    # What an instance asks about itself, through agents of the network service, which say by a signature whose it is.
     *_balanced(
         "nova_metadata",
         "compute",
         8775,
-        "nova-metadata",
+        "nova-api-metadata",
         "Metadata API",
         servers="nova_api",
         clients=(),
-        offers="metadata",
+        offers="instance_metadata",
         optional=True,
     ),
     *_balanced("nova_vnc_proxy", "compute", 6080, "nova-novncproxy", "Screens of instances", servers="nova_console"),

@@ -9,9 +9,9 @@ from typing import Any
 LOCAL, NFS, RBD = "local", "nfs", "rbd"
 
 MEANS: Mapping[str, str] = {
-    LOCAL: "an instance moves with a copy of its disks, and when the host is lost, so are they: it cannot be taken over",
-    NFS: "an instance moves without a copy, and another host takes it over when the host is lost; all of them wait while "
-    "the server of the share is away",
+    LOCAL: "an instance moves with a copy of its disks, and when the host is lost, so are they: nobody takes it over",
+    NFS: "an instance moves without a copy, and another host takes it over when the host is lost; all of them wait "
+    "while the server of the share is away",
     RBD: "an instance moves without a copy, and another host takes it over when the host is lost",
 }
 """For moving instances, and for the loss of their host, as the end of a sentence."""

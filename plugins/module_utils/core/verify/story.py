@@ -82,6 +82,12 @@ class Cloud(Protocol):
     def unfinished(self, url: str, count: int, length: int) -> AbstractContextManager[Sequence[Unfinished]]:
         """``count`` requests by POST, of which each says that ``length`` bytes follow, and sends one."""
 
+    def web_socket(self, url: str, sent: bytes, length: int, seconds: float) -> tuple[int, bytes]:
+        """The status of the answer to a request for a web socket over verified TLS, and what its other end says.
+
+        ``sent`` goes out first; up to ``length`` bytes are taken, for so many ``seconds`` at most.
+        """
+
     def open_connections(self, url: str, count: int) -> tuple[str, int]:
         """Our own address, and how many of ``count`` connections to the port of ``url`` are held at once."""
 
