@@ -220,19 +220,29 @@ def test_an_idle_cloud_has_a_budget_and_says_who_breaks_it(state, share, fails):
 
 
 def test_the_machine_is_watched(tmp_path, monkeypatch):
-    (tmp_path / "7").mkdir()
     ticks, second = idle.TICK, iter([0.0, 60.0])
+    for number, (namespace, command) in {
+        7: ("lab", "ceph"),
+        8: ("here", "editor"),
+        9: ("here", ""),
+        "self": ("here", "x"),
+    }.items():
+        (tmp_path / f"{number}/ns").mkdir(parents=True)
+        (tmp_path / f"{number}/ns/pid").symlink_to(f"pid:[{namespace}]")
+        (tmp_path / f"{number}/cmdline").write_text(command)
 
     def stand(busy, process):
         (tmp_path / "stat").write_text(f"cpu  {busy} 0 0 99999 77777 0 0 5555 0 0\ncpu0 1 1 1 1\n")
-        (tmp_path / "7/stat").write_text(f"7 (ceph (osd) S 1 7 7 0 -1 0 0 0 0 0 {process} 0 0 0 20 0 1 0\n")
+        for number, name in {7: "ceph (osd", 8: "editor", 9: "kworker"}.items():
+            told = f"{number} ({name}) S 1 7 7 0 -1 0 0 0 0 0 {process} 0 0 0 20 0 1 0\n"
+            (tmp_path / f"{number}/stat").write_text(told)
 
     stand(0, 0)
     monkeypatch.setattr(idle.time, "monotonic", lambda: next(second))
-    monkeypatch.setattr(idle.time, "sleep", lambda _: stand(12 * ticks, 6 * ticks))
+    monkeypatch.setattr(idle.time, "sleep", lambda _: stand(24 * ticks, 6 * ticks))
     found = idle.measure(60, tmp_path)
-    assert (round(found.share, 3), found.by_name) == (0.1, {"ceph (osd": 0.05})
-    assert str(found) == "10.0% of 2 cores: ceph (osd 5.0%"
+    assert (round(found.share, 3), found.by_name) == (0.15, {"ceph (osd": 0.05, "kworker": 0.05})
+    assert str(found) == "15.0% of 2 cores (other programs of this machine: 5.0%): ceph (osd 5.0%, kworker 5.0%"
 
 
 class Bench:
