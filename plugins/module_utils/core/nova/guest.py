@@ -119,7 +119,7 @@ def said(cloud: Cloud, server: str, name: str = BOOT, seconds: float = START_SEC
 
 def console(cloud: Cloud, server: str) -> str:
     """What stands on the console of an instance; empty while it has none."""
-    body = {"os-getConsoleOutput": {}}
+    body: dict[str, Any] = {"os-getConsoleOutput": {}}
     doing = "Reading the console"
     answer = call(cloud, "POST", f"/servers/{server}/action", 200, 404, 409, doing=doing, body=body)
     return str((answer or {}).get("output") or "")

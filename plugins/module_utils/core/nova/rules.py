@@ -233,8 +233,8 @@ def aggregates(draft: Draft) -> Iterator[Finding]:
                 yield draft.error(
                     "nova.two-zones",
                     (AGGREGATES, index, "hosts", place),
-                    f"is {host!r}, which is in the zone {zones[host][0]} by {AGGREGATES}[{zones[host][1]}]: a host is in "
-                    "one zone.",
+                    f"is {host!r}, which is in the zone {zones[host][0]} by {AGGREGATES}[{zones[host][1]}]: a host is "
+                    "in one zone.",
                     "Leave it in one of them.",
                 )
         if zone == _RESERVED_ZONE:

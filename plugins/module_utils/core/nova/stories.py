@@ -25,7 +25,7 @@ def facts(model: Model, services: Services) -> dict[str, Any]:
     hosts = {host.name: storage.chosen(host.variables, variables) for host in model.group("nova_compute")}
     stores = variables.get("glance_stores") or ()
     default = next((store for store in stores if store["name"] == variables.get("glance_default_store")), None)
-    store = default or next(iter(stores), {})
+    store: dict[str, Any] = default or next(iter(stores), {})
     types = backends.volume_types(model)
     kept = next((entry["name"] for entry in types if entry.get("default")), None)
     managed = {backend["name"]: (host, backend) for host, backend in backends.backends(model)}
@@ -53,7 +53,7 @@ def ask(cloud: Cloud, facts: Mapping[str, Any]) -> dict[str, Any]:
     names = facts["names"]
     image = _first(cloud, "image", f"/v2/images?name={names['image']}&status=active", "images")
     listed = call(cloud, "GET", "/flavors/detail?is_public=None", 200, doing="Asking for flavors")["flavors"]
-    flavor = next((entry for entry in listed if entry["name"] == names["flavor"]), {})
+    flavor: dict[str, Any] = next((entry for entry in listed if entry["name"] == names["flavor"]), {})
     network = _network(cloud, names["network"])
     found = {
         "image": image.get("id"),
