@@ -12,7 +12,7 @@ from ansible_collections.holdfast.storage.plugins.module_utils.core.model import
 from ansible_collections.holdfast.storage.plugins.module_utils.core.subjects import RULES
 from ansible_collections.holdfast.storage.tests.unit.module_utils.core import inventory_cases as cases
 
-GOOD = ("lab", "metal", "networks-only", "shared-wire", "ceph", "ceph-external", "block")
+GOOD = ("lab", "metal", "networks-only", "shared-wire", "ceph", "ceph-external", "block", "nova")
 
 
 @pytest.mark.parametrize("name", GOOD)
