@@ -100,6 +100,29 @@ options:
           mtu:
             description: MTU of the interface in bytes, when it must be larger than its bridges need.
             type: int
+      switched:
+        description:
+          - Whether a switch such as Open vSwitch makes the bridge. Its port is brought up for it, and the bridge gets
+            its addresses as soon as it is there.
+        type: bool
+        default: false
+  ports:
+    description: Links that a switch takes for something else. They are brought up, without addresses.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      interface:
+        description: Name of a network interface or of a bond.
+        type: str
+        required: true
+      vlan:
+        description: VLAN id, when the switch takes a tagged network of the interface.
+        type: int
+      mtu:
+        description: Largest packet in bytes.
+        type: int
+        default: 1500
   rollback_seconds:
     description: Time in seconds after which the host undoes a change that nobody has confirmed.
     type: int
@@ -170,11 +193,18 @@ def main() -> None:
         "dns": {"type": "list", "elements": "str", "default": []},
         "routes": {"type": "list", "elements": "dict", "default": [], "options": route},
         "port": {"type": "dict", "required": True, "options": port},
+        "switched": {"type": "bool", "default": False},
+    }
+    taken = {
+        "interface": {"type": "str", "required": True},
+        "vlan": {"type": "int"},
+        "mtu": {"type": "int", "default": 1500},
     }
     guarded.run(
         network,
         {
             "bridges": {"type": "list", "elements": "dict", "required": True, "options": bridge},
+            "ports": {"type": "list", "elements": "dict", "default": [], "options": taken},
             "rollback_seconds": {"type": "int", "default": 45},
         },
     )

@@ -68,6 +68,11 @@ options:
         description: Whether changed files need only a reload.
         type: bool
         default: false
+      reload_packages:
+        description: Whether a reload takes new versions of packages too, where O(units[].reload) is set.
+        type: bool
+        default: false
+        version_added: "1.1.0"
 """
 
 EXAMPLES = r"""
@@ -112,6 +117,7 @@ def main() -> None:
         "packages": {"type": "list", "elements": "str", "default": []},
         "listens": {"type": "list", "elements": "str", "default": []},
         "reload": {"type": "bool", "default": False},
+        "reload_packages": {"type": "bool", "default": False},
     }
     runner.run(unit, {"units": {"type": "list", "elements": "dict", "required": True, "options": entry}})
 

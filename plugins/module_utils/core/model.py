@@ -14,7 +14,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Network:
-    """One of the three networks. ``name`` is ``mgmt``, ``storage`` or ``repl``."""
+    """One of the networks. ``name`` is ``mgmt``, ``storage``, ``repl`` or ``overlay``."""
 
     name: str
     bridge: str
@@ -36,7 +36,8 @@ class Host:
     ``addresses`` maps the networks that the host is on to its address there, without prefix length.
     ``ports`` maps them to what carries the bridge: ``{interface, vlan?}`` or ``{bond: {...}, vlan?}``.
     ``more_addresses`` are those that it has there besides, for the flows that say so. ``connect_ports`` are where it is
-    reached by Ansible, when that is not where everybody is.
+    reached by Ansible, when that is not where everybody is. ``switched`` are the networks whose bridge on the host is
+    made by a switch in userspace, and not by the kernel.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Host:
     connect: str = ""
     more_addresses: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     connect_ports: tuple[int, ...] = ()
+    switched: tuple[str, ...] = ()
 
     @property
     def is_container(self) -> bool:
@@ -93,6 +95,7 @@ class Model:
                         "groups": frozenset(host["groups"]),
                         "more_addresses": _tuples(host["more_addresses"]),
                         "connect_ports": tuple(host["connect_ports"]),
+                        "switched": tuple(host["switched"]),
                     }
                 )
                 for name, host in plain["hosts"].items()

@@ -15,6 +15,7 @@ from .inventory.secrets import FORMS
 from .keystone.subject import SUBJECT as KEYSTONE
 from .lab.subject import SUBJECT as LAB
 from .networks.subject import SUBJECT as NETWORKS
+from .neutron.subject import SUBJECT as NEUTRON
 from .nfs import named_shares
 from .nfs.subject import SUBJECT as NFS
 from .placement.subject import SUBJECT as PLACEMENT
@@ -35,6 +36,7 @@ SUBJECTS: tuple[Subject, ...] = (
     CINDER,
     ATTACH,
     PLACEMENT,
+    NEUTRON,
     LAB,
 )
 
@@ -50,6 +52,7 @@ RULES = (*(rule for subject in SUBJECTS for rule in subject.rules), disks.about(
 NAMED_SECRETS = tuple(subject.secrets for subject in SUBJECTS if subject.secrets)
 
 ADDRESSES = tuple(subject.addresses for subject in SUBJECTS if subject.addresses)
+SWITCHED = tuple(subject.switched for subject in SUBJECTS if subject.switched)
 OUTSIDERS = tuple(subject.outsiders for subject in SUBJECTS if subject.outsiders)
 
 EXPRESSIONS = tuple(subject.expressions for subject in SUBJECTS if subject.expressions)
@@ -78,8 +81,10 @@ PHASES = (
     Phase("ceph_cluster", "Cluster of Ceph, its options, keys and pools", ("ceph_cluster",)),
     Phase("ceph_daemons", "Daemons and clients of Ceph", ("file", "ceph_mgr", "unit", "ceph_osd")),
     Phase("ceph_access", "Clients of another's Ceph", ("ceph_access",)),
+    Phase("switches", "Switches, and the databases of networks", ("file", "unit", "virtual_switch")),
     Phase("services", "Services", ("driver_option", "file", "migration", "unit")),
     Phase("volume_types", "Volume types", ("volume_type",)),
+    Phase("cloud_networks", "Networks of the cloud", ("cloud_network",)),
     Phase("finish", "Finish", ("migration",)),
 )
 

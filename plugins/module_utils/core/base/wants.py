@@ -27,7 +27,7 @@ def file(model: Model, host: Host, services: Services, secrets: Mapping[str, str
 
 
 def unit(model: Model, host: Host, services: Services, secrets: Mapping[str, str]) -> dict[str, Any]:
-    """``{units: [{name, enabled, state, inputs: [{path, sha256}], packages, listens, reload}]}``.
+    """``{units: [{name, enabled, state, inputs: [{path, sha256}], packages, listens, reload, reload_packages}]}``.
 
     A unit's inputs are the files of its component, with the digest they will have, and ``inputs`` that others write
     (certificates), whose digest is whatever stands on the host.
@@ -52,6 +52,7 @@ def unit(model: Model, host: Host, services: Services, secrets: Mapping[str, str
                     "packages": sorted(unit.get("packages", component.get("packages", ()))),
                     "listens": unit.get("listens", []),
                     "reload": bool(unit.get("reload", False)),
+                    "reload_packages": bool(unit.get("reload_packages", False)),
                 }
             )
     # A unit that several components of a host have in common is there once.

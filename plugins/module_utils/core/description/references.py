@@ -59,6 +59,7 @@ def problems(descriptions: Iterable[Described], table: Iterable[Flow], variables
     given, rows = tuple(descriptions), tuple(table)
     named = frozenset(group for row in rows for group in (row.servers, *row.clients)) - {ANY}
     own = {group for each in given for part in each.content["components"] for group in _listed(part["group"])}
+    own |= {group for each in given for of in each.content.get("derived_groups", {}).values() for group in of["of"]}
     known = _Known(
         {row.id: row for row in rows},
         frozenset(row.offers for row in rows if row.offers),
@@ -96,6 +97,12 @@ def _all(description: Described, known: _Known) -> Found:
         for group, needed in content.get(key, {}).items():
             yield from _groups((key,), [group], known)
             yield from _groups((key, group), needed if key == "needs" else (), known)
+    for name, of in content.get("derived_groups", {}).items():
+        if name not in known.rows:
+            yield ("derived_groups", name), _unknown(name, "no group of the flow table", known.rows)
+        for group in of["of"]:
+            yield from _own_group(("derived_groups", name, "of"), group, known)
+        yield from _groups(("derived_groups", name, "where"), [of["where"]] if "where" in of else (), known)
     for index, entry in enumerate(content.get("migrations", ())):
         yield from _group(("migrations", index, "group"), entry["group"], known)
     for index, entry in enumerate(content.get("balancer", ())):

@@ -21,7 +21,7 @@ from typing import Any, Literal
 from ..errors import HoldfastError
 from ..model import Host, Model
 from .rows import ALL, ANY, BALANCER, FLOWS, FRONTEND, Flow
-from .uses import Claims, Uses, complete, serving_tls
+from .uses import Claims, Uses, complete, network_of, serving_tls
 
 # What others take of rows.py and uses.py through this package, besides the functions below.
 __all__ = ["ALL", "ANY", "BALANCER", "FLOWS", "FRONTEND", "Claims", "Flow", "Uses", "complete", "serving_tls"]
@@ -90,19 +90,20 @@ def bind_address(model: Model, host: Host, id: str) -> str:
     row = flow(id)
     if row.is_frontend:
         return balancer_address(model)
+    network = network_of(row, model.networks)
     try:
-        return host.addresses[row.network]
+        return host.addresses[network]
     except KeyError:
         raise HoldfastError(
-            f"{host.name} is not on the network {row.network}, where {row.service} listens ({id}). "
-            f"Fix: give it a port in networks_ports.{row.network}, or take it out of the group {row.servers}."
+            f"{host.name} is not on the network {network}, where {row.service} listens ({id}). "
+            f"Fix: give it a port in networks_ports.{network}, or take it out of the group {row.servers}."
         ) from None
 
 
 def bind_addresses(model: Model, host: Host, id: str) -> list[str]:
     """All addresses where a server of the flow listens: for some flows a host has more than its own."""
     row = flow(id)
-    more = host.more_addresses.get(row.network, ()) if row.more_addresses else ()
+    more = host.more_addresses.get(network_of(row, model.networks), ()) if row.more_addresses else ()
     return [bind_address(model, host, id), *more]
 
 
@@ -122,12 +123,12 @@ def servers(model: Model, row: Flow) -> tuple[Host, ...]:
 
     A frontend is there when it has somebody to ask, and somebody who may ask it.
     """
-    return _members(model, row.network, (row.servers,)) if _is_offered(model, row) else ()
+    return _members(model, network_of(row, model.networks), (row.servers,)) if _is_offered(model, row) else ()
 
 
 def clients(model: Model, row: Flow) -> tuple[Host, ...]:
     """The hosts that ask, by name. ``any`` gives those of the model that are on the network; others may ask as well."""
-    return _members(model, row.network, _clients(model, row))
+    return _members(model, network_of(row, model.networks), _clients(model, row))
 
 
 def server_addresses(model: Model, row: Flow) -> tuple[str, ...]:
@@ -135,12 +136,12 @@ def server_addresses(model: Model, row: Flow) -> tuple[str, ...]:
     if row.is_frontend:
         return (balancer_address(model),)
     portals = [address for host in servers(model, row) for address in bind_addresses(model, host, row.id)]
-    return _sorted({*_addresses(model, row.network, (row.servers,)), *portals})
+    return _sorted({*_addresses(model, network_of(row, model.networks), (row.servers,)), *portals})
 
 
 def client_addresses(model: Model, row: Flow) -> tuple[str, ...]:
     """Where a flow's clients are on its network, in numeric order."""
-    return _addresses(model, row.network, _clients(model, row))
+    return _addresses(model, network_of(row, model.networks), _clients(model, row))
 
 
 def shows_certificate(model: Model, host: Host) -> bool:
@@ -171,7 +172,7 @@ def table(model: Model) -> tuple[Flow, ...]:
     """The whole table of a deployment."""
     found: dict[tuple[str, ...], tuple[Flow, ...]] = _known(model, "table")
     if () not in found:
-        found[()] = complete(model.uses)
+        found[()] = complete(model.uses, model.networks)
     return found[()]
 
 
@@ -197,12 +198,25 @@ def difference(
 def by_network(counters: Mapping[str, Mapping[str, int]], model: Model | None = None) -> dict[str, int]:
     """Bytes of the flows by bridge, ``br-<network>`` without a model. Counters that belong to no flow are left out."""
     sums: dict[str, int] = {}
-    for row in FLOWS:
+    for row in table(model) if model else FLOWS:
         if model and row.network not in model.networks:
             continue
         bridge = model.networks[row.network].bridge if model else f"br-{row.network}"
         sums[bridge] = sums.get(bridge, 0) + counters.get(row.id, {}).get("bytes", 0)
     return sums
+
+
+def tunnelled(model: Model, host: Host, wires: Mapping[str, int], bridges: Mapping[str, int]) -> dict[str, Any]:
+    """Counters of the flows that a switch in userspace takes from the wire, where no firewall sees them.
+
+    ``wires`` are the bytes that the kernel saw on the port of each such bridge, ``bridges`` those that reached the
+    host by the bridge itself, both by bridge: what is left was in tunnels.
+    """
+    return {
+        row.id: {"bytes": max(wires[bridge] - bridges[bridge], 0), "packets": 0}
+        for row in table(model)
+        if row.tunnel and row.network in host.switched and (bridge := model.networks[row.network].bridge) in bridges
+    }
 
 
 def _grown(old: int, new: int) -> int:

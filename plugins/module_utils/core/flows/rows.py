@@ -25,7 +25,8 @@ class Flow:
     Attributes:
         id: its name, and that of its counter in the firewall.
         realm: the part of the domain that it serves: base, identity, object, image, ...
-        network: the only network where it is allowed: mgmt, storage or repl.
+        network: the only network where it is allowed: mgmt, storage, repl or overlay.
+        prefers: the network where it is instead, in a deployment that has it.
         protocol: tcp, udp or icmp (echo).
         ports: where the servers listen, each a number, or a text ``first-last``; empty for icmp.
         servers: the group that answers; ``all`` is every host on the network.
@@ -40,6 +41,8 @@ class Flow:
         tls: whose certificates of this deployment are shown: the servers' or those of ``both`` ends.
         users: the only users of the system, beside root, that a client's process may be of; anybody when empty. For
             servers that know their clients by nothing but the address.
+        tunnel: packets of others travel in it. A switch in userspace takes it from the wire, before the kernel's
+            firewall has seen it (``Host.switched``).
     """
 
     id: str
@@ -58,6 +61,8 @@ class Flow:
     where_connected: bool = False
     tls: Literal["", "servers", "both"] = ""
     users: tuple[str, ...] = ()
+    prefers: str = ""
+    tunnel: bool = False
 
     @property
     def is_frontend(self) -> bool:
@@ -128,6 +133,7 @@ FLOWS: tuple[Flow, ...] = (
     Flow("icmp_mgmt", "base", "mgmt", "icmp", (), ALL, (ALL,), "kernel", description="Echo among the hosts"),
     Flow("icmp_storage", "base", "storage", "icmp", (), ALL, (ALL,), "kernel", description="Echo among the hosts"),
     Flow("icmp_repl", "base", "repl", "icmp", (), ALL, (ALL,), "kernel", description="Echo among the hosts"),
+    Flow("icmp_overlay", "base", "overlay", "icmp", (), ALL, (ALL,), "kernel", description="Echo among the hosts"),
     Flow(
         "mariadb",
         "base",
@@ -220,6 +226,63 @@ FLOWS: tuple[Flow, ...] = (
         optional=True,
     ),
     *_balanced("placement_api", "placement", 8778, "placement-api", "Placement API"),
+    *_balanced("neutron_api", "network", 9696, "neutron-api", "Network API", offers="networks"),
+    Flow(
+        "ovn_northbound",
+        "network",
+        "mgmt",
+        "tcp",
+        (6641,),
+        "ovn_central",
+        (),
+        "ovsdb-server",
+        description="What networks there should be, from the network service, by TLS at both ends",
+        offers="network_plan",
+        optional=True,
+        tls="both",
+    ),
+    Flow(
+        "ovn_southbound",
+        "network",
+        "mgmt",
+        "tcp",
+        (6642,),
+        "ovn_central",
+        (),
+        "ovsdb-server",
+        description="What hosts have to do for it, and which ports they have, by TLS at both ends",
+        offers="network_state",
+        optional=True,
+        tls="both",
+    ),
+    # Those who switch for instances are not listed in the inventory: roles/ovn says who they are.
+    Flow(
+        "ovn_geneve",
+        "network",
+        "storage",
+        "udp",
+        (6081,),
+        "ovn_chassis",
+        ("ovn_chassis",),
+        "openvswitch",
+        description="Packets of instances between hosts, in tunnels; on overlay where that network is described",
+        optional=True,
+        prefers="overlay",
+        tunnel=True,
+    ),
+    # What an instance asks of itself. The agents on its host know which instance asks, and the load balancer takes
+    # nobody but them.
+    *_balanced(
+        "nova_metadata",
+        "compute",
+        8775,
+        "nova-api-metadata",
+        "Metadata of instances",
+        servers="nova_api",
+        clients=(),
+        offers="instance_metadata",
+        optional=True,
+    ),
     *_balanced("cinder_api", "block", 8776, "cinder-api", "Volume API"),
     *_balanced("swift_proxy", "object", 8080, "swift-proxy", "Object API"),
     Flow(

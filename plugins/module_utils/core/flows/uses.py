@@ -8,7 +8,7 @@ for more than to be let in says so at the service, by a claim. Its ``groups`` us
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -30,14 +30,19 @@ def of(descriptions: Iterable[Mapping[str, Any]]) -> Uses:
     return {what: tuple(sorted(groups)) for what, groups in found.items()}
 
 
-def complete(uses: Uses) -> tuple[Flow, ...]:
-    """The whole table: in each row also the clients that use what it offers."""
+def complete(uses: Uses, networks: Collection[str] = ()) -> tuple[Flow, ...]:
+    """The whole table: in each row also the clients that use what it offers, and where it is among ``networks``."""
     return tuple(
         row
         if ANY in row.clients
         else replace(row, clients=tuple(dict.fromkeys((*row.clients, *uses.get(row.offers, ())))))
-        for row in FLOWS
+        for row in (replace(row, network=network_of(row, networks)) if row.prefers else row for row in FLOWS)
     )
+
+
+def network_of(row: Flow, networks: Collection[str]) -> str:
+    """Where a flow is in a deployment with these networks."""
+    return row.prefers if row.prefers in networks else row.network
 
 
 def groups_of(group: str | Iterable[str] | Mapping[str, str], table: Iterable[Flow] = FLOWS) -> tuple[str, ...]:

@@ -159,6 +159,7 @@ class _Check:
         deployment: dict[str, Any] = {}
         given: set[str] = set()
         own: dict[str, dict[str, Any]] = {name: {} for name in self.raw.hosts}
+        present = {group for host in self.raw.hosts.values() for group in host.groups}
         for variable in self.roles.variables.values():
             if variable.name == SECRETS:
                 continue
@@ -170,7 +171,7 @@ class _Check:
             hosts={
                 name: DraftHost(
                     name,
-                    host.groups | self.domain.derived_groups(own[name], host.groups),
+                    host.groups | self.domain.derived_groups(own[name], host.groups, present),
                     own[name],
                     host.connect or name,
                     host.port,
@@ -424,6 +425,7 @@ def _model(draft: Draft, addresses: Mapping[str, Mapping[str, str]]) -> Model:
                 connect=host.connect,
                 more_addresses=draft.domain.more_addresses(host.variables),
                 connect_ports=host.connect_ports,
+                switched=draft.domain.switched_networks(host.variables, host.groups),
             )
             for name, host in sorted(draft.hosts.items())
         },

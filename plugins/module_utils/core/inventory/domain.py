@@ -22,6 +22,9 @@ Addresses = Callable[[Mapping[str, Any]], Mapping[str, Sequence[str]]]
 Outsiders = Callable[[Mapping[str, Any]], Iterator[tuple[KeyPath, Any]]]
 """From the deployment's variables, what names machines that are no hosts of the inventory, with places."""
 
+Switched = Callable[[Mapping[str, Any], Collection[str]], Sequence[str]]
+"""From a host's variables and groups, the networks whose bridge there is made by a switch in userspace."""
+
 NamedSecrets = Callable[[Any], Iterable[Named]]
 """The secrets that a ``Draft`` or a ``Model`` itself names, each as often as it does."""
 
@@ -98,6 +101,7 @@ class Domain:
         backends: the types of back ends of each service that has some, by its name.
         claims: what services ask of what they use, for a ``Draft``; ``strict`` when nothing is wrong with it.
         addresses: see ``Addresses``.
+        switched: see ``Switched``.
         outsiders: see ``Outsiders``.
         secrets: see ``NamedSecrets``.
         secret_families: the forms of secrets, by patterns of names of which a name of the site's is part, as ``*``.
@@ -108,6 +112,7 @@ class Domain:
     backends: Mapping[str, Backends] = field(default_factory=dict)
     claims: Callable[..., uses.Claims] = lambda draft, strict: {}
     addresses: tuple[Addresses, ...] = ()
+    switched: tuple[Switched, ...] = ()
     outsiders: tuple[Outsiders, ...] = ()
     secrets: tuple[NamedSecrets, ...] = ()
     secret_families: Mapping[str, Form] = field(default_factory=dict)
@@ -126,7 +131,13 @@ class Domain:
     @cached_property
     def groups(self) -> frozenset[str]:
         """The groups that mean something to Holdfast, and that an inventory may list."""
-        return flows.groups(self.uses).difference(*(of.served for of in self.backends.values()))
+        listed = flows.groups(self.uses).union(*(of["of"] for of in self.derived.values()))
+        return listed.difference(self.derived, *(of.served for of in self.backends.values()))
+
+    @cached_property
+    def derived(self) -> Mapping[str, Mapping[str, Any]]:
+        """Groups in which hosts are by being in others, by name: ``{of, where}``."""
+        return {name: of for service in self.services for name, of in service.get("derived_groups", {}).items()}
 
     @cached_property
     def needs(self) -> Mapping[str, tuple[str, ...]]:
@@ -170,6 +181,17 @@ class Domain:
                 found[network] = (*found.get(network, ()), *more)
         return found
 
-    def derived_groups(self, variables: Mapping[str, Any], groups: Collection[str]) -> frozenset[str]:
-        """The groups in which a host is without being listed there."""
-        return frozenset().union(*(of.derived_groups(groups, variables) for of in self.backends.values()))
+    def switched_networks(self, variables: Mapping[str, Any], groups: Collection[str]) -> tuple[str, ...]:
+        """The networks whose bridge on a host is made by a switch in userspace."""
+        return tuple(network for switched in self.switched for network in switched(variables, groups))
+
+    def derived_groups(
+        self, variables: Mapping[str, Any], groups: Collection[str], present: Collection[str] = ()
+    ) -> frozenset[str]:
+        """The groups in which a host is without being listed there. ``present`` are those that have hosts."""
+        by_groups = {
+            name
+            for name, of in self.derived.items()
+            if not set(of["of"]).isdisjoint(groups) and of.get("where", name) in (*present, name)
+        }
+        return frozenset(by_groups).union(*(of.derived_groups(groups, variables) for of in self.backends.values()))

@@ -20,6 +20,7 @@ from types import ModuleType
 from typing import Any
 
 from ..errors import Finding, HoldfastError, Severity
+from ..flows import Flow, complete
 from ..flows.uses import Claims
 from .addresses import Addresses, Range
 from .domain import Domain
@@ -162,6 +163,11 @@ class Draft:
     def claims(self) -> Claims:
         """What services ask of what they use, as far as the inventory says it."""
         return self.domain.claims(self, strict=False)
+
+    @cached_property
+    def flows(self) -> tuple[Flow, ...]:
+        """The whole table of flows, on the networks that the inventory describes."""
+        return complete(self.domain.uses, mapping(self.variables.get("networks_bridges")))
 
     @cached_property
     def networks(self) -> Mapping[str, DraftNetwork]:

@@ -14,6 +14,9 @@ from ..errors import HoldfastError
 DIRECTORY = "/etc/systemd/network"
 PREFIX = "00-holdfast-"
 
+SWITCHED = "switch"
+"""The kind of a link that a switch makes, by whatever name the kernel knows it."""
+
 _LONGEST_NAME = 15
 
 
@@ -39,7 +42,8 @@ def vlan_name(parent: str, vlan: int) -> str:
 def links_of(wanted: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Every link that the bridges need, by name: its files and the lines of state that the kernel should show.
 
-    ``lowest`` marks those that must be there before us: NICs.
+    ``lowest`` marks those that must be there before us: NICs. A bridge that is ``switched`` is made by a switch, which
+    takes the port; ``ports`` are links that a switch takes for something else. These links are only brought up.
     """
     found: dict[str, dict[str, Any]] = {}
 
@@ -62,7 +66,7 @@ def links_of(wanted: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     for bridge in wanted["bridges"]:
         name, port = bridge["bridge"], bridge["port"]
         needed = max(bridge["mtu"], port.get("mtu") or 0)
-        link(name, "bridge", addressing=bridge)["mtu"] = bridge["mtu"]
+        link(name, SWITCHED if bridge.get("switched") else "bridge", addressing=bridge)["mtu"] = bridge["mtu"]
         if port.get("bond"):
             bond = port["bond"]
             base = bond["name"]
@@ -76,13 +80,25 @@ def links_of(wanted: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
         else:
             raise HoldfastError(f"{name}: its port has neither an interface nor a bond.")
         found[base]["mtu"] = max(found[base]["mtu"], needed)
+        carrier = base
         if port.get("vlan"):
-            tagged = vlan_name(base, port["vlan"])
-            link(tagged, "vlan", vlan=port["vlan"], parent=base)
-            found[base]["vlans"].append(tagged)
-            enslave(tagged, name, bridge["mtu"])
+            carrier = vlan_name(base, port["vlan"])
+            link(carrier, "vlan", vlan=port["vlan"], parent=base)
+            found[base]["vlans"].append(carrier)
+        if bridge.get("switched"):
+            found[carrier] |= {"taken": True, "mtu": max(found[carrier]["mtu"], needed)}
         else:
-            enslave(base, name, needed)
+            enslave(carrier, name, needed if carrier == base else bridge["mtu"])
+    for port in wanted.get("ports") or ():
+        name = port["interface"]
+        found.setdefault(name, {"kind": None, "mtu": 0, "master": None, "vlans": [], "vlan": None})
+        if port.get("vlan"):
+            found[name] |= {"mtu": max(found[name]["mtu"], port["mtu"])}
+            tagged = vlan_name(name, port["vlan"])
+            link(tagged, "vlan", vlan=port["vlan"], parent=name)
+            found[name]["vlans"].append(tagged)
+            name = tagged
+        found[name] |= {"taken": True, "mtu": max(found[name]["mtu"], port["mtu"])}
     for entry in found.values():
         for member in entry.get("members", ()):
             found[member]["mtu"] = entry["mtu"]
@@ -98,13 +114,13 @@ def links_of(wanted: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 
 def _device(name: str, link: Mapping[str, Any]) -> str:
     """For udev: a bridge has its port's address and a bond a NIC's, so neighbours and switches keep theirs."""
-    if link["lowest"]:
+    if link["lowest"] or link["kind"] == SWITCHED:
         return ""
     return _file(["[Match]", f"OriginalName={name}", "", "[Link]", "MACAddressPolicy=none"])
 
 
 def _netdev(name: str, link: Mapping[str, Any]) -> str:
-    if link["lowest"]:
+    if link["lowest"] or link["kind"] == SWITCHED:
         return ""
     # MACAddress=none: networkd leaves it to the kernel, too. See ``_device``.
     lines = ["[NetDev]", f"Name={name}", f"Kind={link['kind']}"]
@@ -123,6 +139,9 @@ def _network(name: str, link: Mapping[str, Any], links: Mapping[str, Any]) -> st
     lines = ["[Match]", f"Name={name}", "", "[Link]", f"MTUBytes={link['mtu']}", "", "[Network]"]
     if link["master"]:
         lines.append(f"{'Bond' if links[link['master']]['kind'] == 'bond' else 'Bridge'}={link['master']}")
+    if link.get("taken"):
+        # Whoever has taken it keeps it.
+        lines.append("KeepMaster=yes")
     lines += [f"VLAN={vlan}" for vlan in link["vlans"]]
     lines += ["DHCP=no", "LinkLocalAddressing=no", "IPv6AcceptRA=no"]
     if not link["master"]:
@@ -130,7 +149,7 @@ def _network(name: str, link: Mapping[str, Any], links: Mapping[str, Any]) -> st
         # ports are mixed up is found to be cut off instead of being reached by a detour. Below VLANs it keeps out what
         # comes without a tag, and past the firewall: the kernel answers for all its addresses on every interface.
         lines.append("IPv4ReversePathFilter=strict")
-    if link["kind"] == "bridge":
+    if link["kind"] in ("bridge", SWITCHED):
         addressing = link["addressing"]
         lines.append("ConfigureWithoutCarrier=yes")
         lines += [f"Address={address}" for address in addressing["addresses"]]
@@ -154,12 +173,12 @@ def _file(lines: list[str]) -> str:
 
 
 def _state(link: Mapping[str, Any]) -> list[str]:
-    lines = [f"kind {link['kind']}"] if link["kind"] else []
+    lines = [f"kind {link['kind']}"] if link["kind"] not in (None, SWITCHED) else []
     lines += [f"vlan {link['vlan']} on {link['parent']}"] if link["vlan"] else []
     lines += [f"mode {link['mode']}"] if link.get("mode") else []
     lines += ["up", f"mtu {link['mtu']}"]
     lines += [f"in {link['master']}"] if link["master"] else []
-    if link["kind"] == "bridge":
+    if link["kind"] in ("bridge", SWITCHED):
         addressing = link["addressing"]
         lines += [f"address {address}" for address in addressing["addresses"]]
         lines += [f"route default via {addressing['gateway']}"] if addressing.get("gateway") else []

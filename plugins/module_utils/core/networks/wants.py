@@ -13,7 +13,7 @@ from ..model import Host, Model
 
 
 def network(model: Model, host: Host, services: Services, secrets: Mapping[str, str]) -> dict[str, Any]:
-    """``{bridges: [{bridge, mtu, addresses, gateway, dns, routes, port}], rollback_seconds}``.
+    """``{bridges: [{bridge, mtu, addresses, gateway, dns, routes, port, switched}], rollback_seconds}``.
 
     The host that is the only load balancer holds ``haproxy_address`` as well.
     """
@@ -35,6 +35,7 @@ def network(model: Model, host: Host, services: Services, secrets: Mapping[str, 
                 "dns": [],
                 "routes": [],
                 "port": _port(host.ports[name]),
+                "switched": name in host.switched,
             },
         )
         entry["mtu"] = max(entry["mtu"], network.mtu)

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ..model import Host, Network
 from .networkd import vlan_name
 
 Ports = Mapping[str, Mapping[str, Any]]
@@ -27,6 +28,18 @@ def parents(name: str) -> Iterator[str]:
 def tells_no_wire(name: str) -> bool:
     """Whether a name is that of a VLAN alone, such as ``vlan248``, which may be on any wire."""
     return bool(_NAMELESS.fullmatch(name))
+
+
+def witness(host: Host, network: Network) -> str:
+    """The link whose statistics have every byte that the host has on a network.
+
+    That is the bridge; where a switch in userspace makes that, it is the bridge's port.
+    """
+    if network.name not in host.switched:
+        return network.bridge
+    port = host.ports[network.name]
+    carrier = _carrier(port)
+    return vlan_name(carrier, port["vlan"]) if port.get("vlan") else carrier
 
 
 def of(ports: Ports) -> dict[str, set[str]]:

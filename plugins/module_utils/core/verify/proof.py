@@ -11,7 +11,7 @@ from .. import flows
 from ..model import Model
 from .story import Story, judge
 
-OURS = ("ssh", "icmp_mgmt", "icmp_storage", "icmp_repl")
+OURS = ("ssh", *(row.id for row in flows.FLOWS if row.protocol == "icmp"))
 """Flows by which a run reaches the hosts: they are no part of any story."""
 
 SLACK = 64 * 1024
@@ -94,7 +94,7 @@ def deployment_bytes(counted: Mapping[str, Mapping[str, int]], model: Model) -> 
     here. Where anybody may ask, only those who answer count it for certain.
     """
     sums: dict[str, int] = {}
-    for row in flows.FLOWS:
+    for row in flows.table(model):
         if flows.ANY in row.clients:
             sums[row.id] = sum(counted.get(host.name, {}).get(row.id, 0) for host in flows.servers(model, row))
         else:
@@ -105,7 +105,7 @@ def deployment_bytes(counted: Mapping[str, Mapping[str, int]], model: Model) -> 
 def _by_network(counted: Mapping[str, Mapping[str, int]], model: Model) -> dict[str, int]:
     totals = deployment_bytes(counted, model)
     sums = dict.fromkeys(model.networks, 0)
-    for row in flows.FLOWS:
+    for row in flows.table(model):
         if row.network in sums:
             sums[row.network] += totals.get(row.id, 0)
     return sums

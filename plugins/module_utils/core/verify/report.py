@@ -85,7 +85,7 @@ def view(
 
 def _network(model: Model, name: str, totals: Mapping[str, int]) -> dict[str, Any]:
     network = model.networks[name]
-    count = sum(totals.get(row.id, 0) for row in flows.FLOWS if row.network == name)
+    count = sum(totals.get(row.id, 0) for row in flows.table(model) if row.network == name)
     return {
         "name": name,
         "style": tone(name),
@@ -102,7 +102,9 @@ def network_map(model: Model, counted: Mapping[str, Mapping[str, int]]) -> dict[
     hosts = sorted(model.hosts.values(), key=lambda host: (_rank(host), host.name))
     networks = list(model.networks)
     row = ROW if len(hosts) <= 8 else 34
-    amounts = {(host.name, name): _amounts(counted.get(host.name, {}), name) for host in hosts for name in networks}
+    amounts = {
+        (host.name, name): _amounts(model, counted.get(host.name, {}), name) for host in hosts for name in networks
+    }
     greatest = max((sum(parts.values()) for parts in amounts.values()), default=0) or 1
     rows = []
     for number, host in enumerate(hosts):
@@ -152,8 +154,9 @@ def network_map(model: Model, counted: Mapping[str, Mapping[str, int]]) -> dict[
     }
 
 
-def _amounts(host_flows: Mapping[str, int], network: str) -> dict[str, int]:
-    return {row.id: host_flows[row.id] for row in flows.FLOWS if row.network == network and host_flows.get(row.id)}
+def _amounts(model: Model, host_flows: Mapping[str, int], network: str) -> dict[str, int]:
+    rows = (row for row in flows.table(model) if row.network == network)
+    return {row.id: host_flows[row.id] for row in rows if host_flows.get(row.id)}
 
 
 def _rank(host: Host) -> int:

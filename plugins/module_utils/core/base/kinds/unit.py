@@ -117,7 +117,8 @@ def _verb(unit: dict[str, Any], old: dict[str, Any] | None, new: dict[str, Any])
     """What becomes of a unit that runs with something else. What a package started serves nobody yet."""
     if not old:
         return "adopt"
-    return "reload" if unit.get("reload") and _only_files(old, new) else "restart"
+    by_reload = unit.get("reload") and (unit.get("reload_packages") or _only_files(old, new))
+    return "reload" if by_reload else "restart"
 
 
 def _port_taken(unit: str, place: str, who: str) -> Finding:

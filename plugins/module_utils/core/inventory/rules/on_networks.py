@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ...errors import Finding
-from ...flows import ALL, ANY, FLOWS, Flow
+from ...flows import ALL, ANY, Flow
 from ..draft import Draft, DraftHost, listed, rule
 
 
@@ -61,8 +61,8 @@ def networks_for_flows(draft: Draft) -> Iterator[Finding]:
     bridges = draft.variables.get("networks_bridges")
     if not isinstance(bridges, dict):
         return
-    for network in sorted({flow.network for flow in FLOWS} - set(bridges) - {"mgmt"}):
-        groups = {flow.servers for flow in FLOWS if flow.network == network and flow.servers != ALL}
+    for network in sorted({flow.network for flow in draft.flows} - set(bridges) - {"mgmt"}):
+        groups = {flow.servers for flow in draft.flows if flow.network == network and flow.servers != ALL}
         needing = [group for group in groups if draft.group(group)]
         if needing and not draft.was_refused(("networks_bridges", network)):
             yield draft.error(
@@ -75,7 +75,7 @@ def networks_for_flows(draft: Draft) -> Iterator[Finding]:
 
 def _served(draft: Draft) -> list[Flow]:
     """The flows for which there is a server."""
-    return [flow for flow in draft.domain.flows if flow.servers != ALL and draft.group(flow.servers)]
+    return [flow for flow in draft.flows if flow.servers != ALL and draft.group(flow.servers)]
 
 
 def _concern(host: DraftHost, flow: Flow) -> str | None:

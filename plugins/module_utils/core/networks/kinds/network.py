@@ -21,7 +21,7 @@ from ...change import Change, Plan
 from ...errors import Finding
 from ...host_io import IO
 from ...kind import Arm
-from ..networkd import DIRECTORY, PREFIX, links_of, released_network, render
+from ..networkd import DIRECTORY, PREFIX, SWITCHED, links_of, released_network, render
 
 NAME = "network"
 SWITCH = f"{STATE}/network/switch"
@@ -117,6 +117,8 @@ def plan(current: dict[str, Any], wanted: dict[str, Any]) -> Plan:
     for name, link in sorted(links.items()):
         is_now = current["links"].get(name)
         before, after = _state(is_now, link), link["state"]
+        if link["kind"] == SWITCHED and _is_bridge_to_come(is_now):
+            continue
         if before != after:
             action = "update" if is_now else "create"
             shown = ["(absent)"] if is_now is None else before
@@ -223,18 +225,23 @@ def _state(current: Mapping[str, Any] | None, link: Mapping[str, Any]) -> list[s
     """The lines of ``link["state"]`` as they are now. Others' addresses and routes on a bridge are let be."""
     if current is None:
         return []
-    lines = [f"kind {current['kind']}"] if link["kind"] else []
+    lines = [f"kind {current['kind']}"] if link["kind"] not in (None, SWITCHED) else []
     lines += [f"vlan {current['vlan']} on {current['parent']}"] if link["vlan"] else []
     lines += [f"mode {current['mode']}"] if link.get("mode") else []
     lines += ["up" if current["up"] else "down", f"mtu {current['mtu']}"]
     lines += [f"in {current['master'] or 'nothing'}"] if link["master"] else []
-    if link["kind"] == "bridge":
+    if link["kind"] in ("bridge", SWITCHED):
         stands = {f"address {address}" for address in current["addresses"]}
         stands |= {f"route {route}" for route in current["routes"]}
         lines += [line for line in link["state"] if line in stands]
     else:
         lines += [f"address {address}" for address in current["addresses"]]
     return lines
+
+
+def _is_bridge_to_come(current: Mapping[str, Any] | None) -> bool:
+    """Whether the switch has still to make a bridge, perhaps in the place of one that the kernel made."""
+    return current is None or current["kind"] == "bridge"
 
 
 def _addresses(wanted: Mapping[str, Any]) -> set[str]:
@@ -325,7 +332,7 @@ def _findings(
                 f"The interface {name} belongs to {stands['master']}, which is not Holdfast's.",
                 f"Free it (`ip link set {name} nomaster` and what made it so), or name another.",
             )
-        if link["kind"] and stands["kind"] != link["kind"]:
+        if link["kind"] and not _is_of_kind(stands, link) and f"{PREFIX}{name}.netdev" not in current["files"]:
             yield Finding(
                 "error",
                 "networks.name_taken",
@@ -342,6 +349,11 @@ def _findings(
                 f"This file configures {name} and sorts before {link['file']}, so it would keep its effect.",
                 "Give it a name that sorts later, such as 10-provision.network.",
             )
+
+
+def _is_of_kind(stands: Mapping[str, Any], link: Mapping[str, Any]) -> bool:
+    kinds = ("tun", "openvswitch") if link["kind"] == SWITCHED else (link["kind"],)
+    return stands["kind"] in kinds
 
 
 def _carries(name: str, links: Mapping[str, Mapping[str, Any]]) -> list[str]:

@@ -320,4 +320,4 @@ def no_network(draft: Draft, path: KeyPath, name: str, host: DraftHost) -> Findi
 def named(draft: Draft) -> Mapping[str, Any]:
     """The networks that the inventory names, also those with mistakes; when it names none, that was said already."""
     bridges = draft.variables.get(BRIDGES)
-    return bridges if isinstance(bridges, dict) else {"mgmt": {}, "storage": {}, "repl": {}}
+    return bridges if isinstance(bridges, dict) else {"mgmt": {}, "storage": {}, "repl": {}, "overlay": {}}
