@@ -13,7 +13,7 @@ import json
 import socket
 import ssl
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
@@ -131,12 +131,15 @@ class Client:
         self,
         method: str,
         url: str,
-        body: bytes | None = None,
+        body: bytes | Sequence[bytes] | None = None,
         headers: Mapping[str, str] | None = None,
         *,
         token: bool = True,
     ) -> Answer:
-        """One request over verified TLS. Raises HoldfastError when there is no answer; a status is no error."""
+        """One request over verified TLS. Raises HoldfastError when there is no answer; a status is no error.
+
+        A body in pieces is sent without its length, each piece as a chunk of its own.
+        """
         parts = urlsplit(url)
         if parts.scheme != "https":
             raise HoldfastError(f"{url} is not https: no token goes there.")

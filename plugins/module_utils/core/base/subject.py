@@ -6,7 +6,7 @@ from __future__ import annotations
 from ..inventory.draft import rules_of
 from ..inventory.rules import backends, deployment, groups, hosts, on_networks, overrides, secrets
 from ..subject import Subject
-from . import expressions, wants
+from . import wants
 from .kinds import disk, file, migration, package, platform, unit, volume_group
 
 SUBJECT = Subject(
@@ -27,6 +27,5 @@ SUBJECT = Subject(
         "migration": wants.migration,
         "platform": wants.platform,
     },
-    expressions=expressions.names,
     rules=rules_of(deployment, hosts, overrides, groups, on_networks, backends, secrets),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..description.services import Services
@@ -16,6 +16,8 @@ from ..verify.payload import MIB, content, md5, qcow2, sha256, vmdk_of_another_f
 from ..verify.story import NOISE, PREFIX, TAG, Cloud, Scene, Story, expect, require
 
 IMAGE_SIZE = 16 * MIB
+CHUNK = 4 * MIB
+"""Of an upload whose length nobody says: more than an API server takes at once unless it is told to."""
 IMPORT_SECONDS = 120
 """Within which an import has ended."""
 
@@ -57,7 +59,7 @@ def _register(cloud: Cloud, name: str, disk_format: str) -> str:
     return str(expect(answer, 201, doing=f"Registering the image {name}").json()["id"])
 
 
-def _upload(cloud: Cloud, image: str, data: bytes) -> Any:
+def _upload(cloud: Cloud, image: str, data: bytes | Sequence[bytes]) -> Any:
     url = f"{cloud.endpoint('image')}/v2/images/{image}/file"
     return cloud.request("PUT", url, data, {"Content-Type": "application/octet-stream"})
 
@@ -69,15 +71,19 @@ def _find(cloud: Cloud, scene: Scene) -> Mapping[str, Any]:
     return dict(found[0])
 
 
+def _active(found: Mapping[str, Any], data: bytes) -> None:
+    require(found["status"] == "active", f"The image is {found['status']} instead of active.")
+    require(found["size"] == len(data), f"The image has {found['size']} bytes instead of {len(data)}.")
+    require(found["checksum"] == md5(data), f"The image has the checksum {found['checksum']} instead of {md5(data)}.")
+
+
 def upload(cloud: Cloud, scene: Scene) -> dict[str, Any]:
     """A qcow2 image becomes active, with the size and checksum that it has here."""
     data = _image(scene)
     image = _register(cloud, scene.name, "qcow2")
     expect(_upload(cloud, image, data), 204, doing="Uploading the image")
     found = _find(cloud, scene)
-    require(found["status"] == "active", f"The image is {found['status']} instead of active.")
-    require(found["size"] == len(data), f"The image has {found['size']} bytes instead of {len(data)}.")
-    require(found["checksum"] == md5(data), f"The image has the checksum {found['checksum']} instead of {md5(data)}.")
+    _active(found, data)
     return {
         "image": image,
         "bytes": len(data),
@@ -140,6 +146,19 @@ def fetched_again(cloud: Cloud, scene: Scene) -> dict[str, Any]:
         require(entry, "The image is not in the cache of the API server that was asked.")
         evidence["hits in the cache"] = entry["hits"] if entry else 0
     return evidence
+
+
+def in_chunks(cloud: Cloud, scene: Scene) -> dict[str, Any]:
+    """An image whose length nobody says, sent in large chunks as services do, becomes active and comes back."""
+    data = qcow2(content(f"{scene.run}/chunks", 2 * CHUNK))
+    image = _register(cloud, f"{scene.name}-chunks", "qcow2")
+    chunks = [data[start : start + CHUNK] for start in range(0, len(data), CHUNK)]
+    expect(_upload(cloud, image, chunks), 204, doing="Uploading an image in chunks")
+    url = f"{cloud.endpoint('image')}/v2/images/{image}"
+    _active(expect(cloud.request("GET", url), 200, doing="Looking at the image").json(), data)
+    answer = expect(cloud.request("GET", f"{url}/file"), 200, doing="Fetching the image")
+    require(answer.body == data, f"The image came back with other content: SHA-256 {sha256(answer.body)}.")
+    return {"bytes": len(data), "chunks": len(chunks), "sha256": sha256(data)}
 
 
 def refused(cloud: Cloud, scene: Scene) -> dict[str, Any]:
@@ -247,6 +266,12 @@ def stories(facts: Mapping[str, Any]) -> tuple[Story, ...]:
             fetched_again,
             least={"mgmt": IMAGE_SIZE},
             most={"storage": NOISE, "repl": NOISE},
+        ),
+        Story(
+            "image.in_chunks",
+            "An image of unknown length is uploaded",
+            in_chunks,
+            least={"mgmt": 4 * CHUNK},
         ),
         Story("image.refused", "Dangerous and mislabelled images are refused", refused),
         *(

@@ -18,7 +18,7 @@ def names(view: View) -> Mapping[str, Any]:
         """``{unit, content}`` of the unit that mounts a share."""
         options = str(view.model.variables["nfs_mount_options"])
         return {
-            "unit": disk.unit_name(where, "mount"),
+            "unit": disk.unit_name(where),
             "content": shares.mount_unit(shares.source(view.model, share), where, options),
         }
 
@@ -30,5 +30,5 @@ def names(view: View) -> Mapping[str, Any]:
 
 def nfs_mount_units(stores: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """The entries in ``units`` of what is mounted: of each ``{nfs, path}`` with a share."""
-    units = [disk.unit_name(store["path"], "mount") for store in stores if store.get("nfs")]
+    units = [disk.unit_name(store["path"]) for store in stores if store.get("nfs")]
     return [{"name": unit, "files": [f"/etc/systemd/system/{unit}"], "packages": []} for unit in units]

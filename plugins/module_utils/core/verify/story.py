@@ -60,12 +60,15 @@ class Cloud(Protocol):
         self,
         method: str,
         url: str,
-        body: bytes | None = None,
+        body: bytes | Sequence[bytes] | None = None,
         headers: Mapping[str, str] | None = None,
         *,
         token: bool = True,
     ) -> Answer:
-        """One request over verified TLS, with the user's token unless told otherwise. No status is an error."""
+        """One request over verified TLS, with the user's token unless told otherwise. No status is an error.
+
+        A body in pieces is sent without its length, each piece as a chunk of its own.
+        """
 
     def plain(self, url: str) -> str:
         """What a server answers to an HTTP request without TLS on the port of ``url``: the first line, or ``""``."""

@@ -322,14 +322,14 @@ def _changes(disk: dict[str, Any], found: dict[str, Any], udev: bool) -> list[Ch
     return changes
 
 
-def unit_name(path: str, kind: str = "mount") -> str:
-    """systemd's name of the unit of a mount point or a device: slashes become dashes, what is not plain is escaped."""
+def unit_name(path: str) -> str:
+    """systemd's name of the unit of a mount point: slashes become dashes, what is not plain is escaped."""
     plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:_."
     text = "".join(
         "-" if letter == "/" else letter if letter in plain else "".join(f"\\x{byte:02x}" for byte in letter.encode())
         for letter in path.strip("/")
     )
-    return f"{text}.{kind}"
+    return f"{text}.mount"
 
 
 def _unit(disk: dict[str, Any], udev: bool) -> str:

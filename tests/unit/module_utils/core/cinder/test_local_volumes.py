@@ -144,6 +144,10 @@ def test_volume_groups_are_opened_by_one_command() -> None:
     unit = files("storage1")["/etc/systemd/system/holdfast-volume-groups.service"]
     assert unit.count("ExecStart=") == 1
     assert "vgchange --activate y cinder-volumes vg2\n" in unit
+    # systemd gives up on a device after 90 s, and a shelf of disks may need longer; none that is lost keeps the others.
+    waits = "ExecStartPre=-/usr/bin/udevadm wait --timeout=120 "
+    devices = next(line.removeprefix(waits) for line in unit.splitlines() if line.startswith(waits))
+    assert devices == "/dev/disk/by-id/wwn-1 /dev/disk/by-id/wwn-2 /dev/disk/by-id/wwn-3"
 
 
 def test_images_and_instances_do_not_run_without_their_mounts() -> None:

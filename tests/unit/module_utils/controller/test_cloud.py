@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Requests that do not end, and connections that are held, against servers of a few lines."""
+"""Requests in pieces or without an end, and connections that are held, against servers of a few lines."""
 
 from __future__ import annotations
 
@@ -69,6 +69,32 @@ def test_a_request_that_does_not_end_is_answered_or_not(certificate: Path, answe
         assert head.startswith(b"POST /v3/auth/tokens HTTP/1.1\r\n")
         assert b"\r\nContent-Length: 4711\r\n" in head
         assert head.endswith(b"\r\n\r\n{")
+
+
+def test_a_body_in_pieces_is_sent_in_these_chunks(certificate: Path) -> None:
+    received = bytearray()
+    server = socket.create_server(("127.0.0.1", 0))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+
+    def serve() -> None:
+        plain, _ = server.accept()
+        with context.wrap_socket(plain, server_side=True) as connection:
+            while not received.endswith(b"0\r\n\r\n"):
+                received.extend(connection.recv(4096))
+            connection.sendall(b"HTTP/1.1 204 No Content\r\n\r\n")
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    url = f"https://127.0.0.1:{server.getsockname()[1]}/v2/images/1/file"
+    answer = client(certificate).request("PUT", url, [b"some", b"more of it"], token=False)
+    thread.join(5)
+    server.close()
+    head, _, body = bytes(received).partition(b"\r\n\r\n")
+    assert answer.status == 204
+    assert b"\r\nTransfer-Encoding: chunked" in head
+    assert b"Content-Length" not in head
+    assert body.lower() == b"4\r\nsome\r\na\r\nmore of it\r\n0\r\n\r\n"
 
 
 def test_connections_that_are_let_go_are_not_held() -> None:
