@@ -16,6 +16,8 @@ from .. import chassis
 from .hosts import providers
 
 NETWORKS, ROUTERS, MTU = "neutron_networks", "neutron_routers", "neutron_overlay_mtu"
+# What is there in any deployment.
+_OWN_PROJECTS = ("admin", "service")
 _Place = tuple[KeyPath, Mapping[str, Any], Mapping[str, Any]]
 
 
@@ -140,6 +142,24 @@ def once(draft: Draft) -> Iterator[Finding]:
 
 def _twice(draft: Draft, path: KeyPath, name: str, other: str) -> Finding:
     return draft.error("neutron.name-twice", path, f"is {name!r}, as that of {other}.", "Give each a name of its own.")
+
+
+@rule
+def projects(draft: Draft) -> Iterator[Finding]:
+    """Networks and routers are of projects that are there when they are made."""
+    described = [entry for _, entry in entries(draft.variables.get("keystone_projects"))]
+    ours = [entry.get("name") for entry in described if entry.get("domain", "Default") == "Default"]
+    known = [*_OWN_PROJECTS, *ours]
+    for variable in (NETWORKS, ROUTERS):
+        for index, entry in entries(draft.variables.get(variable)):
+            name = entry.get("project")
+            if name and name not in known:
+                yield draft.error(
+                    "neutron.project",
+                    (variable, index, "project"),
+                    f"is {name!r}, and keystone_projects has no project of this name in the domain Default.",
+                    f"Describe it there, or name one of {listed(map(str, known))}.",
+                )
 
 
 @rule
