@@ -14,7 +14,7 @@ from ..errors import HoldfastError
 DIRECTORY = "/etc/systemd/network"
 PREFIX = "00-holdfast-"
 
-SWITCHED = "switch"
+SWITCHED = "bridge of a switch"
 """The kind of a link that a switch makes, by whatever name the kernel knows it."""
 
 _LONGEST_NAME = 15
@@ -43,7 +43,8 @@ def links_of(wanted: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Every link that the bridges need, by name: its files and the lines of state that the kernel should show.
 
     ``lowest`` marks those that must be there before us: NICs. A bridge that is ``switched`` is made by a switch, which
-    takes the port; ``ports`` are links that a switch takes for something else. These links are only brought up.
+    takes the port; ``ports`` are links that a switch takes for something else. These links are only brought up. ``taken``
+    says for what.
     """
     found: dict[str, dict[str, Any]] = {}
 
@@ -86,7 +87,7 @@ def links_of(wanted: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
             link(carrier, "vlan", vlan=port["vlan"], parent=base)
             found[base]["vlans"].append(carrier)
         if bridge.get("switched"):
-            found[carrier] |= {"taken": True, "mtu": max(found[carrier]["mtu"], needed)}
+            found[carrier] |= {"taken": name, "mtu": max(found[carrier]["mtu"], needed)}
         else:
             enslave(carrier, name, needed if carrier == base else bridge["mtu"])
     for port in wanted.get("ports") or ():
@@ -98,7 +99,7 @@ def links_of(wanted: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
             link(tagged, "vlan", vlan=port["vlan"], parent=name)
             found[name]["vlans"].append(tagged)
             name = tagged
-        found[name] |= {"taken": True, "mtu": max(found[name]["mtu"], port["mtu"])}
+        found[name] |= {"taken": "what a switch takes it for", "mtu": max(found[name]["mtu"], port["mtu"])}
     for entry in found.values():
         for member in entry.get("members", ()):
             found[member]["mtu"] = entry["mtu"]

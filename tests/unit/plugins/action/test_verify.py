@@ -161,6 +161,23 @@ def test_counters_are_kept_reading_by_reading_and_the_first_begins_anew(site: Si
     assert readings[1]["kernel"] == {"before": {"br-mgmt": 300}, "after": {"br-mgmt": 300}}
 
 
+def test_a_bridge_that_a_process_makes_is_witnessed_by_its_port(site: Site) -> None:
+    ports = {"mgmt": {"interface": "eth0"}, "overlay": {"interface": "eth3", "vlan": 7}}
+    addresses = {"mgmt": "10.0.0.1", "overlay": "10.0.1.1"}
+    host = Host("a", frozenset({"ovn_chassis"}), addresses, ports, {}, switched=("overlay",))
+    overlay = Network("overlay", "br-overlay", "10.0.1.0/24")
+    model = Model("lab", {**MODEL.networks, "overlay": overlay}, {"a": host}, {})
+    RunDirectory(site.path).write("model.json", model.as_dict())
+    before, after = "br-mgmt 1 2\neth3.7 100 200\n", "br-mgmt 3 4\neth3.7 5000 600\nbr-overlay 50 50\n"
+    site.act(verify_counters, said=f"{before}{json.dumps({'nftables': []})}\n{after}")
+    (reading,) = site.notes("counters/a.json")
+    assert reading["kernel"] == {
+        "before": {"br-mgmt": 3, "br-overlay": 300},
+        "after": {"br-mgmt": 7, "br-overlay": 5600},
+    }
+    assert reading["flows"] == {"ovn_geneve": {"bytes": 5500, "packets": 0}}
+
+
 @pytest.mark.parametrize("said", ["", "br-mgmt 1 2\n", "br-mgmt 1 2\nnot json\nbr-mgmt 1 2\n"])
 def test_a_host_without_counters_is_named_with_what_it_said_and_what_helps(site: Site, said: str) -> None:
     with pytest.raises(HoldfastError, match=r"a: no byte counters: nft: no such table .* run playbooks/site\.yml"):

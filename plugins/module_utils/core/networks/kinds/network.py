@@ -357,10 +357,12 @@ def _is_of_kind(stands: Mapping[str, Any], link: Mapping[str, Any]) -> bool:
 
 
 def _carries(name: str, links: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """The bridges on top of a link."""
+    """The bridges on top of a link, and what a switch takes it for."""
     link = links[name]
     if link["kind"] == "bridge":
         return [name]
+    if link.get("taken"):
+        return [link["taken"], *(bridge for vlan in link["vlans"] for bridge in _carries(vlan, links))]
     above = [link["master"], *link["vlans"]]
     return [bridge for upper in above if upper for bridge in _carries(upper, links)]
 

@@ -258,7 +258,8 @@ def _router_changes(
         yield Change(subject, "create", after=after, data=data)
         return
     network = _id_of_network(current, wanted, external)
-    if found["external_network"] != network:
+    # One that has still to be made has no id.
+    if found["external_network"] != network or (external and not network):
         before = f"external network: {found['external_network'] or 'none'}"
         yield Change(subject, "update", before, f"external network: {external or 'none'}", data=data)
     for name in entry["subnets"]:

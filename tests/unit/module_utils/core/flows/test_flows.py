@@ -199,3 +199,49 @@ def test_counters_are_read_compared_and_summed_by_bridge() -> None:
     small = lab()
     small = replace(small, networks={name: small.networks[name] for name in ("mgmt", "storage")})
     assert flows.by_network(grown, small) == {"br-mgmt": 40, "br-storage": 1000}
+
+
+def test_a_flow_is_on_the_network_that_it_prefers_where_that_is_described() -> None:
+    row = next(row for row in flows.FLOWS if row.prefers)
+    assert flows.network_of(row, ("mgmt", "storage")) == row.network == "storage"
+    assert flows.network_of(row, ("mgmt", "storage", "overlay")) == row.prefers == "overlay"
+    placed = {found.id: found.network for found in flows.complete({}, ("mgmt", "storage", "overlay"))}
+    assert placed[row.id] == "overlay"
+    assert {id: network for id, network in placed.items() if id != row.id} == {
+        other.id: other.network for other in flows.FLOWS if other.id != row.id
+    }
+
+
+def switching(*switched: str) -> tuple[Model, Host]:
+    """Two hosts with instances; on the first a process makes the bridges of these networks."""
+    found = [
+        Host(
+            name,
+            frozenset({"ovn_chassis"}),
+            {"overlay": f"172.29.240.{number}"},
+            {"overlay": {"interface": "eth3"}},
+            {},
+            switched=switched if number == 1 else (),
+        )
+        for number, name in enumerate(("a", "b"), 1)
+    ]
+    networks = {"overlay": Network("overlay", "br-overlay", "172.29.240.0/22")}
+    model = Model("lab", networks, {host.name: host for host in found}, {}, uses=domain().uses)
+    return model, found[0]
+
+
+def test_what_is_in_tunnels_past_the_firewall_is_what_the_wire_has_more_than_the_bridge() -> None:
+    model, host = switching("overlay")
+    counted = flows.tunnelled(model, host, {"br-overlay": 9000}, {"br-overlay": 400})
+    assert counted == {"ovn_geneve": {"bytes": 8600, "packets": 0}}
+    assert flows.tunnelled(model, host, {"br-overlay": 10}, {"br-overlay": 400})["ovn_geneve"]["bytes"] == 0
+
+
+def test_what_the_kernel_switches_is_counted_by_its_firewall() -> None:
+    model, host = switching()
+    assert flows.tunnelled(model, host, {"br-overlay": 9000}, {}) == {}
+
+
+def test_bytes_in_tunnels_are_those_of_the_network_that_carries_them() -> None:
+    model, _ = switching()
+    assert flows.by_network({"ovn_geneve": {"bytes": 7}}, model) == {"br-overlay": 7}

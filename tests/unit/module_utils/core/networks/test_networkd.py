@@ -116,3 +116,39 @@ def test_no_link_is_narrower_than_what_it_carries(value: dict[str, Any]) -> None
 def test_rendered_files_are_what_a_strict_parser_takes() -> None:
     for text in networkd.render(SIMPLE).values():
         configparser.ConfigParser(strict=True, interpolation=None).read_string(text)
+
+
+def test_a_bridge_that_a_switch_makes_is_only_addressed_and_its_port_brought_up() -> None:
+    overlay = bridge("br-overlay", "172.29.240.31/22", {"interface": "eth3", "vlan": 7}, mtu=1600, switched=True)
+    written = networkd.render(wanted(overlay))
+    files = {name.removeprefix("00-holdfast-"): sections(text) for name, text in written.items()}
+    assert {name for name in files if name.startswith("br-overlay")} == {"br-overlay.network"}, "the switch makes it"
+    assert files["br-overlay.network"]["Network"]["Address"] == ["172.29.240.31/22"]
+    assert files["br-overlay.network"]["Link"]["MTUBytes"] == ["1600"]
+    port = files["eth3.7.network"]
+    assert port["Network"]["KeepMaster"] == ["yes"], "networkd does not take it away from the switch"
+    assert not {"Bridge", "Address"} & set(port["Network"])
+    assert port["Link"]["MTUBytes"] == files["eth3.network"]["Link"]["MTUBytes"] == ["1600"]
+
+
+def test_links_that_a_switch_takes_are_brought_up_without_addresses() -> None:
+    ports = [{"interface": "eth4", "vlan": None, "mtu": 1500}, {"interface": "eth3", "vlan": 52, "mtu": 9000}]
+    files = networkd.render({**SIMPLE, "ports": ports})
+    found = {name.removeprefix("00-holdfast-"): sections(text) for name, text in files.items()}
+    for name in ("eth4", "eth3.52"):
+        assert found[f"{name}.network"]["Network"]["KeepMaster"] == ["yes"]
+        assert "Address" not in found[f"{name}.network"]["Network"]
+    assert found["eth3.network"]["Network"]["VLAN"] == ["eth3.52"]
+    assert found["eth3.network"]["Link"]["MTUBytes"] == found["eth3.52.network"]["Link"]["MTUBytes"] == ["9000"]
+    assert found["eth3.52.netdev"]["VLAN"]["Id"] == ["52"]
+    untouched = {name: text for name, text in files.items() if name in networkd.render(SIMPLE)}
+    assert untouched == networkd.render(SIMPLE)
+
+
+def test_a_port_may_carry_a_network_and_a_physical_network_by_a_vlan() -> None:
+    storage = bridge("br-storage", "172.29.244.41/22", {"interface": "eno2"})
+    files = networkd.render({**wanted(storage), "ports": [{"interface": "eno2", "vlan": 52, "mtu": 1500}]})
+    port = sections(files["00-holdfast-eno2.network"])["Network"]
+    assert port["Bridge"] == ["br-storage"]
+    assert port["VLAN"] == ["eno2.52"]
+    assert "KeepMaster" not in port

@@ -220,6 +220,56 @@ def test_a_bare_host_converges_and_stays(value: dict[str, Any]) -> None:
     assert plan(host, value).summary() == []
 
 
+OVERLAY = {"bridge": "br-overlay", "addresses": ["172.29.240.31/22"], "port": {"interface": "eth2"}, "mtu": 1600,
+           "gateway": None, "dns": [], "routes": [], "switched": True}  # fmt: skip
+TAKEN = {"interface": "eth3", "vlan": None, "mtu": 1500}
+SWITCHED = {**SIMPLE, "bridges": [*SIMPLE["bridges"], OVERLAY], "ports": [TAKEN]}
+
+
+def made_by_a_switch(host: FakeHost, kind: str = "tun") -> None:
+    host.links["br-overlay"] = host._new(20, kind=kind)
+    host.start()
+
+
+@pytest.mark.parametrize("kind", ["tun", "openvswitch"])
+def test_a_bridge_that_a_switch_makes_is_waited_for_by_nobody_and_addressed_when_it_is_there(kind: str) -> None:
+    host = FakeHost("eth0", "eth1", "eth2", "eth3")
+    actions = converge(host, SWITCHED)
+    assert {"update eth2", "update eth3"} <= set(actions)
+    assert not [action for action in actions if action.endswith(" br-overlay")], "no switch is there yet"
+    assert plan(host, SWITCHED).summary() == []
+    made_by_a_switch(host, kind)
+    assert host.links["br-overlay"]["addresses"] == ["172.29.240.31/22"]
+    assert plan(host, SWITCHED).summary() == []
+    host.links["br-overlay"]["addresses"] = []
+    assert plan(host, SWITCHED).summary() == ["update br-overlay"]
+
+
+def test_a_bridge_of_the_kernel_gives_way_to_the_switch() -> None:
+    host = FakeHost("eth0", "eth1", "eth2", "eth3")
+    converge(host, {**SWITCHED, "bridges": [*SIMPLE["bridges"], {**OVERLAY, "switched": False}]})
+    assert host.links["br-overlay"]["kind"] == "bridge"
+    assert not plan(host, SWITCHED).errors
+    converge(host, SWITCHED)
+    assert "/etc/systemd/network/00-holdfast-br-overlay.netdev" not in host.disk
+
+
+def test_a_link_of_another_kind_in_the_place_of_the_switchs_bridge_is_refused() -> None:
+    host = FakeHost("eth0", "eth1", "eth2", "eth3")
+    host.links["br-overlay"] = host._new(20, kind="dummy")
+    (finding,) = plan(host, SWITCHED).errors
+    assert finding.code == "networks.name_taken"
+    assert finding.what == "br-overlay exists and is a dummy, not a bridge of a switch."
+
+
+def test_a_missing_interface_is_told_with_what_it_is_for() -> None:
+    told = [finding.what for finding in plan(FakeHost("eth0", "eth1"), SWITCHED).errors]
+    assert told == [
+        "The host has no interface eth2, which is to carry br-overlay.",
+        "The host has no interface eth3, which is to carry what a switch takes it for.",
+    ]
+
+
 def test_the_guard_keeps_what_is_written_and_knows_what_is_made() -> None:
     host = FakeHost("eth0", "eth1")
     converge(host, SIMPLE)

@@ -279,7 +279,13 @@ def test_a_run_that_is_killed_is_taken_up_by_the_next(cloud: Cloud, io: IO, numb
             "allocation_pools: 172.29.252.100 to 172.29.253.254",
             "allocation_pools: 172.29.252.10 to 172.29.252.20",
         ),
-        (("networks", 1, "subnets", 0, "dhcp"), False, "update subnet private", "enable_dhcp: True", "enable_dhcp: False"),
+        (
+            ("networks", 1, "subnets", 0, "dhcp"),
+            False,
+            "update subnet private",
+            "enable_dhcp: True",
+            "enable_dhcp: False",
+        ),
     ],
 )
 def test_what_differs_is_changed_in_place(
@@ -301,6 +307,12 @@ def test_a_router_is_led_out_and_into_a_subnet_later(cloud: Cloud, io: IO) -> No
     assert converge(io, changed("routers", 0, "external_network", value="")) == ["update router main"]
     (router,) = cloud.routers.values()
     assert router["external_gateway_info"] == {}
+
+
+def test_a_router_is_led_out_over_a_network_that_is_made_with_it(io: IO) -> None:
+    converge(io, {**WANTED, "networks": [PRIVATE], "routers": [{**ROUTER, "external_network": ""}]})
+    assert converge(io) == ["create network public", "create subnet public", "update router main"]
+    assert planned(io).summary() == []
 
 
 def test_what_is_not_named_is_left_alone(cloud: Cloud, io: IO) -> None:

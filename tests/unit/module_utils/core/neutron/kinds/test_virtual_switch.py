@@ -35,7 +35,7 @@ def without(name: str, **settings: str) -> dict[str, Any]:
 
 
 class Switch:
-    """A host with an Open vSwitch, whose networkd gives bridges their addresses. ``links`` are what there is to take."""
+    """A host with Open vSwitch, whose networkd gives bridges their addresses. ``links`` are what there is to take."""
 
     def __init__(self) -> None:
         self.answers = True
@@ -280,6 +280,6 @@ def test_what_became_wrong_since_the_plan_is_refused_before_anything_changes(hos
 
 def test_an_address_that_does_not_come_is_an_error(host: Switch) -> None:
     host.given = {"br-overlay": "172.29.240.99"}
-    with pytest.raises(HoldfastError, match=r"br-overlay has not got the address 172.29.240.31/22 .* networkctl"):
+    with pytest.raises(HoldfastError, match=r"br-overlay has not got the address 172.29.240.31/22 .*networkctl"):
         converge(host)
     assert virtual_switch.MADE not in host.files
