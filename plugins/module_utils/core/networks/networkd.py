@@ -43,63 +43,15 @@ def links_of(wanted: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Every link that the bridges need, by name: its files and the lines of state that the kernel should show.
 
     ``lowest`` marks those that must be there before us: NICs. A bridge that is ``switched`` is made by a switch, which
-    takes the port; ``ports`` are links that a switch takes for something else. These links are only brought up. ``taken``
-    says for what.
+    takes the port; ``ports`` are links that a switch takes for something else. These links are only brought up.
+    ``taken`` says for what.
     """
-    found: dict[str, dict[str, Any]] = {}
-
-    def link(name: str, kind: str | None, **more: Any) -> dict[str, Any]:
-        entry = found.setdefault(name, {"kind": kind, "mtu": 0, "master": None, "vlans": [], "vlan": None, **more})
-        for key, value in (("kind", kind), *more.items()):
-            if entry.get(key) != value:
-                raise HoldfastError(
-                    f"{name}: two bridges say different things of it: {key} is {entry.get(key)} and {value}."
-                )
-        return entry
-
-    def enslave(name: str, master: str, mtu: int) -> None:
-        entry = found[name]
-        if entry["master"] not in (None, master):
-            raise HoldfastError(f"{name}: it cannot be in both {entry['master']} and {master}. Fix: use VLANs on it.")
-        entry["master"] = master
-        entry["mtu"] = max(entry["mtu"], mtu)
-
+    links = _Links()
     for bridge in wanted["bridges"]:
-        name, port = bridge["bridge"], bridge["port"]
-        needed = max(bridge["mtu"], port.get("mtu") or 0)
-        link(name, SWITCHED if bridge.get("switched") else "bridge", addressing=bridge)["mtu"] = bridge["mtu"]
-        if port.get("bond"):
-            bond = port["bond"]
-            base = bond["name"]
-            link(base, "bond", mode=bond.get("mode") or "active-backup", members=sorted(bond["interfaces"]))
-            for member in bond["interfaces"]:
-                link(member, None)
-                enslave(member, base, needed)
-        elif port.get("interface"):
-            base = port["interface"]
-            link(base, None)
-        else:
-            raise HoldfastError(f"{name}: its port has neither an interface nor a bond.")
-        found[base]["mtu"] = max(found[base]["mtu"], needed)
-        carrier = base
-        if port.get("vlan"):
-            carrier = vlan_name(base, port["vlan"])
-            link(carrier, "vlan", vlan=port["vlan"], parent=base)
-            found[base]["vlans"].append(carrier)
-        if bridge.get("switched"):
-            found[carrier] |= {"taken": name, "mtu": max(found[carrier]["mtu"], needed)}
-        else:
-            enslave(carrier, name, needed if carrier == base else bridge["mtu"])
+        links.add_bridge(bridge)
     for port in wanted.get("ports") or ():
-        name = port["interface"]
-        found.setdefault(name, {"kind": None, "mtu": 0, "master": None, "vlans": [], "vlan": None})
-        if port.get("vlan"):
-            found[name] |= {"mtu": max(found[name]["mtu"], port["mtu"])}
-            tagged = vlan_name(name, port["vlan"])
-            link(tagged, "vlan", vlan=port["vlan"], parent=name)
-            found[name]["vlans"].append(tagged)
-            name = tagged
-        found[name] |= {"taken": "what a switch takes it for", "mtu": max(found[name]["mtu"], port["mtu"])}
+        links.add_taken(port)
+    found = links.found
     for entry in found.values():
         for member in entry.get("members", ()):
             found[member]["mtu"] = entry["mtu"]
@@ -111,6 +63,85 @@ def links_of(wanted: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
         entry["network"] = _network(name, entry, found)
         entry["state"] = _state(entry)
     return found
+
+
+class _Links:
+    """Links while they are collected: what each is, what is on it, and how large its packets are."""
+
+    def __init__(self) -> None:
+        self.found: dict[str, dict[str, Any]] = {}
+
+    def add_bridge(self, bridge: Mapping[str, Any]) -> None:
+        """A bridge, with all that is below it."""
+        name, port = bridge["bridge"], bridge["port"]
+        needed = max(bridge["mtu"], port.get("mtu") or 0)
+        kind = SWITCHED if bridge.get("switched") else "bridge"
+        self._add(name, kind, addressing=bridge)["mtu"] = bridge["mtu"]
+        base = self._add_base(name, port, needed)
+        self._widen(base, needed)
+        carrier = self._add_vlan(base, port["vlan"]) if port.get("vlan") else base
+        if bridge.get("switched"):
+            self._take(carrier, name, needed)
+        else:
+            self._enslave(carrier, name, needed if carrier == base else bridge["mtu"])
+
+    def add_taken(self, port: Mapping[str, Any]) -> None:
+        """A link that a switch takes for something else than a bridge of ``add_bridge``."""
+        name = port["interface"]
+        # It may be a bond of some bridge's.
+        self.found.setdefault(name, self._new(None))
+        if port.get("vlan"):
+            self._widen(name, port["mtu"])
+            name = self._add_vlan(name, port["vlan"])
+        self._take(name, "what a switch takes it for", port["mtu"])
+
+    @staticmethod
+    def _new(kind: str | None, **more: Any) -> dict[str, Any]:
+        return {"kind": kind, "mtu": 0, "master": None, "vlans": [], "vlan": None, **more}
+
+    def _add(self, name: str, kind: str | None, **more: Any) -> dict[str, Any]:
+        entry = self.found.setdefault(name, self._new(kind, **more))
+        for key, value in (("kind", kind), *more.items()):
+            if entry.get(key) != value:
+                raise HoldfastError(
+                    f"{name}: two bridges say different things of it: {key} is {entry.get(key)} and {value}."
+                )
+        return entry
+
+    def _add_base(self, name: str, port: Mapping[str, Any], mtu: int) -> str:
+        """The interface or bond of a bridge's port."""
+        if port.get("bond"):
+            bond = port["bond"]
+            base = str(bond["name"])
+            self._add(base, "bond", mode=bond.get("mode") or "active-backup", members=sorted(bond["interfaces"]))
+            for member in bond["interfaces"]:
+                self._add(member, None)
+                self._enslave(member, base, mtu)
+            return base
+        if not port.get("interface"):
+            raise HoldfastError(f"{name}: its port has neither an interface nor a bond.")
+        self._add(port["interface"], None)
+        return str(port["interface"])
+
+    def _add_vlan(self, base: str, vlan: int) -> str:
+        name = vlan_name(base, vlan)
+        self._add(name, "vlan", vlan=vlan, parent=base)
+        self.found[base]["vlans"].append(name)
+        return name
+
+    def _enslave(self, name: str, master: str, mtu: int) -> None:
+        entry = self.found[name]
+        if entry["master"] not in (None, master):
+            raise HoldfastError(f"{name}: it cannot be in both {entry['master']} and {master}. Fix: use VLANs on it.")
+        entry["master"] = master
+        self._widen(name, mtu)
+
+    def _take(self, name: str, purpose: str, mtu: int) -> None:
+        self.found[name]["taken"] = purpose
+        self._widen(name, mtu)
+
+    def _widen(self, name: str, mtu: int) -> None:
+        self.found[name]["mtu"] = max(self.found[name]["mtu"], mtu)
 
 
 def _device(name: str, link: Mapping[str, Any]) -> str:

@@ -21,7 +21,7 @@ from ansible_collections.holdfast.storage.plugins.module_utils.core.networks.kin
 from ansible_collections.holdfast.storage.plugins.module_utils.host.local import Result
 from ansible_collections.holdfast.storage.tests.unit.module_utils.core import inventory_cases as cases
 
-START = {"mgmt": "10.0.0", "storage": "10.1.0", "repl": "10.2.0"}
+START = {"mgmt": "10.0.0", "storage": "10.1.0", "repl": "10.2.0", "overlay": "10.3.0"}
 OPENSTACK = {"keystone", "glance_api", "swift_proxy", "ceph_rgw", "cinder_api", "cinder_scheduler", "cinder_volume"}
 STORAGE = {"swift_storage", "nfs_server", "cinder_iscsi", "cinder_nvme", "ceph_mon", "ceph_mgr", "ceph_osd", "ceph_mds"}
 CONTROL = {*OPENSTACK, *(row.servers for row in flows.FLOWS)} - {*STORAGE, flows.ALL, flows.BALANCER}
@@ -37,8 +37,8 @@ def model(**variables: Any) -> Model:
 
     hosts = [
         host("balancer", 5, {"haproxy"}, "mgmt"),
-        host("control1", 11, CONTROL, "mgmt", "storage"),
-        host("control2", 12, CONTROL, "mgmt", "storage"),
+        host("control1", 11, CONTROL, "mgmt", "storage", "overlay"),
+        host("control2", 12, CONTROL, "mgmt", "storage", "overlay"),
         host("storage1", 21, STORAGE, "mgmt", "storage", "repl"),
         host("storage2", 22, STORAGE, "mgmt", "storage", "repl"),
     ]
@@ -195,7 +195,7 @@ def packets(deployment: Model) -> list[tuple[str, str | None, Packet]]:
 def expected(deployment: Model, target: str, source: str | None, packet: Packet) -> str | None:
     """The flow that the packet belongs to by the table, if any."""
     network = packet.bridge.removeprefix("br-")
-    for row in flows.FLOWS:
+    for row in flows.table(deployment):
         ports = row.ports or (0,)
         if (row.network, row.protocol) != (network, packet.protocol) or not any(packet.uses(str(p)) for p in ports):
             continue

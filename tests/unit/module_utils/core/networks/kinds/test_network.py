@@ -226,11 +226,6 @@ TAKEN = {"interface": "eth3", "vlan": None, "mtu": 1500}
 SWITCHED = {**SIMPLE, "bridges": [*SIMPLE["bridges"], OVERLAY], "ports": [TAKEN]}
 
 
-def made_by_a_switch(host: FakeHost, kind: str = "tun") -> None:
-    host.links["br-overlay"] = host._new(20, kind=kind)
-    host.start()
-
-
 @pytest.mark.parametrize("kind", ["tun", "openvswitch"])
 def test_a_bridge_that_a_switch_makes_is_waited_for_by_nobody_and_addressed_when_it_is_there(kind: str) -> None:
     host = FakeHost("eth0", "eth1", "eth2", "eth3")
@@ -238,7 +233,8 @@ def test_a_bridge_that_a_switch_makes_is_waited_for_by_nobody_and_addressed_when
     assert {"update eth2", "update eth3"} <= set(actions)
     assert not [action for action in actions if action.endswith(" br-overlay")], "no switch is there yet"
     assert plan(host, SWITCHED).summary() == []
-    made_by_a_switch(host, kind)
+    host.links["br-overlay"] = host._new(20, kind=kind)
+    host.start()
     assert host.links["br-overlay"]["addresses"] == ["172.29.240.31/22"]
     assert plan(host, SWITCHED).summary() == []
     host.links["br-overlay"]["addresses"] = []
