@@ -57,6 +57,16 @@ BAD: list[tuple[dict[str, Any], str, str]] = [
     ),
     ({"deployed_by": ["store_workr"]}, "deployed_by: is 'store_workr'", "Did you mean store_worker?"),
     ({"secrets_for": ["store_workr"]}, "secrets_for: is 'store_workr'", "Did you mean store_worker?"),
+    (
+        {"derived_groups": {"ovn_chasis": {"of": ["store_worker"]}}},
+        "derived_groups.ovn_chasis: is 'ovn_chasis', no group of the flow table",
+        "Did you mean ovn_chassis?",
+    ),
+    (
+        {"derived_groups": {"ovn_chassis": {"of": ["store_worker"], "where": "ovn_centrl"}}},
+        "derived_groups.ovn_chassis.where: is 'ovn_centrl'",
+        "Did you mean ovn_central?",
+    ),
     ({"lone": ["rabitmq"]}, "lone: is 'rabitmq'", "Did you mean rabbitmq?"),
     ({"needs": {"store_workr": ["mariadb"]}}, "needs: is 'store_workr'", "Did you mean store_worker?"),
     ({"needs": {"store_worker": ["mariabd"]}}, "needs.store_worker: is 'mariabd'", "Did you mean mariadb?"),

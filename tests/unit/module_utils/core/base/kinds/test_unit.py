@@ -76,6 +76,8 @@ def test_reload_serves_a_changed_file_but_not_a_new_version():
     assert unit.plan(changed, want).summary() == ["reload glance-api.service"]
     upgraded = current(started_with={**STARTED_WITH, "package glance-api": "29"})
     assert unit.plan(upgraded, want).summary() == ["restart glance-api.service"]
+    want["units"][0]["reload_packages"] = True
+    assert unit.plan(upgraded, want).summary() == ["reload glance-api.service"], "a reload that takes versions too"
 
 
 def test_stopped_unit():
