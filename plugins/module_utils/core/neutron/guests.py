@@ -54,7 +54,7 @@ def start(cloud: Cloud, name: str, *, host: str, port: str, script: str, facts: 
 
 def said(cloud: Cloud, name: str) -> dict[str, list[str]]:
     """What a guest said so far: every value of each name, in order."""
-    body = {"os-getConsoleOutput": {}}
+    body: dict[str, Any] = {"os-getConsoleOutput": {}}
     path = f"/servers/{find(cloud, name)['id']}/action"
     output = call(cloud, "POST", path, 200, 404, 409, doing=f"Reading the console of {name}", body=body)
     found: dict[str, list[str]] = {}

@@ -162,7 +162,7 @@ def test_counters_are_kept_reading_by_reading_and_the_first_begins_anew(site: Si
 
 
 def test_a_bridge_that_a_process_makes_is_witnessed_by_its_port(site: Site) -> None:
-    ports = {"mgmt": {"interface": "eth0"}, "overlay": {"interface": "eth3", "vlan": 7}}
+    ports: dict[str, dict[str, Any]] = {"mgmt": {"interface": "eth0"}, "overlay": {"interface": "eth3", "vlan": 7}}
     addresses = {"mgmt": "10.0.0.1", "overlay": "10.0.1.1"}
     host = Host("a", frozenset({"ovn_chassis"}), addresses, ports, {}, switched=("overlay",))
     overlay = Network("overlay", "br-overlay", "10.0.1.0/24")
