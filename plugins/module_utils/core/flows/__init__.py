@@ -24,7 +24,19 @@ from .rows import ALL, ANY, BALANCER, FLOWS, FRONTEND, Flow
 from .uses import Claims, Uses, complete, network_of, serving_tls
 
 # What others take of rows.py and uses.py through this package, besides the functions below.
-__all__ = ["ALL", "ANY", "BALANCER", "FLOWS", "FRONTEND", "Claims", "Flow", "Uses", "complete", "network_of", "serving_tls"]
+__all__ = [
+    "ALL",
+    "ANY",
+    "BALANCER",
+    "FLOWS",
+    "FRONTEND",
+    "Claims",
+    "Flow",
+    "Uses",
+    "complete",
+    "network_of",
+    "serving_tls",
+]
 
 Role = Literal["server", "client", "both"]
 
