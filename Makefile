@@ -37,12 +37,13 @@ test: .venv/dev ## what CI runs
 test-all: .venv/dev ## lint, unit and integration tests, every scenario, but what passed for the same content (FRESH=1)
 	@$(BIN)/python scripts/test_all.py $(if $(FRESH),--fresh)
 
-lint: .venv/dev .venv/docs ## ruff, mypy, import-linter, yamllint, ansible-lint; whether `make docs` is due, and the site builds
+lint: .venv/dev .venv/docs ## ruff, mypy, import-linter, yamllint, ansible-lint; the changelog, whether `make docs` is due, and the site
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	PYTHONPATH=.collections $(BIN)/lint-imports --no-cache --no-logo
 	$(BIN)/yamllint --strict .
+	$(BIN)/antsibull-changelog lint
 	$(BIN)/python scripts/generate_docs.py --check
 	$(SITE)
 	$(BIN)/ansible-lint

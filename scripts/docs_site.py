@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import posixpath
 import re
-import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 LINK = re.compile(r"(\]\()((?:\.\./)+[^)\s]+)(\))")
@@ -43,17 +44,22 @@ def target(link: str, page: str, repository: str) -> str:
 
 
 def unreleased(root: Path) -> Iterator[str]:
-    """Changes that are in no release yet, by their types in the order of the changelog."""
-    towncrier = tomllib.loads((root / "pyproject.toml").read_text())["tool"]["towncrier"]
+    """Changes that are in no release yet, by their sections in the order of the changelog."""
+    config = yaml.safe_load((root / "changelogs/config.yaml").read_text())
+    fragments = [yaml.safe_load(path.read_text()) for path in sorted((root / "changelogs/fragments").glob("*.yml"))]
     yield "\n## Not released yet"
-    for type_ in towncrier["type"]:
-        fragments = sorted((root / towncrier["directory"]).glob(f"*.{type_['directory']}.md"))
-        yield from [f"\n### {type_['name']}\n"] if fragments else []
-        for fragment in fragments:
-            first, *further = fragment.read_text().strip().splitlines()
-            yield "\n".join([f"- {first}", *(f"  {line}" for line in further)])
+    for section, title in config["sections"]:
+        entries = [entry for fragment in fragments for entry in fragment.get(section, [])]
+        yield from [f"\n### {title}\n", *(f"- {_code(entry)}" for entry in entries)] if entries else []
+
+
+def _code(text: str) -> str:
+    """Code of reStructuredText, which fragments are in, as Markdown. Elsewhere, stars and underlines mark nothing."""
+    parts = re.split(r"``(.+?)``", text)
+    return "".join(f"`{part}`" if odd % 2 else re.sub(r"([*_<])", r"\\\1", part) for odd, part in enumerate(parts))
 
 
 def released(root: Path) -> Iterator[str]:
-    """The changelog's entries, below its introduction."""
-    yield (root / "CHANGELOG.md").read_text().partition("<!-- towncrier release notes start -->")[2]
+    """The changelog's entries, which antsibull-changelog writes below a title and a list of contents."""
+    _, mark, entries = (root / "CHANGELOG.md").read_text().partition('<a id="v')
+    yield mark + entries

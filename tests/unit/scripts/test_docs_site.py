@@ -35,19 +35,21 @@ def test_anchors_are_githubs(title: str, wanted: str) -> None:
     assert SITE["anchor"](title, "-") == wanted
 
 
-def test_the_release_notes_have_every_fragment_under_its_type(tmp_path: Path) -> None:
-    (tmp_path / "pyproject.toml").write_text((ROOT / "pyproject.toml").read_text())
+def test_the_release_notes_have_every_fragment_in_its_section(tmp_path: Path) -> None:
     fragments = tmp_path / "changelogs/fragments"
     fragments.mkdir(parents=True)
-    (fragments / "b.fix.md").write_text("A disk is\nnamed once.\n")
-    (fragments / "a.feature.md").write_text("A new thing.\n")
+    (tmp_path / "changelogs/config.yaml").write_text((ROOT / "changelogs/config.yaml").read_text())
+    (fragments / "b.yml").write_text("bugfixes:\n  - >-\n    A ``disk_a`` of <service>\n    is named once.\n")
+    (fragments / "a.yml").write_text("minor_changes:\n  - A new thing.\n")
     text = "\n".join(SITE["unreleased"](tmp_path))
     assert text.index("### Features") < text.index("- A new thing.") < text.index("### Fixes")
-    assert "- A disk is\n  named once." in text
+    assert "- A `disk_a` of \\<service> is named once." in text
     assert "### Security" not in text
 
 
 def test_the_changelog_follows_without_its_introduction(tmp_path: Path) -> None:
-    changelog = "# Changelog\n\nUnreleased.\n\n<!-- towncrier release notes start -->\n\n## 1.0.0\n"
+    changelog = '# Release Notes\n\n**Topics**\n\n- <a href="#v1-0-0">v1</a>\n\n<a id="v1-0-0"></a>\n## v1.0.0\n'
     (tmp_path / "CHANGELOG.md").write_text(changelog)
-    assert "".join(SITE["released"](tmp_path)).strip() == "## 1.0.0"
+    assert "".join(SITE["released"](tmp_path)).strip() == '<a id="v1-0-0"></a>\n## v1.0.0'
+    (tmp_path / "CHANGELOG.md").write_text("# Release Notes\n\nNothing is released yet.\n")
+    assert "".join(SITE["released"](tmp_path)) == ""
