@@ -72,9 +72,9 @@ options:
         choices: [server, client]
         required: true
       protocol:
-        description: Protocol of the flow, where V(icmp) is echo.
+        description: Protocol of the flow, where V(icmp) is echo, and V(vrrp) tells who has an address that moves.
         type: str
-        choices: [tcp, udp, icmp]
+        choices: [tcp, udp, icmp, vrrp]
         required: true
       ports:
         description: Ports of the server, each a number or a range such as V(6800-7299).
@@ -153,7 +153,7 @@ def main() -> None:
         "id": {"type": "str", "required": True},
         "bridge": {"type": "str", "required": True},
         "role": {"type": "str", "choices": ["server", "client"], "required": True},
-        "protocol": {"type": "str", "choices": ["tcp", "udp", "icmp"], "required": True},
+        "protocol": {"type": "str", "choices": ["tcp", "udp", "icmp", "vrrp"], "required": True},
         "ports": {"type": "list", "elements": "str", "default": []},
         "address": {"type": "str"},
         "peers": {"type": "list", "elements": "str"},

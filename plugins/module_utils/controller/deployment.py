@@ -29,7 +29,7 @@ from ..core.inventory.secrets import Form
 from ..core.kind import Kind
 from ..core.model import Host, Model
 from ..core.plan import lock, planning, probe
-from ..core.subjects import ADDRESSES, EXPRESSIONS, NAMED_SECRETS, ORDER, OUTSIDERS, SECRET_FORMS
+from ..core.subjects import ADDRESSES, EXPRESSIONS, MOVING, NAMED_SECRETS, ORDER, OUTSIDERS, SECRET_FORMS
 from . import sealed as sealed_values
 
 COLLECTION = Path(__file__).resolve().parents[3]
@@ -73,6 +73,7 @@ def domain_of(found: Iterable[Description]) -> Domain:
         backends=backends_of(found),
         claims=claims,
         addresses=ADDRESSES,
+        moving=MOVING,
         outsiders=OUTSIDERS,
         secrets=NAMED_SECRETS,
         secret_families=secret_forms.families(contents, SECRET_FORMS),

@@ -121,7 +121,13 @@ class BackendType:
 
     def protocol(self, entry: Entry) -> str:
         """By which protocol the host itself serves the entry; empty when it serves nothing."""
-        return str(entry.get("protocol") or next(iter(self.serves))) if self.serves else ""
+        return next(iter(self.protocols(entry)), "")
+
+    def protocols(self, entry: Entry) -> tuple[str, ...]:
+        """All protocols by which the host itself serves the entry: those of its key ``protocols``, or the one."""
+        if not self.serves:
+            return ()
+        return tuple(map(str, entry.get("protocols") or [entry.get("protocol") or next(iter(self.serves))]))
 
 
 @dataclass(frozen=True)
@@ -156,8 +162,12 @@ class Backends:
 
     def derived_groups(self, groups: Iterable[str], variables: Mapping[str, Any]) -> frozenset[str]:
         """The groups in which a host is because of its back ends: nobody lists them."""
-        found = (type_.serves.get(type_.protocol(entry)) for type_, entry in self.listed(groups, variables))
-        return frozenset(group for group in found if group)
+        served = (
+            type_.serves.get(protocol)
+            for type_, entry in self.listed(groups, variables)
+            for protocol in type_.protocols(entry)
+        )
+        return frozenset(group for group in served if group)
 
     def packages(self, groups: Iterable[str], variables: Mapping[str, Any]) -> list[str]:
         """The packages that a host's back ends need, each once."""

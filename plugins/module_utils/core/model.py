@@ -35,8 +35,9 @@ class Host:
 
     ``addresses`` maps the networks that the host is on to its address there, without prefix length.
     ``ports`` maps them to what carries the bridge: ``{interface, vlan?}`` or ``{bond: {...}, vlan?}``.
-    ``more_addresses`` are those that it has there besides, for the flows that say so. ``connect_ports`` are where it is
-    reached by Ansible, when that is not where everybody is.
+    ``more_addresses`` are those that it has there besides, for the flows that say so; ``moving_addresses`` those that it
+    has unless another host of the group holds them for it. ``connect_ports`` are where it is reached by Ansible, when
+    that is not where everybody is.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Host:
     variables: Mapping[str, Any]
     connect: str = ""
     more_addresses: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    moving_addresses: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     connect_ports: tuple[int, ...] = ()
 
     @property
@@ -92,6 +94,7 @@ class Model:
                         **host,
                         "groups": frozenset(host["groups"]),
                         "more_addresses": _tuples(host["more_addresses"]),
+                        "moving_addresses": _tuples(host["moving_addresses"]),
                         "connect_ports": tuple(host["connect_ports"]),
                     }
                 )

@@ -13,7 +13,7 @@ from typing import Any
 from .description.expressions import Names
 from .description.services import Services
 from .inventory.disks import Disks
-from .inventory.domain import Addresses, NamedSecrets, Outsiders
+from .inventory.domain import Addresses, MovingAddresses, NamedSecrets, Outsiders
 from .inventory.draft import Rule
 from .inventory.secrets import Form
 from .inventory.shares import Shares
@@ -37,6 +37,7 @@ class Subject:
         kinds: the kinds that stand there.
         rules: what makes an inventory wrong although each value is well-formed.
         addresses: what a host has on a network beside its address there, for the flows that say so.
+        moving: which of a host's addresses on a network another host may hold for it.
         outsiders: where variables name machines that are no hosts of the inventory.
         wants: by kind, its own or another's, what it wants of a host. What several subjects want of one kind is joined.
         secrets: those that an inventory itself names, such as the passwords of users.
@@ -54,6 +55,7 @@ class Subject:
     wants: Mapping[str, Wants] = field(default_factory=dict)
     rules: tuple[Rule, ...] = ()
     addresses: Addresses | None = None
+    moving: MovingAddresses | None = None
     outsiders: Outsiders | None = None
     secrets: NamedSecrets | None = None
     expressions: Names | None = None

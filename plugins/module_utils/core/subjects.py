@@ -50,6 +50,7 @@ RULES = (*(rule for subject in SUBJECTS for rule in subject.rules), disks.about(
 NAMED_SECRETS = tuple(subject.secrets for subject in SUBJECTS if subject.secrets)
 
 ADDRESSES = tuple(subject.addresses for subject in SUBJECTS if subject.addresses)
+MOVING = tuple(subject.moving for subject in SUBJECTS if subject.moving)
 OUTSIDERS = tuple(subject.outsiders for subject in SUBJECTS if subject.outsiders)
 
 EXPRESSIONS = tuple(subject.expressions for subject in SUBJECTS if subject.expressions)

@@ -217,7 +217,7 @@ def wanted(model: Model, services: Any, secrets: Mapping[str, str]) -> dict[str,
         *([*first, *daemons] if own else ()),
         *((f"client.{client['name']}", client["caps"]) for client in client_rights(model) if "clients" in manage),
     ]
-    pools = [_pool(model, pool) for pool in _pools(model) if "pools" in manage]
+    pools = [_pool(model, pool) for pool in _pools(model, services) if "pools" in manage]
     result: dict[str, Any] = {
         "fsid": fsid(model, secrets),
         "host": speaker(model),
@@ -234,7 +234,7 @@ def wanted(model: Model, services: Any, secrets: Mapping[str, str]) -> dict[str,
             "config": _config(_described(services), _frontends(model), variables.get("ceph_config") or {}),
             "buckets": _buckets(model),
             "filesystems": [dict(entry) for entry in variables.get("ceph_filesystems") or ()],
-            "modules": dict(variables.get("ceph_mgr_modules") or {}),
+            "modules": {**_described_modules(services), **(variables.get("ceph_mgr_modules") or {})},
             "flags": dict(variables.get("ceph_flags") or {}),
             "remove_osds": leaving(model, secrets),
             "remove_mons": list(variables.get("ceph_remove_mons") or ()),
@@ -255,18 +255,16 @@ def leaving(model: Model, secrets: Mapping[str, str]) -> list[dict[str, str]]:
 _DEFAULT_RULE = "replicated_rule"
 
 
-def _pools(model: Model) -> list[Mapping[str, Any]]:
-    """``ceph_pools``, and those of the gateways that it does not list: nobody said how they are to be, so they are made
-    where they are not.
+def _pools(model: Model, services: Any) -> list[Mapping[str, Any]]:
+    """``ceph_pools``, and those of gateways and services that it does not list: nobody said how they are to be, so they
+    are made where they are not.
     """
     given = list(model.variables.get("ceph_pools") or ())
     names = {pool["name"] for pool in given}
     of_gateways = ceph.RGW_POOLS if model.group("ceph_rgw") else {}
-    more = [
-        {"name": name, "application": "rgw", "size": 3, "pg_num": count, "as_found": True}
-        for name, count in of_gateways.items()
-        if name not in names
-    ]
+    found = [{"name": name, "application": "rgw", "pg_num": count} for name, count in of_gateways.items()]
+    found += [pool for _, entry in services.entries("ceph") for pool in entry.get("pools", ())]
+    more = ({**pool, "size": 3, "as_found": True} for pool in found if pool["name"] not in names)
     return [*given, *more]
 
 
@@ -300,6 +298,11 @@ def _described(services: Any) -> dict[str, Mapping[str, Any]]:
         for _, entry in services.entries("ceph")
         for section, options in entry.get("config", {}).items()
     }
+
+
+def _described_modules(services: Any) -> dict[str, bool]:
+    """The manager's modules that services ask for in their descriptions."""
+    return {name: on for _, entry in services.entries("ceph") for name, on in entry.get("modules", {}).items()}
 
 
 def _frontends(model: Model) -> dict[str, Mapping[str, Any]]:

@@ -134,6 +134,8 @@ def server_addresses(model: Model, row: Flow) -> tuple[str, ...]:
     """Where a flow's servers are on its network, in numeric order; a frontend's is the balancer's address."""
     if row.is_frontend:
         return (balancer_address(model),)
+    if row.moving_addresses:
+        return _sorted({one for host in servers(model, row) for one in host.moving_addresses.get(row.network, ())})
     portals = [address for host in servers(model, row) for address in bind_addresses(model, host, row.id)]
     return _sorted({*_addresses(model, row.network, (row.servers,)), *portals})
 
@@ -149,6 +151,11 @@ def shows_certificate(model: Model, host: Host) -> bool:
         return True
     both = (row for row in table(model) if row.tls == "both" and model.group(row.servers))
     return any(not host.groups.isdisjoint(row.clients) for row in both)
+
+
+def outside(row: Flow, variables: Mapping[str, Any]) -> tuple[str, ...]:
+    """The networks of a flow's clients that are no hosts of the inventory, as a host's variables list them."""
+    return tuple(variables.get(row.outside) or ()) if row.outside else ()
 
 
 def flows_of(model: Model, host: Host) -> list[tuple[Flow, Role]]:

@@ -15,7 +15,7 @@ ALL = "all"
 FRONTEND = "_frontend"
 BALANCER = "haproxy"
 
-Protocol = Literal["tcp", "udp", "icmp"]
+Protocol = Literal["tcp", "udp", "icmp", "vrrp"]
 
 
 @dataclass(frozen=True)
@@ -26,8 +26,8 @@ class Flow:
         id: its name, and that of its counter in the firewall.
         realm: the part of the domain that it serves: base, identity, object, image, ...
         network: the only network where it is allowed: mgmt, storage or repl.
-        protocol: tcp, udp or icmp (echo).
-        ports: where the servers listen, each a number, or a text ``first-last``; empty for icmp.
+        protocol: tcp, udp, icmp (echo), or vrrp (who has an address that moves).
+        ports: where the servers listen, each a number, or a text ``first-last``; empty for icmp and vrrp.
         servers: the group that answers; ``all`` is every host on the network.
         clients: the groups that ask; ``all`` as above, ``any`` is everybody who can reach the network.
         service: what listens there.
@@ -36,6 +36,8 @@ class Flow:
         offers: what it is to those who use it: more clients are the groups whose descriptions say so.
         optional: who uses it can do without; rules of their own say when not.
         more_addresses: its servers listen on what ``Host.more_addresses`` has for the network, too.
+        moving_addresses: its servers are asked on what ``Host.moving_addresses`` has for the network, and nowhere else.
+        outside: the variable that lists networks of further clients, which are no hosts of the inventory.
         where_connected: its servers listen on ``Host.connect_ports`` where they have some, in place of ``ports``.
         tls: whose certificates of this deployment are shown: the servers' or those of ``both`` ends.
         users: the only users of the system, beside root, that a client's process may be of; anybody when empty. For
@@ -55,6 +57,8 @@ class Flow:
     offers: str = ""
     optional: bool = False
     more_addresses: bool = False
+    moving_addresses: bool = False
+    outside: str = ""
     where_connected: bool = False
     tls: Literal["", "servers", "both"] = ""
     users: tuple[str, ...] = ()

@@ -423,6 +423,7 @@ def _model(draft: Draft, addresses: Mapping[str, Mapping[str, str]]) -> Model:
                 variables={**draft.variables, **host.variables},
                 connect=host.connect,
                 more_addresses=draft.domain.more_addresses(host.variables),
+                moving_addresses=draft.domain.moving_addresses(draft.variables, name),
                 connect_ports=host.connect_ports,
             )
             for name, host in sorted(draft.hosts.items())

@@ -19,6 +19,9 @@ from .secrets import Form, Named
 Addresses = Callable[[Mapping[str, Any]], Mapping[str, Sequence[str]]]
 """From a host's variables, by network, the addresses that it has there beside its own."""
 
+MovingAddresses = Callable[[Mapping[str, Any], str], Mapping[str, Sequence[str]]]
+"""From the deployment's variables and a host's name, by network, its addresses that another host may hold for it."""
+
 Outsiders = Callable[[Mapping[str, Any]], Iterator[tuple[KeyPath, Any]]]
 """From the deployment's variables, what names machines that are no hosts of the inventory, with places."""
 
@@ -37,6 +40,15 @@ def _word(value: Any) -> str:
 
 def _is_at_most(value: Any, most: int) -> bool:
     return bool(re.fullmatch(r"-?[0-9]{1,18}", str(value).strip())) and int(str(value)) <= most
+
+
+def _joined(parts: Iterable[Mapping[str, Sequence[str]]]) -> dict[str, tuple[str, ...]]:
+    """Addresses of several by network."""
+    found: dict[str, tuple[str, ...]] = {}
+    for part in parts:
+        for network, addresses in part.items():
+            found[network] = (*found.get(network, ()), *addresses)
+    return found
 
 
 @dataclass(frozen=True)
@@ -98,6 +110,7 @@ class Domain:
         backends: the types of back ends of each service that has some, by its name.
         claims: what services ask of what they use, for a ``Draft``; ``strict`` when nothing is wrong with it.
         addresses: see ``Addresses``.
+        moving: see ``MovingAddresses``.
         outsiders: see ``Outsiders``.
         secrets: see ``NamedSecrets``.
         secret_families: the forms of secrets, by patterns of names of which a name of the site's is part, as ``*``.
@@ -108,6 +121,7 @@ class Domain:
     backends: Mapping[str, Backends] = field(default_factory=dict)
     claims: Callable[..., uses.Claims] = lambda draft, strict: {}
     addresses: tuple[Addresses, ...] = ()
+    moving: tuple[MovingAddresses, ...] = ()
     outsiders: tuple[Outsiders, ...] = ()
     secrets: tuple[NamedSecrets, ...] = ()
     secret_families: Mapping[str, Form] = field(default_factory=dict)
@@ -164,11 +178,11 @@ class Domain:
 
     def more_addresses(self, variables: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
         """What a host has on a network beside its address there."""
-        found: dict[str, tuple[str, ...]] = {}
-        for addresses in self.addresses:
-            for network, more in addresses(variables).items():
-                found[network] = (*found.get(network, ()), *more)
-        return found
+        return _joined(addresses(variables) for addresses in self.addresses)
+
+    def moving_addresses(self, variables: Mapping[str, Any], host: str) -> dict[str, tuple[str, ...]]:
+        """What a host has on a network unless another holds it for it. ``variables`` are the deployment's."""
+        return _joined(moving(variables, host) for moving in self.moving)
 
     def derived_groups(self, variables: Mapping[str, Any], groups: Collection[str]) -> frozenset[str]:
         """The groups in which a host is without being listed there."""

@@ -86,7 +86,8 @@ def firewall(model: Model, host: Host, services: Services, secrets: Mapping[str,
         }
         if role != "client":
             # One that listens on several addresses of the bridge is reached on whichever is the host's.
-            everywhere = row.servers == flows.ALL or len(flows.bind_addresses(model, host, row.id)) > 1
+            several = row.moving_addresses or len(flows.bind_addresses(model, host, row.id)) > 1
+            everywhere = row.servers == flows.ALL or several
             entries.append(
                 {
                     **here,
@@ -113,7 +114,7 @@ def _clients(model: Model, host: Host, row: Any) -> list[str] | None:
         return list(sources) if sources else None
     if flows.ANY in row.clients:
         return None
-    return _others(flows.client_addresses(model, row), host)
+    return [*_others(flows.client_addresses(model, row), host), *flows.outside(row, host.variables)]
 
 
 def _servers(model: Model, host: Host, row: Any) -> list[str]:

@@ -239,7 +239,9 @@ def _options(now: dict[str, Any], wanted: dict[str, Any], findings: list[Finding
         if old is not None and option:
             old = ceph.canonical(old, option["type"])
         if old != text:
-            command = _tell("config set", who=section, name=name, value=text)
+            # An option of a module that no manager has loaded yet, or a value that it has only with another module.
+            unknown = {"force": True} if name.startswith("mgr/") else {}
+            command = _tell("config set", who=section, name=name, value=text, **unknown)
             yield _change(
                 _FIRST, f"{section}/{name}", "update" if old is not None else "create", old or "", text, command
             )
@@ -281,7 +283,10 @@ def _modules(now: dict[str, Any], wanted: dict[str, Any]) -> Iterator[Change]:
             continue
         if before != on:
             verb = "enable" if on else "disable"
-            yield _change(_FIRST, f"mgr module {name}", verb, "", verb, _tell(f"mgr module {verb}", module=name))
+            # One that no manager has told of yet is loaded when it has started.
+            unknown = {"force": True} if on and before is None else {}
+            command = _tell(f"mgr module {verb}", module=name, **unknown)
+            yield _change(_FIRST, f"mgr module {name}", verb, "", verb, command)
 
 
 def _map(now: dict[str, Any], wanted: dict[str, Any]) -> Iterator[Change]:
@@ -356,9 +361,11 @@ def _facts(pool: Mapping[str, Any]) -> Iterator[str]:
 def _new_pool(pool: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     name, ratio = pool["name"], pool.get("target_size_ratio")
     sizes = {"pg_num": pool["pg_num"], "pgp_num": pool["pg_num"]} if pool.get("pg_num") else {}
+    # Names of pools that are Ceph's own begin with a dot.
+    certain = {"yes_i_really_mean_it": True} if name.startswith(".") else {}
     yield _tell(
         "osd pool create", pool=name, pool_type="replicated", rule=pool["rule"], size=pool["size"],
-        autoscale_mode="on" if ratio else "off", **sizes,
+        autoscale_mode="on" if ratio else "off", **sizes, **certain,
     )  # fmt: skip
     yield _set(name, "min_size", pool["min_size"])
     if ratio:

@@ -322,10 +322,14 @@ def _places(draft: Draft, hosts: tuple[DraftHost, ...], pool: Mapping[str, Any])
 
 
 def _implied_pools(draft: Draft) -> dict[str, int]:
-    """The pools that a gateway makes because nobody lists them, with their placement groups."""
+    """The pools of gateways and services that are made because nobody lists them, with their placement groups."""
     named = {pool.get("name") for _, pool in entries(draft.variables.get(POOLS))}
-    found = ceph.RGW_POOLS.items() if draft.group("ceph_rgw") else ()
-    return {name: count for name, count in found if name not in named}
+    found = dict(ceph.RGW_POOLS) if draft.group("ceph_rgw") else {}
+    for service in draft.domain.services:
+        pools = service.get("ceph", {}).get("pools", ())
+        if pools and draft.group(*service.get("deployed_by", ())):
+            found |= {pool["name"]: pool["pg_num"] for pool in pools}
+    return {name: count for name, count in found.items() if name not in named}
 
 
 def _are(count: int) -> str:

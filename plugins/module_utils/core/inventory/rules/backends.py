@@ -57,11 +57,11 @@ def keys(draft: Draft) -> Iterator[Finding]:
                     "Take it out.",
                     host,
                 )
-            if kind.serves and kind.protocol(entry) not in kind.serves:
+            for strange in (protocol for protocol in kind.protocols(entry) if protocol not in kind.serves):
                 yield draft.error(
                     f"{of.service}.{slug}-protocol",
-                    (*path, "protocol"),
-                    f"is {entry['protocol']!r}, by which no {of.called} of the type {kind.name} is served.",
+                    (*path, "protocols" if "protocols" in entry else "protocol"),
+                    f"is {strange!r}, by which no {of.called} of the type {kind.name} is served.",
                     f"Set it to {' or '.join(kind.serves)}.",
                     host,
                 )

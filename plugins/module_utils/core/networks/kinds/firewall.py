@@ -28,6 +28,9 @@ from ...kind import Arm
 
 _Names = dict[tuple[str, ...], str]
 
+_VRRP = 112
+"""The number of the protocol, since not every host has its name."""
+
 NAME = "firewall"
 SOURCE = "/etc/holdfast/firewall.nft"
 LOADED = f"{STATE}/firewall.loaded"
@@ -256,12 +259,14 @@ def _rules(entry: Mapping[str, Any], sets: _Names, network: str, *, incoming: bo
     words = []
     if entry["peers"] is not None:
         words.append(f"ip {far} @{sets[tuple(entry['peers'])]}")
-    elif entry["protocol"] != "icmp":
+    elif entry["protocol"] in ("tcp", "udp"):
         words.append("meta nfproto ipv4")
     if entry["address"]:
         words.append(f"ip {near} {entry['address']}")
     if entry["protocol"] == "icmp":
         words.append(f"icmp type {'echo-request' if toward_server else 'echo-reply'}")
+    elif entry["protocol"] == "vrrp":
+        words.append(f"meta l4proto {_VRRP}")
     else:
         ports = ", ".join(map(str, entry["ports"]))
         ports = f"{{ {ports} }}" if len(entry["ports"]) > 1 else ports
