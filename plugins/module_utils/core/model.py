@@ -35,9 +35,9 @@ class Host:
 
     ``addresses`` maps the networks that the host is on to its address there, without prefix length.
     ``ports`` maps them to what carries the bridge: ``{interface, vlan?}`` or ``{bond: {...}, vlan?}``.
-    ``more_addresses`` are those that it has there besides, for the flows that say so; ``moving_addresses`` those that it
-    has unless another host of the group holds them for it. ``connect_ports`` are where it is reached by Ansible, when
-    that is not where everybody is.
+    ``more_addresses`` are those that it has there besides, for the flows that say so; ``moving_addresses`` those that
+    another host may hold for it. ``connect_ports`` are where it is reached by Ansible, when that is not where everybody
+    is.
     """
 
     name: str

@@ -8,6 +8,7 @@ from .base.subject import SUBJECT as BASE
 from .ceph.subject import SUBJECT as CEPH
 from .cinder.subject import SUBJECT as CINDER
 from .foundations.subject import SUBJECT as FOUNDATIONS
+from .ganesha.subject import SUBJECT as GANESHA
 from .glance.subject import SUBJECT as GLANCE
 from .hardening.subject import SUBJECT as HARDENING
 from .inventory.rules import disks
@@ -35,6 +36,7 @@ SUBJECTS: tuple[Subject, ...] = (
     CINDER,
     ATTACH,
     PLACEMENT,
+    GANESHA,
     LAB,
 )
 

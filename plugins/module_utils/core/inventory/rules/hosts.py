@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 
 from ...errors import Finding
-from ...flows import ALL
+from ...flows import ALL, Flow
 from ..draft import SSH, Draft, DraftHost, address_of, listed, rule, spelt_once, why_not_ipv4
 from ..schema import shown
 
@@ -159,6 +159,27 @@ def ports(draft: Draft) -> Iterator[Finding]:
             what = f"is {host.port}, where {taken.service} listens on this host ({taken.id})."
             fix = "Let the host's SSH daemon listen on another port, and give that."
             yield draft.error("hosts.port", (host.port_key,), what, fix, host)
+
+
+@rule
+def listeners(draft: Draft) -> Iterator[Finding]:
+    """No two services of a host listen on one port of a network."""
+    for host in draft.hosts.values():
+        taken: dict[tuple[str, str, int | str], Flow] = {}
+        for row in draft.domain.flows:
+            if row.servers not in host.groups or row.is_frontend:
+                continue
+            for port in row.ports:
+                first = taken.setdefault((row.network, row.protocol, port), row)
+                if first.id != row.id:
+                    yield draft.error(
+                        "hosts.port-shared",
+                        (),
+                        f"{first.service} ({first.id}) and {row.service} ({row.id}) would both listen on {row.protocol} "
+                        f"{port} of br-{row.network} on this host.",
+                        "Give one of them another host.",
+                        host,
+                    )
 
 
 @rule
