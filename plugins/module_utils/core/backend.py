@@ -18,6 +18,18 @@ Reached = Literal["library", "kernel", "mount"]
 _KEY = re.compile(r"\bitem\.(\w+)")
 
 
+def secret_options(entry: Entry) -> Iterator[tuple[str, str]]:
+    """Each option of an entry whose value is a secret, with the secret's name; several for one that repeats."""
+    for option, named in (entry.get("secret_options") or {}).items():
+        yield from ((option, name) for name in ([named] if isinstance(named, str) else named))
+
+
+def _keys(options: Mapping[str, Any], wanted: Iterable[str]) -> dict[str, str]:
+    """Of some options, the key of the entry that says each."""
+    found = {option: _KEY.search(str(options[option])) for option in wanted}
+    return {option: key.group(1) if key else "type" for option, key in found.items()}
+
+
 @dataclass(frozen=True)
 class Way:
     """How volumes are reached by what an entry says in one place: patterns that are searched there, in any case.
@@ -65,6 +77,7 @@ class BackendType:
         inputs: files beside its options that the service reads, with expressions of ``item``, the entry.
         options: what is written for an entry, by option, with such expressions; one that gives none is left out.
         protected: the options over which an entry's own may not be laid.
+        type_specs: what users' types that ask for an entry say of it, by extra spec, with such expressions.
     """
 
     name: str
@@ -81,6 +94,7 @@ class BackendType:
     inputs: tuple[str, ...] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
     protected: tuple[str, ...] = ()
+    type_specs: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def keys(self) -> frozenset[str]:
@@ -90,8 +104,7 @@ class BackendType:
     @property
     def made_from(self) -> Mapping[str, str]:
         """The protected options, each with the key that says it."""
-        found = {option: _KEY.search(str(self.options[option])) for option in self.protected}
-        return {option: key.group(1) if key else "type" for option, key in found.items()}
+        return _keys(self.options, self.protected)
 
     def can_be_clustered(self, entry: Entry) -> bool:
         """Whether several hosts may manage the entry at once."""
@@ -151,6 +164,11 @@ class Backends:
     called: str = "back end"
     options: Mapping[str, Any] = field(default_factory=dict)
     reserved: frozenset[str] = frozenset()
+
+    @property
+    def made_from(self) -> Mapping[str, str]:
+        """The options that are written for any entry, each with the key that says it."""
+        return _keys(self.options, self.options)
 
     def listed(self, groups: Iterable[str], variables: Mapping[str, Any]) -> Iterator[tuple[BackendType, Entry]]:
         """The entries of a host of known types, each with its type."""

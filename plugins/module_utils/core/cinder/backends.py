@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from ..backend import Backends
+from ..backend import Backends, secret_options
 from ..inventory.draft import entries
 from ..inventory.secrets import Named
 from ..model import Host, Model
@@ -21,12 +21,6 @@ def secrets(inventory: Any) -> Iterator[Named]:
             for option, name in secret_options(backend):
                 path = ("cinder_backends", index, "secret_options", option)
                 yield Named(name, "what a device of cinder_backends asks for", None, path, host)
-
-
-def secret_options(backend: Backend) -> Iterator[tuple[str, str]]:
-    """Each option of a back end whose value is a secret, with the secret's name; several for one that repeats."""
-    for option, named in (backend.get("secret_options") or {}).items():
-        yield from ((option, name) for name in ([named] if isinstance(named, str) else named))
 
 
 def portal_addresses(variables: Mapping[str, Any]) -> dict[str, Any]:

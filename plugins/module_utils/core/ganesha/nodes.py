@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The nodes of an NFS cluster: each is a server with an address, at home on one host, and elsewhere while that is away."""
+"""The nodes of an NFS cluster: each is a server with an address, at home on one host, elsewhere while that is away."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ def addresses(draft: Draft) -> Iterator[Finding]:
             yield draft.error(
                 "ganesha.network",
                 (ADDRESSES, name),
-                f"is {text}, which is no host's address of br-storage ({storage.cidr}): shares are exported there alone.",
+                f"is {text}, no host's address of br-storage ({storage.cidr}): shares are exported there alone.",
                 "Give a free address of br-storage.",
             )
         first = seen.setdefault(router(str(text)), name)
@@ -82,8 +82,8 @@ def manager(draft: Draft) -> Iterator[Finding]:
         yield draft.error(
             "ganesha.external",
             (GROUP,),
-            f"{listed(host.name for host in members)} would serve a cluster that others administer: its manager does not "
-            "learn from Holdfast where NFS servers are.",
+            f"{listed(host.name for host in members)} would serve a cluster that others administer: its manager does "
+            "not learn from Holdfast where NFS servers are.",
             "Let those who administer it run the NFS servers, and name their cluster in manila_backends.",
         )
     elif not draft.variables.get("ceph_filesystems"):

@@ -9,12 +9,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ...backend import BackendType
-from ...config import FORMATS, holds_secret
 from ...errors import Finding
 from ...inventory.draft import Draft, DraftHost, entries, listed, rule
+from ...inventory.rules import backend_options
 from ...inventory.rules.backends import listed as listed_entries
-from ...inventory.schema import KeyPath, did_you_mean, shown
-from ..backends import secret_options, types_of
+from ...inventory.schema import KeyPath, did_you_mean
+from ..backends import types_of
 
 BACKENDS, TYPES = "cinder_backends", "cinder_volume_types"
 _DRIVERS = "cinder.volume.drivers."
@@ -70,57 +70,8 @@ def options(draft: Draft) -> Iterator[Finding]:
                 f"Use the type {own}.",
                 host,
             )
-        written = {"volume_backend_name": "name"}
-        if kind := known.get(str(backend.get("type"))):
-            written |= kind.made_from
-        for option in backend.get("secret_options") or {}:
-            if option in written or option in (backend.get("options") or {}):
-                yield draft.error(
-                    "cinder.option",
-                    (*path, "secret_options", option),
-                    f"names an option that {'the key ' + written[option] if option in written else '`options`'} says.",
-                    "Take it out of one of them.",
-                    host,
-                )
-        for option, value in (backend.get("options") or {}).items():
-            where = (*path, "options", option)
-            if (spelt := option.lower().replace("-", "_")) in written:
-                yield draft.error(
-                    "cinder.option",
-                    where,
-                    f"is {shown(value, where)}, and Holdfast writes it from the key {written[spelt]}.",
-                    f"Take it out, and say it by {written[spelt]}.",
-                    host,
-                )
-            elif holds_secret(option, value):
-                yield draft.error(
-                    "cinder.option-secret",
-                    where,
-                    "is (a secret, not shown), in a file that is not for secrets.",
-                    f"Put it into the vault file, and name it: secret_options: {{{option}: NAME}}.",
-                    host,
-                )
-            why = _unreadable(value, repeats=f"*.{option}" in _repeats(draft))
-            if spelt not in written and not re.fullmatch(r"[a-z][a-z0-9_.]*", option):
-                why = "has a name that cinder does not read: options have small letters and underscores"
-            if why:
-                yield draft.error(
-                    "cinder.option",
-                    where,
-                    f"{why}.",
-                    "Write the name of the option and a value in one line, without that.",
-                    host,
-                )
-
-
-def _unreadable(value: Any, *, repeats: bool = False) -> str:
-    """Why cinder would not read a value as it is; empty when it does. ``repeats``: of a list each by itself."""
-    try:
-        for each in value if repeats and isinstance(value, list) else [value]:
-            FORMATS["oslo"].value(each)
-    except ValueError as reason:
-        return str(reason)
-    return ""
+        of = draft.domain.backends["cinder"]
+        yield from backend_options.problems(draft, host, index, backend, of, _repeats(draft))
 
 
 def _repeats(draft: Draft) -> list[str]:
@@ -262,25 +213,7 @@ def on_several_hosts(draft: Draft) -> Iterator[Finding]:
 def references(draft: Draft) -> Iterator[Finding]:
     """The secrets that back ends name are there, and what keeps backups."""
     for host, index, backend in listed_backends(draft):
-        path: KeyPath = (BACKENDS, index)
-        for option, secret in secret_options(backend):
-            if secret not in draft.secrets:
-                yield draft.error(
-                    "cinder.secret-missing",
-                    (*path, "secret_options", option),
-                    f"is {secret!r}, and there is no such secret: Holdfast can not make up what another device knows.",
-                    "Enter it under holdfast_secrets with `ansible-vault edit`.",
-                    host,
-                )
-            elif str(draft.secrets[secret]).isprintable() and (why := _unreadable(draft.secrets[secret])):
-                # What can not be printed is weak in itself.
-                yield draft.error(
-                    "cinder.secret-unreadable",
-                    (*path, "secret_options", option),
-                    f"is {secret!r}, which {why}.",
-                    "Give the device another password, and enter it.",
-                    host,
-                )
+        yield from backend_options.secret_problems(draft, host, index, backend, draft.domain.backends["cinder"])
     on_swift = draft.variables.get("cinder_backup_driver") == "swift"
     if on_swift and draft.group("cinder_backup") and not draft.group("swift_proxy"):
         yield draft.error(

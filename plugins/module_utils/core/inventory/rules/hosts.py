@@ -175,8 +175,8 @@ def listeners(draft: Draft) -> Iterator[Finding]:
                     yield draft.error(
                         "hosts.port-shared",
                         (),
-                        f"{first.service} ({first.id}) and {row.service} ({row.id}) would both listen on {row.protocol} "
-                        f"{port} of br-{row.network} on this host.",
+                        f"{first.service} ({first.id}) and {row.service} ({row.id}) would both listen on "
+                        f"{row.protocol} {port} of br-{row.network} on this host.",
                         "Give one of them another host.",
                         host,
                     )
