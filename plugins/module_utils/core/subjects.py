@@ -15,6 +15,7 @@ from .inventory.rules import disks
 from .inventory.secrets import FORMS
 from .keystone.subject import SUBJECT as KEYSTONE
 from .lab.subject import SUBJECT as LAB
+from .manila.subject import SUBJECT as MANILA
 from .networks.subject import SUBJECT as NETWORKS
 from .nfs import named_shares
 from .nfs.subject import SUBJECT as NFS
@@ -37,6 +38,7 @@ SUBJECTS: tuple[Subject, ...] = (
     ATTACH,
     PLACEMENT,
     GANESHA,
+    MANILA,
     LAB,
 )
 
@@ -83,6 +85,7 @@ PHASES = (
     Phase("ceph_access", "Clients of another's Ceph", ("ceph_access",)),
     Phase("services", "Services", ("driver_option", "file", "migration", "unit")),
     Phase("volume_types", "Volume types", ("volume_type",)),
+    Phase("share_types", "Share types", ("share_type",)),
     Phase("finish", "Finish", ("migration",)),
 )
 
