@@ -75,10 +75,33 @@ def rendered(name: str, **context: Any) -> str:
 @pytest.mark.parametrize("name", ["ganesha-here.j2", "ganesha-sound.j2"])
 def test_the_scripts_are_scripts(name: str, tmp_path: Path) -> None:
     deployed = model("a", "b")
-    text = rendered(name, ganesha_nodes=lambda: nodes.nodes(deployed, deployed.hosts["a"]), ganesha_return_seconds=10)
+    text = rendered(
+        name,
+        ganesha_nodes=lambda: nodes.nodes(deployed, deployed.hosts["a"]),
+        ganesha_return_seconds=10,
+        dial=lambda flow: ["172.29.244.21:3300", "172.29.244.22:3300"],
+    )
     script = tmp_path / "script"
     script.write_text(text)
-    subprocess.run(["sh", "-n", script], check=True)
+    subprocess.run(["bash", "-n", script], check=True)
+
+
+@pytest.mark.parametrize(("failed", "answers", "sound"), [(1, True, True), (0, True, False), (1, False, False)])
+def test_a_host_serves_while_its_server_starts_and_ceph_is_reached(
+    failed: int, answers: bool, sound: bool, tmp_path: Path
+) -> None:
+    with socket.socket() as monitor:
+        monitor.bind(("127.0.0.1", 0))
+        if answers:
+            monitor.listen()
+        place = f"127.0.0.1:{monitor.getsockname()[1]}"
+        text = rendered("ganesha-sound.j2", dial=lambda flow: [place])
+        systemctl = tmp_path / "systemctl"
+        systemctl.write_text(f"#!/bin/sh\nexit {failed}\n")
+        systemctl.chmod(0o755)
+        script = tmp_path / "sound"
+        script.write_text(text.replace("/usr/bin/systemctl", str(systemctl)))
+        assert (subprocess.run(["bash", script, "a"], check=False).returncode == 0) is sound
 
 
 def test_a_server_starts_only_where_its_address_is(tmp_path: Path) -> None:
