@@ -96,7 +96,7 @@ class InventoryModule(BaseInventoryPlugin):
         findings = [finding for file in files for finding in _problems(file, loader)]
         findings += yaml_files.on_command_line(loader)
         for directory in dict.fromkeys(map(os.path.dirname, files)):
-            findings += yaml_files.beside(directory, loader)
+            findings += [*yaml_files.beside(directory, loader), *inventory_sources.misspelt(directory)]
         Display().error(yaml_files.told(findings), wrap_text=False)
         raise SystemExit(4)
 

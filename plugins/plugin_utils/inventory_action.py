@@ -151,8 +151,9 @@ class InventoryAction(DeploymentAction):
     def _variable_files(self) -> Iterator[tuple[str, tuple[str, str]]]:
         for kind in ("host", "group"):
             for path in sorted(Path(self.inventory_dir, f"{kind}_vars").glob("[!.]*")):
-                if path.is_dir() or path.suffix in (".yml", ".yaml", ".json"):
-                    yield short(str(path)), (kind, path.name if path.is_dir() else path.stem)
+                is_named = path.suffix in yaml_files.ENDINGS[1:]
+                if is_named or path.is_dir() or (not path.suffix and yaml_files.holds_variables(str(path))):
+                    yield short(str(path)), (kind, path.stem if is_named else path.name)
 
 
 def remembered(hosts: Mapping[str, inventory.RawHost]) -> Any:

@@ -10,6 +10,7 @@ import difflib
 import itertools
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -35,6 +36,7 @@ from ansible_collections.holdfast.storage.plugins.plugin_utils.yaml_files import
 )
 
 _KINDS = ("group", "host")
+_HOMES = tuple(f"{kind}_vars" for kind in _KINDS)
 
 
 def files(sources: Sequence[str]) -> Iterator[str]:
@@ -67,6 +69,7 @@ def shadowed(directory: str) -> Iterator[Finding]:
 
     And those that it would pass over when Holdfast leaves its own in ``group_vars/all``.
     """
+    yield from misspelt(directory)
     for kind in _KINDS:
         home = os.path.join(directory, f"{kind}_vars")
         if not os.path.isdir(home):
@@ -82,10 +85,30 @@ def shadowed(directory: str) -> Iterator[Finding]:
             for path in passed:
                 what = f"Ansible passes this file over: it takes {short(taken)} for the same {kind}."
                 yield _shadow(path, what, _move(path, taken))
-            if os.path.basename(os.path.splitext(taken)[0]) == "all" and kind == "group" and os.path.isfile(taken):
-                home_of_all = os.path.join(home, "all")
+            home_of_all = os.path.join(home, "all")
+            is_home = taken == home_of_all and os.path.isdir(taken)
+            if os.path.basename(os.path.splitext(taken)[0]) == "all" and kind == "group" and not is_home:
                 what = f"Holdfast keeps files in {short(home_of_all)}{os.sep}: Ansible would then pass this one over."
                 yield _shadow(taken, what, _move(taken, home_of_all))
+
+
+def misspelt(directory: str) -> Iterator[Finding]:
+    """Directories of variables that Ansible does not know: group-vars, GroupVars, hosts_vars, gruop_vars.
+
+    What only begins with the right name, such as group_vars.old, was put aside.
+    """
+    for name in sorted(os.listdir(directory)) if os.path.isdir(directory) else ():
+        path, plain = os.path.join(directory, name), re.sub(r"[-_. ]", "", name.lower())
+        for right in _HOMES:
+            letters = right.replace("_", "")
+            near = abs(len(plain) - len(letters)) < 2 and difflib.get_close_matches(plain, [letters], cutoff=0.85)
+            if not near or name == right or (name.startswith(right) and plain != letters) or not os.path.isdir(path):
+                continue
+            if any(os.path.splitext(file)[1] in ENDINGS for _, _, files_ in os.walk(path) for file in files_):
+                home = os.path.join(directory, right)
+                what = f"Ansible reads no variables from this directory: it looks for {right}."
+                fix = f"Move what is in it into {short(home)}." if os.path.isdir(home) else f"Rename it: {short(home)}."
+                yield _shadow(path, what, fix)
 
 
 def _other_endings(home: str) -> Iterator[Finding]:
@@ -130,9 +153,12 @@ def _same(home: str) -> dict[str, list[str]]:
 
 
 def _move(path: str, home: str) -> str:
-    """How a file comes into the directory where Ansible reads all that there is for a name."""
+    """How a file, or a directory, comes where Ansible reads all that there is for a name."""
     stem, ending = os.path.splitext(home)
-    directory = stem if ending in ENDINGS[1:] else home
+    directory = stem if ending in ENDINGS[1:] and not os.path.isdir(home) else home
+    if os.path.isdir(path):
+        there = os.path.exists(directory)
+        return f"Move what is in it into {short(directory)}." if there else f"Rename it: {short(directory)}."
     if os.path.abspath(path) == os.path.abspath(directory):
         return f"Rename it, make a directory of its name, and move it there: {short(directory)}/main.yml."
     ending = os.path.splitext(path)[1]

@@ -204,6 +204,23 @@ def test_a_value_that_is_given_twice_is_told_with_both_places(
             {MAIN: None, "group_vars/all": None},
             ["Holdfast keeps files in group_vars/all/", "Rename it, make a directory"],
         ),
+        (
+            {MAIN: None, "group_vars/all.yml/main.yml": None},
+            ["group_vars/all.yml: Holdfast keeps files in group_vars/all/", "Rename it: group_vars/all."],
+        ),
+        (
+            {"group_vars/keystone.yml/x.yml": "a: 1\n", "group_vars/keystone.yaml": "a: 1\n"},
+            ["group_vars/keystone.yaml: ", "Move it into the directory of that name: group_vars/keystone.yml/main.yaml"],
+        ),
+        (
+            {"group_vars/keystone.yml/x.yml": "a: 1\n", "group_vars/keystone/x.yml": "a: 1\n"},
+            ["group_vars/keystone.yml: ", "Move what is in it into group_vars/keystone."],
+        ),
+        ({"group-vars/all.yml": "a: 1\n"}, ["group-vars: Ansible reads no variables", "is in it into group_vars."]),
+        ({"Group_Vars/all/x.json": "{}\n"}, ["Group_Vars: ", "it looks for group_vars"]),
+        ({"hostvars/storage1": "a: 1\n"}, ["hostvars: ", "Rename it: host_vars."]),
+        ({"hosts_vars/storage1/x.yaml": "a: 1\n"}, ["hosts_vars: ", "Rename it: host_vars."]),
+        ({"gruop_vars/all.yml": "a: 1\n"}, ["gruop_vars: ", "it looks for group_vars"]),
         ({"host_vars": "a: 1\n"}, ["host_vars: This is a file where Ansible looks for a directory"]),
     ],
 )
@@ -216,6 +233,27 @@ def test_a_file_that_is_passed_over_is_told_before_anything_is_written(
     for text in told:
         assert text in found
     assert not list(tmp_path.rglob("secrets.yml"))
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("group_vars/swift_storage.yml/x.yml", False),
+        ("group_vars/swift_storage", False),
+        ("group_vars/swift_storag", True),
+        ("host_vars/Storage1.yml", True),
+        ("host_vars/storag1.yml/x.yml", True),
+    ],
+)
+def test_a_file_of_variables_that_is_for_nobody_is_told(check: Check, name: str, *, told: bool) -> None:
+    assert bool([one for one in check({name: "glance_workers: 2\n"}) if one.startswith("hosts.variable-file")]) == told
+
+
+@pytest.mark.parametrize(
+    "name", ["group_vars.old/all.yml", "host_vars2/storage1.yml", "vars/all.yml", "host-vars/notes.md"]
+)
+def test_a_directory_that_was_put_aside_is_no_matter(check: Check, name: str) -> None:
+    assert not [text for text in check({name: "a: 1\n"}) if text.startswith("inventory.shadowed")]
 
 
 @pytest.mark.parametrize(

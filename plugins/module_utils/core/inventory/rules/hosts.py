@@ -63,9 +63,11 @@ def variable_files(draft: Draft) -> Iterator[Finding]:
     for file, (kind, name) in draft.variable_files.items():
         if name in there[kind]:
             continue
-        near = difflib.get_close_matches(name, there[kind], n=1, cutoff=0.8)
-        # storage4 beside storage3 is a host that left, or has not come yet.
-        misspelt = near and re.sub(r"[0-9]", "", near[0]) != re.sub(r"[0-9]", "", name)
+        lowered = {each.lower(): each for each in reversed(there[kind])}
+        near = [lowered[each] for each in difflib.get_close_matches(name.lower(), lowered, n=1, cutoff=0.8)]
+        # storage4 beside storage3 is a host that left, or has not come yet; Storage3 is storage3.
+        same, alike = (near and near[0].lower() == name.lower()), r"[0-9]"
+        misspelt = near and (same or re.sub(alike, "", near[0].lower()) != re.sub(alike, "", name.lower()))
         yield Finding(
             "error" if misspelt else "advice",
             "hosts.variable-file",

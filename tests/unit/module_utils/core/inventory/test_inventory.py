@@ -84,7 +84,11 @@ def test_hosts_that_share_a_line_share_what_a_rule_says_of_it():
     [
         (("host", "storge1"), "error"),
         (("group", "swift_storag"), "error"),
+        (("group", "ALL"), "error"),
+        (("group", "Swift_Storage"), "error"),
+        (("host", "Storage1"), "error"),
         (("host", "storage4"), "advice"),
+        (("host", "Storage4"), "advice"),
         (("group", "ceph_osd"), "advice"),
         (("host", "storage1"), None),
         (("group", "all"), None),
