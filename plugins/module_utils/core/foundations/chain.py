@@ -92,6 +92,23 @@ def has_signed(upper: Certificate, lower: Certificate) -> bool:
     return True
 
 
+def is_meant(upper: Certificate, lower: Certificate) -> bool:
+    """Whether a certificate is the one that another names as its signer's, by identifiers of keys or by its number.
+
+    Clients do not try the signature of another one, even of the same name.
+    """
+    named = _extension(lower, x509.AuthorityKeyIdentifier)
+    own = _extension(upper, x509.SubjectKeyIdentifier)
+    if named is None:
+        return True
+    if named.key_identifier and own and named.key_identifier != own.digest:
+        return False
+    if named.authority_cert_serial_number not in (None, upper.serial_number):
+        return False
+    directories = [one.value for one in named.authority_cert_issuer or () if isinstance(one, x509.DirectoryName)]
+    return not directories or directories[0] == upper.issuer
+
+
 def is_self_signed(certificate: Certificate) -> bool:
     """Whether a certificate is signed with its own key: the end of every chain."""
     return certificate.subject == certificate.issuer and has_signed(certificate, certificate)
@@ -112,7 +129,7 @@ def paths(leaf: Certificate, sent: Sequence[Certificate], trusted: Sequence[Cert
                 found.append(path)
             return
         for upper in unique:
-            if len(path) < _LONGEST and upper not in path and has_signed(upper, last):
+            if len(path) < _LONGEST and upper not in path and has_signed(upper, last) and is_meant(upper, last):
                 climb([*path, upper])
 
     climb([leaf])
@@ -123,7 +140,8 @@ def highest(leaf: Certificate, known: Sequence[Certificate]) -> Certificate:
     """How far one comes from a certificate by the ones that are known: the last, whose signer is not among them."""
     path = [leaf]
     while not is_self_signed(path[-1]):
-        upper = next((one for one in known if one not in path and has_signed(one, path[-1])), None)
+        above = (one for one in known if one not in path and has_signed(one, path[-1]))
+        upper = next((one for one in above if is_meant(one, path[-1])), None)
         if upper is None:
             break
         path.append(upper)

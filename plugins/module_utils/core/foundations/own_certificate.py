@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 CERTIFICATE, KEY, AUTHORITY = "haproxy_certificate_file", "haproxy_key_file", "haproxy_ca_file"
 FILES = (CERTIFICATE, KEY, AUTHORITY)
 _GOOD = "give the path of a readable file in PEM on the controller; a relative one starts at the inventory."
+_IDENTIFIERS = "its subjectKeyIdentifier has to be the other's authorityKeyIdentifier, or clients do not find it"
 _APART = (
     "openssl pkey -in {path} -out NEW.key; openssl crl2pkcs7 -nocrl -certfile {path} | openssl pkcs7 -print_certs"
     " -out NEW.pem"
@@ -300,6 +301,10 @@ class _Site:
             what = f"which does not hold {called}, that signed itself and to which the certificate in {ours} leads"
             fix = f"Append the certificate of {called} to {theirs}, if that is the authority that clients shall trust."
             self.error("certificates.chain", AUTHORITY, what, fix)
+        elif signed := next((one for one in (*sent, *trusted) if chain.has_signed(one, last)), None):
+            what = f"whose certificate {chain.name(signed)} is not the one that {called} names as its signer's"
+            fix = f"Have your authority issue one of the two anew: {_IDENTIFIERS}."
+            self.error("certificates.chain", CERTIFICATE if signed in sent else AUTHORITY, what, fix)
         elif any(one.subject == last.issuer for one in (*sent, *trusted)):
             what = f"which has another authority of the name {signer} than the one that signed {called}"
             self.error("certificates.chain", AUTHORITY, what, f"Give the certificate of the {signer} that signed it.")

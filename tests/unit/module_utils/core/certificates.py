@@ -28,7 +28,8 @@ VARIABLES = {
 }
 PATHS = {"certificate": "tls/site.pem", "key": "tls/site.key", "ca": "tls/ca.pem"}
 _FILES: dict[str, list[str]] = {"certificate": ["leaf", "intermediate"], "key": ["leaf.key"], "ca": ["root"]}
-# What a certificate is like, where its case does not say otherwise. ``days`` are those from today of its begin and end.
+# What a certificate is like, where its case does not say otherwise. ``days`` are those from today of its begin and end;
+# ``own`` and ``above`` name others of whose keys it has the identifiers, in the place of its own and its signer's.
 _AUTHORITY = {"ca": True, "usage": ["key_cert_sign", "crl_sign"], "names": [], "for": []}
 _DEFAULTS: dict[str, dict[str, Any]] = {
     "root": {"by": "root", **_AUTHORITY},
@@ -37,7 +38,7 @@ _DEFAULTS: dict[str, dict[str, Any]] = {
     "": {
         "key": "p256", "key_of": None, "hash": "sha256", "days": [-1, 300], "subject": None, "pathlen": None,
         "identifiers": True, "critical_basic": True, "basic": True, "allow": None, "deny": None, "unknown": False,
-        "poison": False,
+        "poison": False, "above": None, "own": None,
     },
 }  # fmt: skip
 _USES = ("digital_signature", "content_commitment", "key_encipherment", "data_encipherment", "key_agreement",
@@ -127,9 +128,11 @@ class Site:
         for value, critical in _extensions(about):
             builder = builder.add_extension(value, critical)
         if about["identifiers"]:
-            builder = builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(own.public_key()), False)
-            if by != name:
-                above = x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key())
+            called = self.key(about["own"]) if about["own"] else own
+            builder = builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(called.public_key()), False)
+            if by != name or about["above"]:
+                upper = self.key(about["above"]) if about["above"] else signer
+                above = x509.AuthorityKeyIdentifier.from_issuer_public_key(upper.public_key())
                 builder = builder.add_extension(above, False)
         plain = isinstance(signer, (ed25519.Ed25519PrivateKey, ed448.Ed448PrivateKey))
         if about["hash"] in _WEAK:
