@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
 from ..errors import Finding
 from ..inventory import disks
@@ -76,10 +77,15 @@ def _shares(draft: Draft, host: DraftHost, names: set[str]) -> Iterator[Finding]
 @rule
 def mount_options(draft: Draft) -> Iterator[Finding]:
     """Shares are mounted so that no write is lost, by options that there are and a protocol that passes."""
-    text = draft.variables.get("nfs_mount_options")
-    for option in text.split(",") if text else ():
+    for what, fix in unfit_mount_options(draft.variables.get("nfs_mount_options")):
+        yield draft.error("nfs.mount-option", ("nfs_mount_options",), what, fix)
+
+
+def unfit_mount_options(text: Any) -> Iterator[tuple[str, str]]:
+    """Why no share may be mounted with some of the options, each with what to do about it."""
+    for option in str(text).split(",") if text else ():
         if reason := _unfit_option(option):
-            yield draft.error("nfs.mount-option", ("nfs_mount_options",), *reason)
+            yield reason
 
 
 def _unfit_option(option: str) -> tuple[str, str] | None:

@@ -9,6 +9,7 @@ from ...errors import Finding
 from ...inventory.draft import Draft, rule
 from ...inventory.schema import KeyPath
 from ...inventory.shares import Use
+from ...nfs.rules import unfit_mount_options
 from .backends import BACKENDS, listed_backends
 
 
@@ -20,6 +21,7 @@ def shares(draft: Draft) -> Iterator[Use]:
             yield Use(text, path, "cinder", f"{BACKENDS}[{index}] ({backend.get('name')})", host)
 
 
+_TRUE = ("true", "1", "yes", "on")
 # Options that an entry does not give, and why.
 _OWN = {
     **dict.fromkeys(("nfs_shares_config", "nas_host", "nas_share_path"), "the exports are those in shares"),
@@ -43,7 +45,10 @@ def secure(draft: Draft) -> Iterator[Finding]:
                     "Take it out.",
                     host,
                 )
-        if given.get("nfs_snapshot_support", "false") == "true":
+        for name in ("nfs_mount_options", "nas_mount_options"):
+            for what, fix in unfit_mount_options((backend.get("options") or {}).get(name)):
+                yield draft.error("nfs.mount-option", (BACKENDS, index, "options", name), what, fix, host)
+        if given.get("nfs_snapshot_support", "false") in _TRUE:
             yield draft.error(
                 "nfs.snapshots",
                 (BACKENDS, index, "options", "nfs_snapshot_support"),
