@@ -136,6 +136,7 @@ class Backends:
         called: what the operator calls one.
         options: what is written for an entry of any type, before what its type has.
         reserved: sections of the service's configuration: an entry of such a name would be written over one.
+        defaults: the section that each reads where its own does not say an option; empty where there is none.
     """
 
     service: str
@@ -145,6 +146,13 @@ class Backends:
     called: str = "back end"
     options: Mapping[str, Any] = field(default_factory=dict)
     reserved: frozenset[str] = frozenset()
+    defaults: str = ""
+
+    def says(self, entry: Entry, option: str) -> bool:
+        """Whether an option stands in the section of an entry, whatever else the inventory says."""
+        written = {**self.options, **(kind.options if (kind := self.types.get(str(entry.get("type")))) else {})}
+        own = {**(entry.get("options") or {}), **(entry.get("secret_options") or {})}
+        return option in own or not re.search(r"\bnone\b", str(written.get(option, "none")))
 
     def listed(self, groups: Iterable[str], variables: Mapping[str, Any]) -> Iterator[tuple[BackendType, Entry]]:
         """The entries of a host of known types, each with its type."""

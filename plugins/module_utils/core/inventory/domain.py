@@ -46,7 +46,7 @@ class Protection:
     Attributes:
         pattern: places of options, as ``section.option``; ``*`` stands for anything.
         because: the reason, as the end of a sentence.
-        unless: the values that may be given all the same.
+        unless: the values that may be given all the same; ``*`` in one stands for anything.
         of: words of which such a value may be made up, by commas or blanks.
         at_most: the largest number that may be given.
         variable: the variable that says it instead; empty where there is none.
@@ -64,7 +64,7 @@ class Protection:
     def allows(self, value: Any) -> bool:
         """Whether a value may be given, whatever words its reader has for truth."""
         word = _word(value)
-        if word in map(_word, self.unless):
+        if any(fnmatch.fnmatchcase(word, _word(each)) for each in self.unless):
             return True
         words = re.split(r"[\s,]+", word)
         if self.of and {*words} <= {each.lower() for each in self.of}:

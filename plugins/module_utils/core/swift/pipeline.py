@@ -33,6 +33,12 @@ _OVER_ALL = {
 }
 
 
+# By which proxy-logging writes headers down, and those that let somebody in; some of them it cuts short itself.
+_LOGS, _LOGS_ONLY = ("log_headers", "access_log_headers"), "access_log_headers_only"
+_LETS_IN = re.compile(r"(?!(x-auth-token|x-storage-token|authorization)$).*(token|key|auth|pass|cookie|secret)")
+_TRUE = ("true", "1", "yes", "on", "t", "y")
+
+
 @rule
 def pipeline(draft: Draft) -> Iterator[Finding]:
     """A pipeline of the site's own has all that keeps users apart, and filters in the order in which they work."""
@@ -163,6 +169,33 @@ def roles(draft: Draft) -> Iterator[Finding]:
                     "Give a role of its own, which you list in keystone_roles, and which only they have who may.",
                     owner,
                 )
+
+
+@rule
+def logs(draft: Draft) -> Iterator[Finding]:
+    """Of what lets somebody in, nothing stands in the log: Swift cuts users' tokens short, and no services' or keys."""
+    for owner, content in _overrides(draft):
+        own = mapping(content.get(PROXY))
+        for section, options in own.items():
+            given = {
+                spelt(name): str(value)
+                for each in ("DEFAULT", section)
+                for name, value in mapping(own.get(each)).items()
+            }
+            headers = [name.strip().lower() for name in given.get(_LOGS_ONLY, "").split(",") if name.strip()]
+            if headers and not any(map(_LETS_IN.match, headers)):
+                continue
+            for option, value in mapping(options).items():
+                if spelt(option) in _LOGS and str(value).strip().lower() in _TRUE:
+                    path = (OVERRIDES, PROXY, section, option)
+                    yield draft.error(
+                        "overrides.protected",
+                        path,
+                        f"is {shown(value, path)}, and may not be overridden so: tokens of services and keys would "
+                        "stand in the log.",
+                        f"Take it out, or give {_LOGS_ONLY} too, with headers that let nobody in.",
+                        owner,
+                    )
 
 
 @rule

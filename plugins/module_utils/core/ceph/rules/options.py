@@ -40,6 +40,8 @@ _OWN_OPTIONS = {
 }
 # What must keep certificates checked.
 _CHECKS = re.compile(r"rgw_(keystone_)?verify_ssl|rgw_crypt_(vault|kmip|sse_s3_vault)_verify_ssl")
+# What must stay on, and what comes of it otherwise.
+_STAYS = {"rgw_enforce_swift_acls": "access lists of containers would count for nothing"}
 # What makes one copy enough, unless that is acknowledged: the value with which it does.
 _COPIES = {"osd_pool_default_size": (0, 1), "osd_pool_default_min_size": (1,)}
 _ONE_COPY = "mon_allow_pool_size_one"
@@ -80,6 +82,8 @@ def _option(draft: Draft, path: KeyPath, name: str, value: Any, host: DraftHost 
     elif _CHECKS.fullmatch(option) and not _is_true(value):
         what = f"is {value!r}: whoever is asked could be somebody else."
         yield draft.error("ceph.option", path, what, "Take it out.", host)
+    elif option in _STAYS and not _is_true(value):
+        yield draft.error("ceph.option", path, f"is {value!r}: {_STAYS[option]}.", "Take it out.", host)
     elif _keeps_one_copy(option, value) and not draft.acknowledges("ceph_single_copy"):
         yield draft.error(
             "ceph.pool-size",

@@ -83,7 +83,8 @@ def of_backends(draft: Draft) -> Iterator[Finding]:
         protections = [each for each in _known(draft, (f"{of.service}_conf_overrides",)).protected if each.of_backends]
         for owner, path, given in _own_options(draft, of):
             option, oslo = str(path[-1]), FORMATS["oslo"]
-            reasons = {each.because for each in protections if _refuses(each, ("",), option, given, oslo)}
+            value = draft.secrets.get(str(given), given) if path[-2] == "secret_options" else given
+            reasons = {each.because for each in protections if _refuses(each, ("",), option, value, oslo)}
             for reason in sorted(reasons):
                 yield draft.error(
                     "overrides.protected",
@@ -150,6 +151,7 @@ def sections(draft: Draft) -> Iterator[Finding]:
         for of in draft.domain.backends.values():
             if path[0] == f"{of.service}_conf_overrides":
                 yield from _of_backends(draft, of, path, wanted, owner)
+                yield from _of_defaults(draft, of, path, wanted, owner)
 
 
 @rule
@@ -200,6 +202,24 @@ def _of_backends(draft: Draft, of: Backends, path: KeyPath, wanted: Any, owner: 
             path,
             f"is {said}, and may not be overridden: {of.variable} says it.",
             "Take it out.",
+            owner,
+        )
+
+
+def _of_defaults(draft: Draft, of: Backends, path: KeyPath, wanted: Any, owner: DraftHost | None) -> Iterator[Finding]:
+    """What is said of all back ends together counts for none that says it itself."""
+    if not of.defaults or path[1] != of.defaults or protection(draft, path, wanted):
+        return
+    # What is given for several hosts has an effect when it has one on some of them.
+    given = [{**draft.variables, **host.variables} for host in draft.group(of.group)]
+    alike = [variables for variables in given if (path, wanted) in leaves((), variables)]
+    found = [entry for variables in alike for _, entry in entries(variables.get(of.variable))]
+    if found and all(of.says(entry, str(path[2])) for entry in found):
+        yield draft.error(
+            "overrides.unread",
+            path,
+            f"is {shown(wanted, path)}, and each {of.called} says it in its own section, which counts more.",
+            f"Write it under `options` of the entries of {of.variable}.",
             owner,
         )
 
