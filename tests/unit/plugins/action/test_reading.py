@@ -210,7 +210,7 @@ def test_a_value_that_is_given_twice_is_told_with_both_places(
         ),
         (
             {"group_vars/keystone.yml/x.yml": "a: 1\n", "group_vars/keystone.yaml": "a: 1\n"},
-            ["group_vars/keystone.yaml: ", "Move it into the directory of that name: group_vars/keystone.yml/main.yaml"],
+            ["group_vars/keystone.yaml: ", "into the directory of that name: group_vars/keystone.yml/main.yaml"],
         ),
         (
             {"group_vars/keystone.yml/x.yml": "a: 1\n", "group_vars/keystone/x.yml": "a: 1\n"},
