@@ -49,7 +49,7 @@ def codes(current: dict[str, Any], want: dict[str, Any]) -> list[str]:
 
 def test_a_bare_host_gets_the_id_that_it_keeps():
     planned = compute_node.plan(answer(), wanted())
-    assert [(change.resource, change.action) for change in planned] == [(compute_node.PATH, "create")]
+    assert [(change.subject, change.action) for change in planned] == [(compute_node.PATH, "create")]
     assert list(compute_node.plan(answer(ids={compute_node.PATH: wanted()["id"]}), wanted())) == []
 
 
