@@ -23,7 +23,8 @@ TABLE = """\
 
 
 def table(*uuids: str) -> str:
-    return TABLE.format(rows="".join(f"| cell1 | {uuid} | rabbit://x | mysql+pymysql://x | False |\n" for uuid in uuids))
+    rows = (f"| cell1 | {uuid} | rabbit://x | mysql+pymysql://x | False |\n" for uuid in uuids)
+    return TABLE.format(rows="".join(rows))
 
 
 class Host:
