@@ -120,9 +120,8 @@ def stored(cloud: Cloud, scene: Scene) -> dict[str, Any]:
     }
 
 
-def _download(cloud: Cloud, scene: Scene) -> dict[str, Any]:
-    data = _image(scene)
-    answer = cloud.request("GET", f"{cloud.endpoint('image')}/v2/images/{_find(cloud, scene)['id']}/file")
+def _download(cloud: Cloud, image: str, data: bytes) -> dict[str, Any]:
+    answer = cloud.request("GET", f"{cloud.endpoint('image')}/v2/images/{image}/file")
     expect(answer, 200, doing="Fetching the image")
     require(answer.body == data, f"The image came back with other content: SHA-256 {sha256(answer.body)}.")
     return {"sha256": sha256(answer.body)}
@@ -132,17 +131,18 @@ def fetched(cloud: Cloud, scene: Scene) -> dict[str, Any]:
     """As often as there are API servers, so that each has it in its cache, whatever the load balancer does."""
     times = int(scene.facts.get("servers") or 1)
     for _ in range(times):
-        evidence = _download(cloud, scene)
+        evidence = _download(cloud, _find(cloud, scene)["id"], _image(scene))
     return {**evidence, "fetched": times}
 
 
 def fetched_again(cloud: Cloud, scene: Scene) -> dict[str, Any]:
     """The API server that answers has it in its cache; the counters show that the store was not asked."""
-    evidence = _download(cloud, scene)
+    image = _find(cloud, scene)["id"]
+    evidence = _download(cloud, image, _image(scene))
     answer = cloud.request("GET", f"{cloud.endpoint('image')}/v2/cache")
     if answer.status == 200:
         cached = {entry["image_id"]: entry for entry in answer.json().get("cached_images", [])}
-        entry = cached.get(_find(cloud, scene)["id"])
+        entry = cached.get(image)
         require(entry, "The image is not in the cache of the API server that was asked.")
         evidence["hits in the cache"] = entry["hits"] if entry else 0
     return evidence
@@ -156,9 +156,7 @@ def in_chunks(cloud: Cloud, scene: Scene) -> dict[str, Any]:
     expect(_upload(cloud, image, chunks), 204, doing="Uploading an image in chunks")
     url = f"{cloud.endpoint('image')}/v2/images/{image}"
     _active(expect(cloud.request("GET", url), 200, doing="Looking at the image").json(), data)
-    answer = expect(cloud.request("GET", f"{url}/file"), 200, doing="Fetching the image")
-    require(answer.body == data, f"The image came back with other content: SHA-256 {sha256(answer.body)}.")
-    return {"bytes": len(data), "chunks": len(chunks), "sha256": sha256(data)}
+    return {**_download(cloud, image, data), "bytes": len(data), "chunks": len(chunks)}
 
 
 def refused(cloud: Cloud, scene: Scene) -> dict[str, Any]:

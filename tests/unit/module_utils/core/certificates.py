@@ -147,6 +147,13 @@ class Site:
         return made
 
 
+def server(address: str) -> bytes:
+    """Key and certificates of a server at an address. Its clients may take the file for that of their authorities."""
+    return Site({"leaf": {"names": [address]}, "certificate": ["leaf.key", "leaf", "intermediate", "root"]}).file(
+        "certificate"
+    )
+
+
 def _extensions(about: Mapping[str, Any]) -> list[tuple[x509.ExtensionType, bool]]:
     found: list[tuple[x509.ExtensionType, bool]] = []
     if about["basic"]:

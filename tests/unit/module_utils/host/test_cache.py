@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-import datetime
-import ipaddress
 import os
 import pwd
 import socket
@@ -13,12 +11,10 @@ import threading
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from ansible_collections.holdfast.storage.plugins.module_utils.core.foundations import secrets
 from ansible_collections.holdfast.storage.plugins.module_utils.host import cache
+from ansible_collections.holdfast.storage.tests.unit.module_utils.core import certificates
 
 ME = pwd.getpwuid(os.geteuid()).pw_name
 CLIENT = secrets.FORMS["client_certificate"]
@@ -77,27 +73,8 @@ def test_nobody_listens() -> None:
 
 @pytest.fixture(name="server_certificate")
 def _server_certificate(tmp_path: Path) -> Path:
-    """A key and a certificate for 127.0.0.1 that it signs itself, in one file."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "cache")])
-    now = datetime.datetime.now(datetime.UTC)
-    day = datetime.timedelta(days=1)
-    alternative = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
-    certificate = (
-        x509.CertificateBuilder()
-        .issuer_name(name)
-        .subject_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - day)
-        .not_valid_after(now + day)
-        .add_extension(alternative, critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    pem = serialization.Encoding.PEM
-    private = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     path = tmp_path / "server.pem"
-    path.write_bytes(private + certificate.public_bytes(pem))
+    path.write_bytes(certificates.server("127.0.0.1"))
     return path
 
 
