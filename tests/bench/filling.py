@@ -24,6 +24,7 @@ sys.path.insert(0, str(ROOT / ".collections"))
 from ansible_collections.holdfast.storage.plugins.module_utils.controller.cloud import Client  # noqa: E402
 from ansible_collections.holdfast.storage.plugins.module_utils.controller.deployment import RunDirectory  # noqa: E402
 from ansible_collections.holdfast.storage.plugins.module_utils.core.errors import HoldfastError as HoldfastError  # noqa: E402
+from ansible_collections.holdfast.storage.plugins.module_utils.core.lab.names import CGROUP as CGROUP  # noqa: E402
 from ansible_collections.holdfast.storage.plugins.module_utils.core.verify.story import expect  # noqa: E402
 
 NAME = "holdfast-bench"

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
 import idle
-from filling import Filling, told
+from filling import CGROUP, Filling, told
 
 EMPTY, FULL = "empty", "full"
 MORE = 1.1
@@ -57,7 +57,7 @@ class Costs(Generic[Run]):
 def measure(state: str, play: Callable[[str, str], Run]) -> Costs[Run]:
     """``play`` is given a name and a playbook."""
     time.sleep(SETTLE)
-    found = idle.measure(WATCH[state], idle.lab())
+    found = idle.measure(WATCH[state], idle.group_of(CGROUP))
     print(f"The idle {state} cloud used {found}.", flush=True)
     runs = {}
     for playbook, times in RUNS.items():

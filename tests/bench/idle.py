@@ -29,10 +29,10 @@ class Idle:
         return f"{self.share:.1%} of {CORES} cores: {', '.join(f'{name} {share:.1%}' for name, share in most)}"
 
 
-def lab(mounts: Path = Path("/proc/mounts")) -> Path:
-    """The control group of the lab's hosts."""
+def group_of(name: str, mounts: Path = Path("/proc/mounts")) -> Path:
+    """The directory of a control group."""
     found = [fields[1] for fields in map(str.split, mounts.read_text().splitlines()) if fields[2] == "cgroup2"]
-    return Path(found[0]) / "holdfast-lab"
+    return Path(found[0]) / name
 
 
 def used(group: Path) -> float:

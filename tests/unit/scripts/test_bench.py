@@ -233,7 +233,7 @@ def test_hosts_are_watched_by_their_control_groups(tmp_path, monkeypatch):
     stand([100, 50, 0, 0])
     monkeypatch.setattr(idle.time, "monotonic", lambda: next(second))
     monkeypatch.setattr(idle.time, "sleep", lambda _: stand([112, 56, 1, 2]))
-    found = idle.measure(60, idle.lab(mounts))
+    found = idle.measure(60, idle.group_of("holdfast-lab", mounts))
     assert found.share == 0.1
     assert str(found) == "10.0% of 2 cores: ceph-osd@0 5.0%, ssh 2.5%"
 
