@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from ansible_collections.holdfast.storage.plugins.plugin_utils.yaml_files import short
 from ansible_collections.holdfast.storage.tests.unit.module_utils.core import inventory_cases as cases
 from ansible_collections.holdfast.storage.tests.unit.module_utils.core.certificates import VARIABLES, Site
 
@@ -88,7 +89,7 @@ def test_what_is_wrong_with_a_certificate_is_told_with_its_line(inventory, valid
     ):
         line = next(number for number, text in enumerate(lines, 1) if text.startswith(variable))
         assert f"main.yml:{line}: {variable}: {said}" in output
-    assert f"-in {directory}/tls/ca.pem -out NEW`" in output
+    assert f"-in {short(f'{directory}/tls/ca.pem')} -out NEW`" in output
     assert "Traceback" not in output
 
 
